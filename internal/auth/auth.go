@@ -1,0 +1,80 @@
+// Package auth knows identities: users, their roles, tokens and sessions. What a
+// role may do to a release is decided where it is done, in package release.
+package auth
+
+import "time"
+
+// Role is what somebody may do.
+type Role string
+
+// The roles.
+const (
+	Viewer         Role = "viewer"
+	Developer      Role = "developer"
+	ReleaseManager Role = "release-manager"
+	SRE            Role = "sre"
+	Security       Role = "security"
+	QA             Role = "qa"
+	ProductOwner   Role = "product-owner"
+	Support        Role = "support"
+	Admin          Role = "admin"
+)
+
+// Roles lists all roles.
+var Roles = []Role{Viewer, Developer, ReleaseManager, SRE, Security, QA, ProductOwner, Support, Admin}
+
+// User is somebody, or something, that has tokens.
+type User struct {
+	Name      string
+	Roles     []Role
+	CreatedAt time.Time
+	// Password is an argon2id or bcrypt hash; empty where only tokens are used.
+	Password string
+}
+
+// Token opens the API. Only its hash is kept.
+type Token struct {
+	ID   string
+	User string
+	Name string
+	// Hash is the SHA-256 of the secret, in hexadecimal.
+	Hash string
+	// Worker tokens may only lease and report tasks, of these environments (all if empty).
+	Worker       bool
+	Environments []string
+	CreatedAt    time.Time
+	ExpiresAt    time.Time // zero: never
+	RevokedAt    time.Time // zero: not revoked
+}
+
+// Session is a browser's login.
+type Session struct {
+	Hash      string
+	User      string
+	CSRF      string
+	CreatedAt time.Time
+	ExpiresAt time.Time
+}
+
+// Identity is who makes a request.
+type Identity struct {
+	User   string
+	Roles  []Role
+	Token  *Token // nil for a session
+	Worker bool
+}
+
+// Has tells whether the identity has one of the roles. An admin has all.
+func (i Identity) Has(roles ...Role) bool {
+	for _, have := range i.Roles {
+		if have == Admin {
+			return true
+		}
+		for _, want := range roles {
+			if have == want {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,159 @@
+package drive
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/fairwayhq/fairway/internal/ledger"
+	"github.com/fairwayhq/fairway/internal/pipeline"
+	"github.com/fairwayhq/fairway/internal/stage"
+)
+
+// Store is what drive needs of a store: transactions.
+//
+// Update runs f in one serialised write transaction; what f wrote is on disk when
+// Update returns nil, and nothing of it is there when f or the commit fails.
+// Several updates may share one commit. View runs f on a consistent snapshot.
+// f may be run again after a conflict, so it must have no other effects.
+type Store interface {
+	Update(ctx context.Context, f func(Tx) error) error
+	View(ctx context.Context, f func(Tx) error) error
+}
+
+// Tx is one transaction, valid only inside the function it was given to.
+type Tx interface {
+	Runs
+	Tasks
+	Lanes
+	Outbox
+	Points
+}
+
+// Record is a run as stored, with the head of its chain in the ledger.
+type Record struct {
+	Release string
+	Run     pipeline.Run // with Plan and Evidence filled in
+	Seq     int64
+	Hash    string
+}
+
+// Runs keeps runs, their chains and their wake-ups.
+type Runs interface {
+	// LoadRun returns the run, or fault.NotFound.
+	LoadRun(release string) (Record, error)
+	// SaveRun stores the run with its new chain head, and when to wake it (zero: never).
+	SaveRun(r Record, wake time.Time) error
+	// AppendEvents adds lines to the ledger; each release's in order.
+	AppendEvents(lines []ledger.Event) error
+	// DueRuns returns at most limit releases whose wake-up is not after now, oldest
+	// first; NextWake the earliest wake-up after now, or zero.
+	DueRuns(now time.Time, limit int) ([]string, error)
+	NextWake(now time.Time) (time.Time, error)
+	// WaitingOn returns the releases that are not final and whose artifact has the digest.
+	WaitingOn(digest string) ([]string, error)
+	AddEvidence(e pipeline.Evidence) error
+}
+
+// TaskRow is a task as stored: what changes while a stage runs. There is at most
+// one per release and environment.
+type TaskRow struct {
+	ID          string
+	Release     string
+	Service     string
+	Environment string
+	Region      string
+	Stage       string
+	Undo        bool
+	State       json.RawMessage
+	Progress    json.RawMessage
+	Hold        string
+	Decision    string
+	Deadline    time.Time
+	// NotBefore is when the task may be leased (again).
+	NotBefore  time.Time
+	Holder     string
+	Fence      int64
+	LeaseUntil time.Time
+}
+
+// Tasks keeps the stages that workers carry out.
+type Tasks interface {
+	// PutTask inserts the task, or replaces the one of the same release and environment.
+	PutTask(t TaskRow) error
+	// LoadTask returns the task, or fault.NotFound.
+	LoadTask(release, environment string) (TaskRow, error)
+	DeleteTask(release, environment string) error
+	// LeasableTasks returns at most limit tasks of the environments (all if empty)
+	// whose lease has run out and whose NotBefore is not after now, oldest first.
+	LeasableTasks(now time.Time, environments []string, limit int) ([]TaskRow, error)
+	// NextFence returns a number greater than all it returned for the target before.
+	NextFence(target string) (int64, error)
+}
+
+// LaneEntry is one release's place in a lane: the holder, or in the queue.
+type LaneEntry struct {
+	Lane        string
+	Release     string
+	Environment string
+	Position    int64
+	Held        bool
+}
+
+// Lanes keeps who moves and who waits in each lane, and what freezes them.
+type Lanes interface {
+	// Lane returns the entries of the lane: the holder first if there is one, then the queue in order.
+	Lane(lane string) ([]LaneEntry, error)
+	// LanesInUse returns all lanes that have entries.
+	LanesInUse() ([]string, error)
+	JoinLane(lane, release, environment string) error
+	HoldLane(lane, release string) error
+	LeaveLane(lane, release string) error
+	// Freezes returns all freezes that are not ended.
+	Freezes() ([]Freeze, error)
+	AddFreeze(f Freeze) error
+	EndFreeze(id string, at time.Time) error
+	// SetHome notes which release the target's home belongs to; Home returns it, or "".
+	SetHome(target, release string) error
+	Home(target string) (string, error)
+}
+
+// Freeze is a window in which lanes do not move. Empty Service or Environment match all.
+type Freeze struct {
+	ID          string    `json:"id"`
+	Service     string    `json:"service,omitempty"`
+	Environment string    `json:"environment,omitempty"`
+	Reason      string    `json:"reason"`
+	By          string    `json:"by"`
+	From        time.Time `json:"from"`
+	// Until ends a one-off window; zero lasts until it is unfrozen.
+	Until time.Time `json:"until,omitzero"`
+	// Rule makes the window recur (RFC 5545, for instance "FREQ=WEEKLY;BYDAY=FR");
+	// each occurrence begins at From's time of day and lasts For.
+	Rule string            `json:"rule,omitempty"`
+	For  pipeline.Duration `json:"for,omitempty"`
+}
+
+// Message is one message to deliver at least once.
+type Message struct {
+	ID        string
+	Release   string
+	Webhook   string
+	Body      json.RawMessage
+	Attempts  int
+	NotBefore time.Time
+}
+
+// Outbox keeps messages from the commit that causes them until they are delivered.
+type Outbox interface {
+	PutMessage(m Message) error
+	// DueMessages returns at most limit messages whose NotBefore is not after now.
+	DueMessages(now time.Time, limit int) ([]Message, error)
+	// DeleteMessage removes a delivered (or given up) message.
+	DeleteMessage(id string) error
+}
+
+// Points keeps the samples that were judged, append-only.
+type Points interface {
+	AppendPoints(release, environment, stage string, points []stage.Point) error
+}

@@ -1,0 +1,100 @@
+package pipeline
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// EventKind says what happened.
+type EventKind string
+
+// What can happen to a run.
+const (
+	EventCreated     EventKind = "created"
+	EventWoken       EventKind = "woken" // a deadline or waiting time has come
+	EventLaneGranted EventKind = "lane granted"
+	EventLaneFrozen  EventKind = "lane frozen"
+	EventLaneThawed  EventKind = "lane thawed"
+	EventEvidence    EventKind = "evidence posted"
+
+	// From people.
+	EventApproved   EventKind = "approved"
+	EventRejected   EventKind = "rejected"
+	EventPaused     EventKind = "paused"
+	EventResumed    EventKind = "resumed"
+	EventRollback   EventKind = "rollback requested"
+	EventSkipped    EventKind = "environment skipped"
+	EventSuperseded EventKind = "superseded"
+
+	// From workers.
+	EventStagePassed EventKind = "stage passed"
+	EventStageFailed EventKind = "stage failed"
+	// EventStageReported is progress worth a line; it may ask for a person or say that traffic was given.
+	EventStageReported EventKind = "stage reported"
+	EventUndoPassed    EventKind = "undo passed"
+	EventUndoFailed    EventKind = "undo failed"
+)
+
+// Event is one thing that happened.
+type Event struct {
+	Kind EventKind `json:"kind"`
+	// Actor is who did it: a user's name, "worker NAME" or "fairway".
+	Actor       string `json:"actor"`
+	Environment string `json:"environment,omitempty"`
+	Stage       string `json:"stage,omitempty"`
+	Reason      string `json:"reason,omitempty"`
+
+	// Roles are the actor's, for approvals and skips.
+	Roles []string `json:"roles,omitempty"`
+	// Digest and PlanHash bind an approval to what was looked at.
+	Digest   string `json:"digest,omitempty"`
+	PlanHash string `json:"planHash,omitempty"`
+
+	// From an executor.
+	Exposed bool            `json:"exposed,omitempty"`
+	Asks    string          `json:"asks,omitempty"`
+	Memory  json.RawMessage `json:"memory,omitempty"`
+	// Data goes into the ledger with the line, and is opaque here.
+	Data json.RawMessage `json:"data,omitempty"`
+}
+
+// CommandKind says what has to be done.
+type CommandKind string
+
+// What Next can ask for. Package drive carries it out, in the transaction that saves the run.
+const (
+	CommandAcquireLane CommandKind = "acquire lane"
+	CommandReleaseLane CommandKind = "release lane"
+	CommandStartTask   CommandKind = "start task"
+	CommandCancelTask  CommandKind = "cancel task"
+	// CommandHoldTask tells the running executor not to advance, and why; an empty reason lets it go on.
+	CommandHoldTask CommandKind = "hold task"
+	// CommandDecide tells the running executor what a person decided.
+	CommandDecide CommandKind = "decide"
+	// CommandWake asks for EventWoken at a time; a zero time cancels. There is one wake-up per run.
+	CommandWake CommandKind = "wake"
+	// CommandRecord is a line for the ledger.
+	CommandRecord CommandKind = "record"
+	// CommandNotify is a message for a webhook, by way of the outbox.
+	CommandNotify CommandKind = "notify"
+	// CommandAddEvidence adds a fact that the run itself established.
+	CommandAddEvidence CommandKind = "add evidence"
+)
+
+// Command is one thing to do. Which fields are set follows from Kind.
+type Command struct {
+	Kind        CommandKind `json:"kind"`
+	Environment string      `json:"environment,omitempty"`
+	Stage       string      `json:"stage,omitempty"`
+	// Undo marks a task that undoes its stage.
+	Undo bool      `json:"undo,omitempty"`
+	At   time.Time `json:"at,omitzero"`
+	// Text is the sentence of a record, the reason of a hold, the word of a decision, the message of a notification.
+	Text string `json:"text,omitempty"`
+	// Line is the kind of a ledger line, for instance "stage.passed".
+	Line     string          `json:"line,omitempty"`
+	Actor    string          `json:"actor,omitempty"`
+	Data     json.RawMessage `json:"data,omitempty"`
+	Webhook  string          `json:"webhook,omitempty"`
+	Evidence *Evidence       `json:"evidence,omitempty"`
+}

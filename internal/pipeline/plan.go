@@ -1,0 +1,345 @@
+package pipeline
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+
+	"github.com/fairwayhq/fairway/internal/fault"
+)
+
+// PlanVersion is the format of the plans that Compile makes today. Older ones are
+// brought up to date by ReadPlan, so a plan outlives the code that wrote it.
+const PlanVersion = 1
+
+// Plan is the pipeline resolved for one release. It never changes once the
+// release exists: approvals are bound to its hash.
+type Plan struct {
+	Version      int           `json:"version"`
+	Service      string        `json:"service"`
+	Owner        string        `json:"owner,omitempty"`
+	Component    Component     `json:"component"`
+	Environments []Environment `json:"environments"`
+	// Supersede lets a newer release take the place of this one while it queues.
+	Supersede bool `json:"supersede,omitempty"`
+	// ExpectedRate is the traffic to plan with, in requests per second; 0 if not told.
+	ExpectedRate float64 `json:"expectedRate,omitempty"`
+	// ExpectedErrors is the error rate to plan with, in [0, 1]; 0 if not told.
+	ExpectedErrors float64 `json:"expectedErrors,omitempty"`
+}
+
+// Component is what is released: one artifact with its config. The same digests
+// go through every environment.
+type Component struct {
+	Service  string `json:"service"`
+	Version  string `json:"version,omitempty"`
+	Artifact string `json:"artifact"`
+	// Digest is the artifact's, "sha256:" and 64 hexadecimal digits.
+	Digest string `json:"digest"`
+	Config Config `json:"config,omitzero"`
+}
+
+// Config is what the artifact runs with, the same in every environment; what an
+// environment adds stands in its own Config.
+type Config struct {
+	Env     map[string]string `json:"env,omitempty"`
+	Files   []ConfigFile      `json:"files,omitempty"`
+	Secrets map[string]string `json:"secrets,omitempty"`
+}
+
+// ConfigFile is a config file with its content, as it was when the release was created.
+type ConfigFile struct {
+	Path    string `json:"path"`
+	Content []byte `json:"content"`
+}
+
+// Environment is one environment's part of a plan: where it goes, under which
+// conditions it begins, and its stages.
+type Environment struct {
+	Name     string `json:"name"`
+	Region   string `json:"region,omitempty"`
+	Platform string `json:"platform"`
+	// Settings are the platform's, opaque here.
+	Settings json.RawMessage `json:"settings,omitempty"`
+	Config   Config          `json:"config,omitzero"`
+	Metrics  Metrics         `json:"metrics,omitzero"`
+	Needs    []Need          `json:"needs,omitempty"`
+	// SkipRoles may skip this environment, with a reason. Empty: sre and admin.
+	SkipRoles   []string    `json:"skipRoles,omitempty"`
+	OnUndecided OnUndecided `json:"onUndecided"`
+	// Budget is the false-alarm probability that this environment may spend, in (0, 1).
+	Budget float64 `json:"falseAlarm"`
+	Stages []Stage `json:"stages"`
+}
+
+// Need is a fact about an earlier environment that must hold first: the release
+// succeeded there and has run for at least For since.
+type Need struct {
+	Environment string   `json:"environment"`
+	For         Duration `json:"for,omitempty"`
+}
+
+// OnUndecided is what an environment does at the end of the observation budget
+// when both arms were sampled and there is proof of neither harm nor its absence.
+type OnUndecided string
+
+// What to do when undecided; the default is to hold and ask a person.
+const (
+	UndecidedHold     OnUndecided = "hold"
+	UndecidedPromote  OnUndecided = "promote"
+	UndecidedRollback OnUndecided = "rollback"
+)
+
+// Metrics names the source of samples of an environment.
+type Metrics struct {
+	// Source is "router" or "prometheus".
+	Source     string      `json:"source,omitempty"`
+	Prometheus *Prometheus `json:"prometheus,omitempty"`
+}
+
+// Prometheus is where and how to read both arms. In the queries $arm, $service,
+// $environment and $revision are replaced.
+type Prometheus struct {
+	URL string `json:"url"`
+	// Counts selects two counters, the requests and the errors of an arm.
+	Requests string `json:"requests"`
+	Errors   string `json:"errors"`
+	// Histogram selects a classic or native histogram of seconds; optional.
+	Histogram string   `json:"histogram,omitempty"`
+	Interval  Duration `json:"interval,omitempty"`
+}
+
+// Kind says what a stage does.
+type Kind string
+
+// The kinds of stages. Gate, approval and notify are carried out by the server;
+// the others by a worker.
+const (
+	KindGate     Kind = "gate"
+	KindApproval Kind = "approval"
+	KindDeploy   Kind = "deploy"
+	KindCheck    Kind = "check"
+	KindJob      Kind = "job"
+	KindCanary   Kind = "canary"
+	KindPromote  Kind = "promote"
+	KindWatch    Kind = "watch"
+	KindNotify   Kind = "notify"
+)
+
+// Kinds lists all kinds, in the order in which they usually appear.
+var Kinds = []Kind{KindGate, KindApproval, KindJob, KindDeploy, KindCheck, KindCanary, KindWatch, KindPromote, KindNotify}
+
+// Stage is one step of a plan. Exactly the field of its kind is set.
+type Stage struct {
+	// Name is unique in its environment.
+	Name string `json:"name"`
+	Kind Kind   `json:"kind"`
+	// TimeLimit is how long the stage may take; then it has failed (a canary or watch: is undecided).
+	TimeLimit Duration `json:"timeLimit"`
+	// Undo says, for people, what a rollback does about this stage; empty if nothing.
+	Undo string `json:"undo,omitempty"`
+
+	Gate     *Gate     `json:"gate,omitempty"`
+	Approval *Approval `json:"approval,omitempty"`
+	Deploy   *Deploy   `json:"deploy,omitempty"`
+	Check    *Check    `json:"check,omitempty"`
+	Job      *Job      `json:"job,omitempty"`
+	Canary   *Canary   `json:"canary,omitempty"`
+	Promote  *Promote  `json:"promote,omitempty"`
+	Watch    *Watch    `json:"watch,omitempty"`
+	Notify   *Notify   `json:"notify,omitempty"`
+}
+
+// Gate is a condition over evidence, in CEL.
+type Gate struct {
+	When string `json:"when"`
+	// Message tells people what is awaited.
+	Message string `json:"message,omitempty"`
+}
+
+// Approval asks people. An approval counts once per person, never the release's author.
+type Approval struct {
+	Roles []string `json:"roles"`
+	Count int      `json:"count"`
+	// Expires is how long a given approval stays good before the stage is passed.
+	Expires Duration `json:"expires"`
+}
+
+// Deploy places the revision and gives it all the traffic at once.
+type Deploy struct{}
+
+// Check looks at the new revision itself, not at the users' traffic.
+type Check struct {
+	HTTP    []HTTPCheck `json:"http,omitempty"`
+	Command []string    `json:"command,omitempty"`
+	Load    *Load       `json:"load,omitempty"`
+	// Attempts is how often the whole check may be tried before it has failed, at least 1.
+	Attempts int      `json:"attempts"`
+	Every    Duration `json:"every"`
+}
+
+// HTTPCheck is one request and what its answer must be.
+type HTTPCheck struct {
+	Method   string            `json:"method"`
+	Path     string            `json:"path"`
+	Headers  map[string]string `json:"headers,omitempty"`
+	Body     string            `json:"body,omitempty"`
+	Status   int               `json:"status"`
+	Contains string            `json:"contains,omitempty"`
+	Within   Duration          `json:"within"`
+}
+
+// Load is a bounded load on the new revision.
+type Load struct {
+	Path string `json:"path"`
+	// Rate is in requests per second, at most 10,000; For at most 10 minutes.
+	Rate float64  `json:"rate"`
+	For  Duration `json:"for"`
+	// MaxErrors is the highest share of failed requests, in [0, 1].
+	MaxErrors float64 `json:"maxErrors"`
+	// P99 is the highest 99th percentile of the latency; 0 does not look.
+	P99 Duration `json:"p99,omitempty"`
+}
+
+// Job is a command that runs once, for instance a migration. It must be safe to run again.
+type Job struct {
+	Command []string          `json:"command"`
+	Undo    []string          `json:"undo,omitempty"`
+	Env     map[string]string `json:"env,omitempty"`
+}
+
+// Analysis is what the judge is asked. Zero fields mean the judge's defaults.
+type Analysis struct {
+	// MarginErrors is the difference in error rate that does not matter, in [0, 1] (0.02 is two percentage points).
+	MarginErrors float64 `json:"marginErrors,omitempty"`
+	// MarginLatency is the relative slowdown that does not matter (0.5 is 50 %).
+	MarginLatency float64 `json:"marginLatency,omitempty"`
+	// Block is the time over which rates count as constant.
+	Block Duration `json:"block,omitempty"`
+	// WarmUp is how long an instance's latency is not judged.
+	WarmUp Duration `json:"warmUp,omitempty"`
+	// SlowerThan is the latency that counts as a bad request for the exposure budget.
+	SlowerThan Duration `json:"slowerThan,omitempty"`
+	// SLO is the share of good requests promised, in (0, 1).
+	SLO float64 `json:"slo,omitempty"`
+	// ExposureBudget is how many bad requests one decision may cost.
+	ExposureBudget float64 `json:"exposureBudget,omitempty"`
+	// MinimumSamples is how many requests each arm needs before onUndecided applies.
+	MinimumSamples int64 `json:"minimumSamples,omitempty"`
+}
+
+// Canary moves the traffic level by level under the judge.
+type Canary struct {
+	Analysis
+	// FirstWeight is the first share of traffic, in (0, 0.5]; 0 lets the exposure budget say.
+	FirstWeight float64 `json:"firstWeight,omitempty"`
+	// Every is the least time between two growths; Dwell the least time at the middle level.
+	Every Duration `json:"every,omitempty"`
+	Dwell Duration `json:"dwell,omitempty"`
+	// Observation is how long to look for proof before the canary is undecided.
+	Observation Duration `json:"observation,omitempty"`
+	// Instances is how many canary instances to start with; 0 lets the platform's capacity say.
+	Instances int `json:"instances,omitempty"`
+	// Holdback is the share that stays on stable after the pass, in [0, 0.5]; 0 where no watch follows.
+	Holdback float64 `json:"holdback,omitempty"`
+}
+
+// Strategy is how a promotion moves the traffic.
+type Strategy string
+
+// The strategies of a promotion.
+const (
+	// Direct: the revision already has its capacity (after a canary): the rest of the traffic follows.
+	Direct Strategy = "direct"
+	// BlueGreen: full capacity beside the old, then all traffic at once.
+	BlueGreen Strategy = "blue-green"
+	// Rolling: capacity and traffic in batches.
+	Rolling Strategy = "rolling"
+)
+
+// Promote makes the revision the target's home.
+type Promote struct {
+	Strategy Strategy `json:"strategy"`
+	Batches  int      `json:"batches,omitempty"`
+	Pause    Duration `json:"pause,omitempty"`
+	// Holdback keeps this share on the old revision for a watch that follows; the
+	// old one then stays until the plan's last promote.
+	Holdback float64 `json:"holdback,omitempty"`
+}
+
+// Watch judges on over the bake time, with the holdback on stable as control.
+type Watch struct {
+	Analysis
+	For      Duration `json:"for"`
+	Holdback float64  `json:"holdback"`
+}
+
+// Notify tells a webhook.
+type Notify struct {
+	Webhook string `json:"webhook"`
+	Message string `json:"message,omitempty"`
+}
+
+// Hash is the SHA-256 of the plan's JSON in lower-case hexadecimal. Approvals are bound to it.
+func (p *Plan) Hash() string {
+	b, err := json.Marshal(p)
+	if err != nil {
+		// Every field is a plain value; only a hand-made Settings that is not JSON gets here.
+		b = []byte(err.Error())
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+// ReadPlan reads a stored plan of any version up to PlanVersion.
+func ReadPlan(b []byte) (*Plan, error) {
+	var p Plan
+	if err := json.Unmarshal(b, &p); err != nil {
+		return nil, fault.Errorf(fault.Internal, "read plan: %w", err)
+	}
+	if p.Version < 1 || p.Version > PlanVersion {
+		return nil, fault.Errorf(fault.Invalid, "the plan has version %d, this Fairway reads versions 1 to %d", p.Version, PlanVersion).
+			WithHint("upgrade Fairway to the version that made the plan, or newer")
+	}
+	return &p, nil
+}
+
+// Revision is the ID of what this environment places: the artifact with its
+// config, so the same again is the same revision.
+func (p *Plan) Revision(e *Environment) string {
+	h := sha256.New()
+	enc := json.NewEncoder(h)
+	_ = enc.Encode(p.Component.Digest)
+	_ = enc.Encode(p.Component.Config)
+	_ = enc.Encode(e.Config)
+	_ = enc.Encode(e.Settings)
+	return "r-" + hex.EncodeToString(h.Sum(nil))[:12]
+}
+
+// Environment returns the environment of that name, or nil.
+func (p *Plan) Environment(name string) *Environment {
+	for i := range p.Environments {
+		if p.Environments[i].Name == name {
+			return &p.Environments[i]
+		}
+	}
+	return nil
+}
+
+// OnWorker tells whether a worker carries the kind out.
+func (k Kind) OnWorker() bool {
+	switch k {
+	case KindGate, KindApproval, KindNotify:
+		return false
+	}
+	return true
+}
+
+// Moves tells whether the kind touches the target's capacity or traffic.
+func (k Kind) Moves() bool {
+	switch k {
+	case KindDeploy, KindCanary, KindPromote, KindWatch:
+		return true
+	}
+	return false
+}

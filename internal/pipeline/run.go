@@ -1,0 +1,216 @@
+package pipeline
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// RunVersion is the format in which runs are saved today.
+const RunVersion = 1
+
+// Run is a release's plan being carried out. Next maps it to the next one; nobody
+// else changes it. Plan and Evidence belong to it but are stored elsewhere, so
+// who loads a run fills them in.
+type Run struct {
+	Version int      `json:"version"`
+	State   RunState `json:"state"`
+	// Author may not approve.
+	Author       string           `json:"author"`
+	Environments []EnvironmentRun `json:"environments"`
+	Paused       *Pause           `json:"paused,omitempty"`
+	CreatedAt    time.Time        `json:"createdAt"`
+	EndedAt      time.Time        `json:"endedAt,omitzero"`
+
+	Plan     *Plan      `json:"-"`
+	Evidence []Evidence `json:"-"`
+}
+
+// RunState is where a run is as a whole. It follows from its environments.
+type RunState string
+
+// The states of a run. The last four are final, but for a late rollback of a
+// succeeded one.
+const (
+	RunPending     RunState = "pending"
+	RunRunning     RunState = "running"
+	RunRollingBack RunState = "rolling-back"
+	RunSucceeded   RunState = "succeeded"
+	// RunRolledBack had given its revision traffic and took it back.
+	RunRolledBack RunState = "rolled-back"
+	// RunFailed ended before its revision had any traffic where it failed.
+	RunFailed RunState = "failed"
+	// RunSuperseded gave its place to a newer release while it queued.
+	RunSuperseded RunState = "superseded"
+)
+
+// Final tells whether the run has come to its end.
+func (s RunState) Final() bool {
+	switch s {
+	case RunSucceeded, RunRolledBack, RunFailed, RunSuperseded:
+		return true
+	}
+	return false
+}
+
+// Pause is a person's wish that nothing advances.
+type Pause struct {
+	By     string    `json:"by"`
+	Reason string    `json:"reason,omitempty"`
+	At     time.Time `json:"at"`
+}
+
+// EnvironmentRun is one environment's part of a run.
+type EnvironmentRun struct {
+	Name  string           `json:"name"`
+	State EnvironmentState `json:"state"`
+	Lane  LaneState        `json:"lane,omitempty"`
+	// Frozen says why the lane does not move; empty when it may.
+	Frozen string `json:"frozen,omitempty"`
+	// Stage is the index of the stage that runs, or the one being undone.
+	Stage  int        `json:"stage"`
+	Stages []StageRun `json:"stages"`
+	// Reason says in a sentence why the environment is where it is.
+	Reason    string    `json:"reason,omitempty"`
+	StartedAt time.Time `json:"startedAt,omitzero"`
+	EndedAt   time.Time `json:"endedAt,omitzero"`
+	// HeldSince is when a pause or freeze began to stop the clock of the current stage.
+	HeldSince time.Time `json:"heldSince,omitzero"`
+}
+
+// EnvironmentState is where one environment is.
+type EnvironmentState string
+
+// The states of an environment.
+const (
+	EnvironmentPending     EnvironmentState = "pending"
+	EnvironmentRunning     EnvironmentState = "running"
+	EnvironmentRollingBack EnvironmentState = "rolling-back"
+	EnvironmentSucceeded   EnvironmentState = "succeeded"
+	EnvironmentRolledBack  EnvironmentState = "rolled-back"
+	EnvironmentFailed      EnvironmentState = "failed"
+	EnvironmentSkipped     EnvironmentState = "skipped"
+	// EnvironmentCancelled was never begun, since the run ended before.
+	EnvironmentCancelled EnvironmentState = "cancelled"
+)
+
+// LaneState is how an environment stands to its lane.
+type LaneState string
+
+// No lane is asked for until the first stage that a worker carries out.
+const (
+	LaneNone   LaneState = ""
+	LaneQueued LaneState = "queued"
+	LaneHeld   LaneState = "held"
+)
+
+// StageRun is one stage being carried out.
+type StageRun struct {
+	State     StageState `json:"state"`
+	StartedAt time.Time  `json:"startedAt,omitzero"`
+	EndedAt   time.Time  `json:"endedAt,omitzero"`
+	Deadline  time.Time  `json:"deadline,omitzero"`
+	Reason    string     `json:"reason,omitempty"`
+	// Exposed says that the stage gave the revision users' traffic.
+	Exposed bool `json:"exposed,omitempty"`
+	// Asks says that a person has to decide, and what.
+	Asks      string          `json:"asks,omitempty"`
+	Approvals []ApprovalGiven `json:"approvals,omitempty"`
+	// Memory is what the executor left for the stages after it and for its undoing.
+	Memory json.RawMessage `json:"memory,omitempty"`
+}
+
+// StageState is where one stage is.
+type StageState string
+
+// The states of a stage.
+const (
+	StagePending StageState = "pending"
+	StageRunning StageState = "running"
+	StagePassed  StageState = "passed"
+	StageFailed  StageState = "failed"
+	// StageCancelled was stopped before it had an outcome.
+	StageCancelled  StageState = "cancelled"
+	StageUndoing    StageState = "undoing"
+	StageUndone     StageState = "undone"
+	StageUndoFailed StageState = "undo-failed"
+	StageSkipped    StageState = "skipped"
+)
+
+// ApprovalGiven is one person's approval of a stage.
+type ApprovalGiven struct {
+	By     string    `json:"by"`
+	Roles  []string  `json:"roles"`
+	Reason string    `json:"reason,omitempty"`
+	At     time.Time `json:"at"`
+}
+
+// Evidence is a fact about an artifact or a release.
+type Evidence struct {
+	ID string `json:"id"`
+	// Digest is the artifact's that the fact is about.
+	Digest string `json:"digest"`
+	// Kind is what sort of fact: "tests", "scan", "ci", "environment" …
+	Kind string `json:"kind"`
+	Name string `json:"name,omitempty"`
+	// Status is "passed", "failed", or any other word that a gate looks for.
+	Status string         `json:"status"`
+	At     time.Time      `json:"at"`
+	By     string         `json:"by"`
+	URL    string         `json:"url,omitempty"`
+	Data   map[string]any `json:"data,omitempty"`
+}
+
+// NewRun starts a run of the plan. It does nothing until it is given EventCreated.
+func NewRun(p *Plan, author string, now time.Time) Run {
+	r := Run{Version: RunVersion, State: RunPending, Author: author, CreatedAt: now, Plan: p}
+	for _, e := range p.Environments {
+		er := EnvironmentRun{Name: e.Name, State: EnvironmentPending, Stages: make([]StageRun, len(e.Stages))}
+		for i := range er.Stages {
+			er.Stages[i].State = StagePending
+		}
+		r.Environments = append(r.Environments, er)
+	}
+	return r
+}
+
+// Environment returns the run's part in the environment of that name, or nil.
+func (r *Run) Environment(name string) *EnvironmentRun {
+	for i := range r.Environments {
+		if r.Environments[i].Name == name {
+			return &r.Environments[i]
+		}
+	}
+	return nil
+}
+
+// Current returns the index of the environment that moves or waits, else of the
+// last one that was begun; 0 for a run that was not begun at all.
+func (r *Run) Current() int {
+	last := 0
+	for i, e := range r.Environments {
+		switch e.State {
+		case EnvironmentRunning, EnvironmentRollingBack:
+			return i
+		case EnvironmentSucceeded, EnvironmentRolledBack, EnvironmentFailed:
+			last = i
+		}
+	}
+	if r.State == RunRunning || r.State == RunPending {
+		for i, e := range r.Environments {
+			if e.State == EnvironmentPending {
+				return i
+			}
+		}
+	}
+	return last
+}
+
+// Exposed tells whether any stage of the environment gave the revision traffic.
+func (e *EnvironmentRun) Exposed() bool {
+	for _, s := range e.Stages {
+		if s.Exposed {
+			return true
+		}
+	}
+	return false
+}
