@@ -1,0 +1,230 @@
+package client
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/fairwayhq/fairway/internal/drive"
+	"github.com/fairwayhq/fairway/internal/ledger"
+	"github.com/fairwayhq/fairway/internal/pipeline"
+	"github.com/fairwayhq/fairway/internal/stage"
+)
+
+// Me is who the caller is.
+type Me struct {
+	User  string   `json:"user"`
+	Roles []string `json:"roles"`
+	// CSRF must be sent as X-CSRF-Token with every change made by a session.
+	CSRF string `json:"csrf,omitempty"`
+}
+
+// Login opens a session, with a password or with a token.
+type Login struct {
+	User     string `json:"user,omitempty"`
+	Password string `json:"password,omitempty"`
+	Token    string `json:"token,omitempty"`
+}
+
+// Service is what has been released under one name.
+type Service struct {
+	Name         string               `json:"name"`
+	Owner        string               `json:"owner,omitempty"`
+	Environments []ServiceEnvironment `json:"environments"`
+}
+
+// ServiceEnvironment is what runs in one environment of a service, and what moves there.
+type ServiceEnvironment struct {
+	Name string `json:"name"`
+	// Home is the release whose revision is stable there; empty before the first.
+	Home        string `json:"home,omitempty"`
+	HomeVersion string `json:"homeVersion,omitempty"`
+	// Moving is the release that holds the lane; Queue those that wait for it.
+	Moving string   `json:"moving,omitempty"`
+	Queue  []string `json:"queue,omitempty"`
+	// Frozen says why the lane does not move; empty when it may.
+	Frozen string `json:"frozen,omitempty"`
+}
+
+// NewRelease asks for a release. Either Definition is given, or Service names one
+// whose newest release's definition is used again.
+type NewRelease struct {
+	Service    string `json:"service,omitempty"`
+	Definition string `json:"definition,omitempty" doc:"the text of the fairway.yaml"`
+	Version    string `json:"version,omitempty"`
+	Artifact   string `json:"artifact" doc:"where the artifact is: a path or URL on the worker's side"`
+	Digest     string `json:"digest" doc:"sha256: and 64 hexadecimal digits"`
+	// Files are the contents of the config files that the definition names, by their 'from' path.
+	Files map[string][]byte `json:"files,omitempty"`
+	Note  string            `json:"note,omitempty"`
+}
+
+// Release is a release in a list.
+type Release struct {
+	ID          string            `json:"id"`
+	Service     string            `json:"service"`
+	Version     string            `json:"version"`
+	Artifact    string            `json:"artifact"`
+	Digest      string            `json:"digest"`
+	Author      string            `json:"author"`
+	Note        string            `json:"note,omitempty"`
+	PlanHash    string            `json:"planHash"`
+	RollbackTo  string            `json:"rollbackTo,omitempty"`
+	State       pipeline.RunState `json:"state"`
+	Environment string            `json:"environment,omitempty" doc:"the environment that moves, or was last"`
+	CreatedAt   time.Time         `json:"createdAt"`
+	EndedAt     time.Time         `json:"endedAt,omitzero"`
+}
+
+// ReleaseDetail is a release with everything that its page shows.
+type ReleaseDetail struct {
+	Release
+	Plan *pipeline.Plan `json:"plan"`
+	Run  pipeline.Run   `json:"run"`
+	// Live is the present of the stages that workers carry out, by environment.
+	Live map[string]stage.Progress `json:"live"`
+	// Headline says in a sentence where the release is and why; Next what happens
+	// next, at NextAt if that is known.
+	Headline string    `json:"headline"`
+	Next     string    `json:"next,omitempty"`
+	NextAt   time.Time `json:"nextAt,omitzero"`
+	// Actions are what the caller may do now: approve, reject, pause, resume, rollback, skip, decide.
+	Actions []string `json:"actions"`
+	// Asks says what a person has to decide; empty if nothing.
+	Asks  string   `json:"asks,omitempty"`
+	Queue []string `json:"queue,omitempty" doc:"the releases before this one in its lane"`
+}
+
+// Page is one page of a list. Next is the cursor of the following one; empty at the end.
+type Page[T any] struct {
+	Items []T    `json:"items"`
+	Next  string `json:"next,omitempty"`
+}
+
+// Event is one line of the ledger.
+type Event = ledger.Event
+
+// Point is a sample with what the judge made of it. Rates with their 95 %
+// intervals are ready for a chart, over a sliding window.
+type Point struct {
+	ID          int64     `json:"id"`
+	At          time.Time `json:"at"`
+	Environment string    `json:"environment"`
+	Stage       string    `json:"stage"`
+	Weight      float64   `json:"weight" doc:"the new revision's share of traffic, 0 to 1"`
+	Evidence    float64   `json:"evidence" doc:"the weight of evidence for harm; 200 takes the release back"`
+	Missing     string    `json:"missing,omitempty"`
+	Stable      ArmPoint  `json:"stable"`
+	Canary      ArmPoint  `json:"canary"`
+}
+
+// ArmPoint is one arm at one instant.
+type ArmPoint struct {
+	Requests int64    `json:"requests" doc:"in this interval"`
+	Errors   int64    `json:"errors" doc:"in this interval"`
+	Error    Interval `json:"error" doc:"error rate, 0 to 1"`
+	P50      Interval `json:"p50" doc:"seconds"`
+	P99      Interval `json:"p99" doc:"seconds"`
+}
+
+// Interval is an estimate with its 95 % uncertainty. Known is false where there is no data.
+type Interval struct {
+	Known bool    `json:"known"`
+	Value float64 `json:"value"`
+	Low   float64 `json:"low"`
+	High  float64 `json:"high"`
+}
+
+// Approval approves (or rejects) what waits. Digest and PlanHash bind it to what was looked at.
+type Approval struct {
+	Environment string `json:"environment,omitempty" doc:"default: the one that waits"`
+	Stage       string `json:"stage,omitempty" doc:"default: the one that waits"`
+	Digest      string `json:"digest,omitempty"`
+	PlanHash    string `json:"planHash,omitempty"`
+	Reason      string `json:"reason,omitempty"`
+}
+
+// Action is a person's wish with its reason.
+type Action struct {
+	Environment string `json:"environment,omitempty"`
+	Reason      string `json:"reason,omitempty"`
+}
+
+// Rollback takes a release back, or brings an older one back.
+type Rollback struct {
+	Environment string `json:"environment,omitempty" doc:"default: the current one"`
+	Reason      string `json:"reason,omitempty"`
+	To          string `json:"to,omitempty" doc:"an older release, by ID or version"`
+}
+
+// Evidence is a fact to add.
+type Evidence struct {
+	Digest string         `json:"digest"`
+	Kind   string         `json:"kind"`
+	Name   string         `json:"name,omitempty"`
+	Status string         `json:"status"`
+	URL    string         `json:"url,omitempty"`
+	Data   map[string]any `json:"data,omitempty"`
+}
+
+// NewFreeze stops lanes. Neither Service nor Environment stops all of them.
+type NewFreeze struct {
+	Service     string    `json:"service,omitempty"`
+	Environment string    `json:"environment,omitempty"`
+	Reason      string    `json:"reason"`
+	From        time.Time `json:"from,omitzero" doc:"default: now"`
+	Until       time.Time `json:"until,omitzero" doc:"default: until it is ended"`
+	Rule        string    `json:"rule,omitempty" doc:"RFC 5545 recurrence, for instance FREQ=WEEKLY;BYDAY=FR"`
+	For         string    `json:"for,omitempty" doc:"how long each occurrence lasts, for instance 8h"`
+}
+
+// Freeze is a window in which lanes do not move.
+type Freeze = drive.Freeze
+
+// Verification is the result of checking a release's chain.
+type Verification struct {
+	Release string `json:"release"`
+	Lines   int64  `json:"lines"`
+	OK      bool   `json:"ok"`
+	// Broken names the first broken line and what is wrong with it.
+	Broken string `json:"broken,omitempty"`
+	Head   string `json:"head"`
+}
+
+// NewUser, NewToken and TokenMade manage access.
+type NewUser struct {
+	Name     string   `json:"name"`
+	Roles    []string `json:"roles"`
+	Password string   `json:"password,omitempty"`
+}
+
+// NewToken asks for a token of a user (default: the caller).
+type NewToken struct {
+	User         string   `json:"user,omitempty"`
+	Name         string   `json:"name"`
+	Worker       bool     `json:"worker,omitempty"`
+	Environments []string `json:"environments,omitempty"`
+	For          string   `json:"for,omitempty" doc:"how long it is good, for instance 720h; default: until revoked"`
+}
+
+// Token is a token; Secret is shown once, when it is made.
+type Token struct {
+	ID           string    `json:"id"`
+	User         string    `json:"user"`
+	Name         string    `json:"name"`
+	Worker       bool      `json:"worker,omitempty"`
+	Environments []string  `json:"environments,omitempty"`
+	CreatedAt    time.Time `json:"createdAt"`
+	ExpiresAt    time.Time `json:"expiresAt,omitzero"`
+	Secret       string    `json:"secret,omitempty"`
+}
+
+// Problem is an error as RFC 9457 has it.
+type Problem struct {
+	Type   string          `json:"type,omitempty"`
+	Title  string          `json:"title"`
+	Status int             `json:"status"`
+	Detail string          `json:"detail,omitempty"`
+	Code   string          `json:"code,omitempty" doc:"invalid, not found, conflict, denied, unavailable or internal"`
+	Hint   string          `json:"hint,omitempty"`
+	Faults json.RawMessage `json:"faults,omitempty" doc:"the faults of a definition, with file, line and column"`
+}
