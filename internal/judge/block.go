@@ -1,0 +1,220 @@
+package judge
+
+import "math"
+
+// The bookkeeping of one metric. Time is cut into blocks, over which the stable
+// rate and the noise of the arms count as constant. A block of a quiet service is
+// prolonged, so that the comparison rests on pooled counts of both arms and not on
+// the past. Evidence is booked in slices of a block.
+
+// tally is what both arms did over a stretch: bad events and all requests.
+type tally struct {
+	CanaryBad float64 `json:"canaryBad"`
+	Canary    float64 `json:"canary"`
+	StableBad float64 `json:"stableBad"`
+	Stable    float64 `json:"stable"`
+}
+
+func (t *tally) add(o tally) {
+	t.CanaryBad += o.CanaryBad
+	t.Canary += o.Canary
+	t.StableBad += o.StableBad
+	t.Stable += o.Stable
+}
+
+func (t tally) events() float64 { return t.CanaryBad + t.StableBad }
+
+// track is the state of one metric. Times are seconds since the judge began.
+type track struct {
+	Name string `json:"name"`
+	// Bound is the latency in seconds above which a request is bad; 0 for errors.
+	Bound float64 `json:"bound,omitempty"`
+	// Capital is what the metric's evidence is worth in the sum.
+	Capital float64 `json:"capital"`
+
+	Begun      bool    `json:"begun"`
+	InSlice    bool    `json:"inSlice"`
+	BlockStart float64 `json:"blockStart"`
+	SliceStart float64 `json:"sliceStart"`
+	Last       float64 `json:"last"`
+	// Weight is the canary's weight when the block began.
+	Weight float64 `json:"weight"`
+	Block  tally   `json:"block"`
+	Slice  tally   `json:"slice"`
+	Total  tally   `json:"total"`
+	// Past is the stable arm's counts before the open block, forgotten with a
+	// half-life of 20 minutes.
+	PastBad float64 `json:"pastBad"`
+	Past    float64 `json:"past"`
+	// CanaryInstances and StableInstances are those of the last sample.
+	CanaryInstances int `json:"canaryInstances"`
+	StableInstances int `json:"stableInstances"`
+
+	Harm  regression     `json:"harm"`
+	Proof noninferiority `json:"proof"`
+	// Ratio is the log likelihood of each ratio of the grid, over the closed blocks.
+	Ratio []float64 `json:"ratio,omitempty"`
+
+	rules rules
+}
+
+// rules are what a track needs of settings and calibration.
+type rules struct {
+	settings *Settings
+	noise    Noise
+	effects  []effect
+	// regression and promotion are the null hypotheses; the first is without the
+	// allowance for instances.
+	regression, promotion hypothesis
+}
+
+const pastHalfLife = 1200 // seconds
+
+// spread is 1/k of both arms together: variances per instance times spread are
+// variances of the comparison.
+func (t *track) spread() float64 {
+	return 1/float64(max(1, t.CanaryInstances)) + 1/float64(max(1, t.StableInstances))
+}
+
+// blockNoise is ω², the variance of the log rate between blocks.
+func (t *track) blockNoise() float64 {
+	return t.rules.noise.Tau2 * t.rules.noise.tauFactor() * t.rules.settings.NoiseShare * t.spread()
+}
+
+// instanceAllowance is the factor that is granted for lasting differences between instances.
+func (t *track) instanceAllowance() float64 {
+	return math.Exp(t.rules.settings.InstanceWidth * math.Sqrt(t.rules.noise.Sigma2*t.spread()))
+}
+
+func (t *track) clip() float64 { return t.rules.settings.Clip * t.rules.noise.clipFactor() }
+
+// stableRate is the running mean of the stable arm, with the calibrated rate as a few events.
+func (t *track) stableRate() float64 {
+	n := t.rules.noise
+	return (n.Events + t.PastBad) / (n.Events/n.Rate + t.Past)
+}
+
+// fold adds the counts of the interval from from to at and evaluates.
+func (t *track) fold(from, at float64, counts tally, weight float64) {
+	if !t.Begun {
+		if counts.Canary == 0 {
+			// Stable alone teaches its rate; there is nothing to compare yet.
+			t.forget(at - from)
+			t.PastBad += counts.StableBad
+			t.Past += counts.Stable
+			return
+		}
+		t.Begun = true
+		t.BlockStart, t.SliceStart, t.Weight = from, from, weight
+	}
+	t.Last = at
+	t.Block.add(counts)
+	t.Slice.add(counts)
+	t.Total.add(counts)
+	if !t.InSlice {
+		t.InSlice = true
+		t.Harm.beginSlice(t.rules.settings.Block.Seconds() / t.rules.settings.OnsetHorizon.Seconds())
+	}
+	l := t.look()
+	null := t.rules.regression
+	null.ratio *= t.instanceAllowance()
+	t.Harm.look(&l, null, t.rules.effects)
+	if t.rules.settings.Watch == 0 {
+		t.Proof.look(&l, t.rules.promotion)
+	}
+	if at-t.SliceStart < t.rules.settings.Block.Seconds()-timeSlack {
+		return
+	}
+	t.endSlice()
+	if t.Block.events() >= t.rules.settings.BlockEvents ||
+		at-t.BlockStart >= t.rules.settings.MaxBlock.Seconds()-timeSlack || math.Abs(weight-t.Weight) > 1e-9 {
+		t.endBlock()
+		t.Weight = weight
+	}
+}
+
+const timeSlack = 1e-6 // seconds
+
+func (t *track) endSlice() {
+	t.Harm.endSlice()
+	t.Proof.endSlice()
+	t.Slice = tally{}
+	t.SliceStart = t.Last
+	t.InSlice = false
+}
+
+func (t *track) endBlock() {
+	t.Ratio = t.bookRatio(t.Ratio)
+	t.forget(t.Last - t.BlockStart)
+	t.PastBad += t.Block.StableBad
+	t.Past += t.Block.Stable
+	t.Block = tally{}
+	t.BlockStart = t.Last
+	t.Harm.endBlock()
+	t.Proof.endBlock()
+}
+
+func (t *track) forget(seconds float64) {
+	f := math.Exp2(-seconds / pastHalfLife)
+	t.PastBad *= f
+	t.Past *= f
+}
+
+// restartProof begins the proof anew with a new block.
+func (t *track) restartProof() {
+	if t.Begun {
+		if t.InSlice {
+			t.endSlice()
+		}
+		t.endBlock()
+	}
+	t.Proof.restart()
+}
+
+// look is one evaluation of the open block.
+type look struct {
+	pooled, fresh view
+	alone         bool // fresh counts as well
+	clip          float64
+}
+
+// look prepares the evaluation. A slice of a prolonged block that turns out busy
+// is also judged alone, and the smaller ratio counts (the minimum of two e-values
+// is one): an incident that begins inside the block must not be measured with the
+// quiet part's rate.
+func (t *track) look() look {
+	noise := t.blockNoise()
+	rate := t.stableRate()
+	l := look{clip: t.clip(), pooled: viewOf(t.Block, rate, noise)}
+	if t.SliceStart > t.BlockStart+timeSlack && t.Slice.events() >= t.rules.settings.BlockEvents {
+		l.alone = true
+		l.fresh = viewOf(t.Slice, rate, noise)
+	}
+	return l
+}
+
+func viewOf(c tally, rate, noise float64) view {
+	return view{stable: posteriorOf(rate, c.StableBad, c.Stable), bad: c.CanaryBad, all: c.Canary, noise: noise}
+}
+
+// base is the log probability under a null, of the block and of the slice alone.
+type base struct{ pooled, fresh float64 }
+
+func (l *look) base(null hypothesis) base {
+	b := base{pooled: l.pooled.logProb(null)}
+	if l.alone {
+		b.fresh = l.fresh.logProb(null)
+	}
+	return b
+}
+
+// gain is the block's log ratio of h now, and what the slice gained on start, its
+// value when the slice began.
+func (l *look) gain(h hypothesis, b base, start float64) (now, gain float64) {
+	now = l.pooled.logProb(h) - b.pooled
+	gain = now - start
+	if l.alone {
+		gain = math.Min(gain, l.fresh.logProb(h)-b.fresh)
+	}
+	return now, gain
+}

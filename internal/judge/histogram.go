@@ -1,0 +1,130 @@
+package judge
+
+import "math"
+
+// Total is the number of requests in h.
+func (h Histogram) Total() int64 {
+	var n int64
+	for _, c := range h.Counts {
+		n += c
+	}
+	return n
+}
+
+// Empty tells whether h says nothing.
+func (h Histogram) Empty() bool { return h.Total() == 0 }
+
+// Above is the number of requests that took longer than bound seconds. ok is
+// false where bound is not one of h's bounds: nothing is interpolated.
+func (h Histogram) Above(bound float64) (n int64, ok bool) {
+	for i, b := range h.Bounds {
+		if !sameBound(b, bound) {
+			continue
+		}
+		for _, c := range h.Counts[i+1:] {
+			n += c
+		}
+		return n, true
+	}
+	return 0, false
+}
+
+// slower is the number of requests that certainly took longer than limit
+// seconds: those above the lowest bound that is not under it.
+func (h Histogram) slower(limit float64) int64 {
+	for i, b := range h.Bounds {
+		if b < limit && !sameBound(b, limit) {
+			continue
+		}
+		var n int64
+		for _, c := range h.Counts[i+1:] {
+			n += c
+		}
+		return n
+	}
+	return 0
+}
+
+// broken says what is wrong with h, or nothing.
+func (h Histogram) broken() string {
+	if len(h.Bounds) == 0 && len(h.Counts) == 0 {
+		return ""
+	}
+	if len(h.Counts) != len(h.Bounds)+1 {
+		return "the latency histogram has not one count more than bounds"
+	}
+	last := math.Inf(-1)
+	for _, b := range h.Bounds {
+		if math.IsNaN(b) || math.IsInf(b, 0) || b <= last {
+			return "the bounds of the latency histogram do not rise"
+		}
+		last = b
+	}
+	var sum int64
+	for _, c := range h.Counts {
+		if c < 0 || c > maxCount {
+			return "the latency histogram has an impossible count"
+		}
+		if sum += c; sum > maxCount {
+			return "the latency histogram has an impossible count"
+		}
+	}
+	return ""
+}
+
+// add folds other into h if both have the same bounds; an empty h becomes a copy.
+func (h *Histogram) add(other Histogram) {
+	if len(h.Counts) == 0 {
+		h.Bounds = append([]float64(nil), other.Bounds...)
+		h.Counts = append([]int64(nil), other.Counts...)
+		return
+	}
+	if len(h.Bounds) != len(other.Bounds) {
+		return
+	}
+	for i := range h.Bounds {
+		if !sameBound(h.Bounds[i], other.Bounds[i]) {
+			return
+		}
+	}
+	for i, c := range other.Counts {
+		h.Counts[i] += c
+	}
+}
+
+func sameBound(a, b float64) bool { return math.Abs(a-b) <= 1e-9*math.Max(math.Abs(a), math.Abs(b)) }
+
+// maxCount is the largest believable number of requests in one sample.
+const maxCount = int64(1) << 50
+
+// broken says why s cannot be evidence, or nothing. What a source calls missing
+// keeps its own words.
+func (s Sample) broken() string {
+	if s.Missing != "" {
+		return s.Missing
+	}
+	if math.IsNaN(s.Weight) || s.Weight < 0 || s.Weight > 1 {
+		return "the weight is not between 0 and 1"
+	}
+	if why := s.Stable.broken(); why != "" {
+		return "stable: " + why
+	}
+	if why := s.Canary.broken(); why != "" {
+		return "canary: " + why
+	}
+	return ""
+}
+
+func (a Arm) broken() string {
+	switch {
+	case a.Requests < 0 || a.Errors < 0:
+		return "a counter ran backwards"
+	case a.Requests > maxCount:
+		return "the number of requests is impossible"
+	case a.Errors > a.Requests:
+		return "there are more errors than requests"
+	case a.Instances < 0 || a.WarmInstances < 0:
+		return "the number of instances is negative"
+	}
+	return a.Latency.broken()
+}

@@ -1,0 +1,71 @@
+package judge
+
+import "math"
+
+// The proof that the canary is not worse by the promotion margin: the same blocks
+// with the roles exchanged. The null is "worse by the margin"; the alternatives
+// are a canary about as good as stable. Every metric must prove it by itself
+// (intersection–union test, Berger 1982), so several metrics need no correction.
+
+var equalRatios = []float64{0.6, 0.85, 1, 1.15}
+
+// noninferiority is the e-process of one metric, in logarithms.
+type noninferiority struct {
+	Booked []float64 `json:"booked"`
+	Open   []float64 `json:"open"`
+	Start  []float64 `json:"start"`
+
+	now []float64
+}
+
+func newNoninferiority() noninferiority {
+	n := len(equalRatios)
+	return noninferiority{
+		Booked: make([]float64, n), Open: make([]float64, n), Start: make([]float64, n), now: make([]float64, n),
+	}
+}
+
+func (p *noninferiority) look(l *look, null hypothesis) {
+	base := l.base(null)
+	// The predictive tails of the null and of an equal canary cross far out. More
+	// bad requests than even the margin expects must not be read as proof there.
+	beyond := l.pooled.bad > l.pooled.expected(null)
+	for i, r := range equalRatios {
+		var gain float64
+		p.now[i], gain = l.gain(hypothesis{ratio: r, factor: 1}, base, p.Start[i])
+		if l.clip > 0 {
+			gain = math.Min(gain, l.clip)
+		}
+		if beyond {
+			gain = math.Min(gain, 0)
+		}
+		p.Open[i] = p.Booked[i] + gain
+	}
+}
+
+func (p *noninferiority) endSlice() {
+	copy(p.Booked, p.Open)
+	copy(p.Start, p.now)
+}
+
+func (p *noninferiority) endBlock() { clear(p.Start) }
+
+// restart forgets the proof: worse under load does not show below the middle level.
+func (p *noninferiority) restart() {
+	clear(p.Booked)
+	clear(p.Open)
+	clear(p.Start)
+}
+
+// logEvidence is ln of the mean over the alternatives.
+func (p *noninferiority) logEvidence() float64 {
+	top := math.Inf(-1)
+	for _, x := range p.Open {
+		top = math.Max(top, x)
+	}
+	sum := 0.0
+	for _, x := range p.Open {
+		sum += math.Exp(x - top)
+	}
+	return top + math.Log(sum/float64(len(p.Open)))
+}

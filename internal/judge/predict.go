@@ -1,0 +1,132 @@
+package judge
+
+import "math"
+
+// The predictive law: how many bad requests the canary may have, given what the
+// stable arm did at the same time.
+//
+// The stable arm's rate λ in a block has a mixture of gamma posteriors. The
+// canary's count given λ is negative binomial with variance of the log rate ω²
+// between blocks; a gamma-mixed Poisson is exactly that (Greenwood and Yule,
+// 1920). Folding the gamma uncertainty of λ into the shape of the negative
+// binomial, by matching two moments, gives a closed form. Integrating over λ with
+// a few quadrature nodes instead degenerates into spikes where the canary has
+// most of the traffic, and raised false alarms there.
+
+// hypothesis says what the canary's rate is, given the stable rate λ:
+// factor·(ratio·λ + add) + extra.
+type hypothesis struct{ ratio, add, factor, extra float64 }
+
+// gammaPart is one part of the prior of λ: its weight, its shape, and its mean as
+// a multiple of the running mean. The two wide parts keep a shared incident at
+// little traffic from looking like the canary's fault.
+var gammaPrior = [parts]struct{ weight, shape, multiple float64 }{
+	{0.85, 3, 1}, {0.12, 1, 4}, {0.03, 0.5, 25},
+}
+
+const (
+	parts          = 3
+	largestMean    = 0.5   // of a part of the prior
+	smallestWeight = 0.001 // of a part of the posterior that is kept
+	poissonShape   = 1e7   // from this shape on a negative binomial is a Poisson
+	smallestMean   = 1e-12
+)
+
+// posterior is the distribution of λ after the stable arm's counts: gammas with
+// weight, mean and shape.
+type posterior struct {
+	weight, mean, shape [parts]float64
+	n                   int
+}
+
+// posteriorOf updates the prior with running mean rate by bad events in all requests.
+func posteriorOf(rate, bad, all float64) posterior {
+	var shape, scale, logWeight [parts]float64
+	top := math.Inf(-1)
+	for j, p := range gammaPrior {
+		b := p.shape / math.Min(rate*p.multiple, largestMean)
+		shape[j], scale[j] = p.shape+bad, b+all
+		logWeight[j] = math.Log(p.weight) + lgamma(p.shape+bad) - lgamma(p.shape) +
+			p.shape*math.Log(b) - (p.shape+bad)*math.Log(b+all)
+		top = math.Max(top, logWeight[j])
+	}
+	sum := 0.0
+	for j := range logWeight {
+		logWeight[j] = math.Exp(logWeight[j] - top)
+		sum += logWeight[j]
+	}
+	var po posterior
+	for j, w := range logWeight {
+		if w/sum < smallestWeight {
+			continue
+		}
+		po.weight[po.n], po.mean[po.n], po.shape[po.n] = w/sum, shape[j]/scale[j], shape[j]
+		po.n++
+	}
+	return po
+}
+
+// view is one stretch of counts: the canary's, and what the stable arm says about
+// the rate during it.
+type view struct {
+	stable   posterior
+	bad, all float64
+	noise    float64 // ω², the variance of the log rate between blocks
+	memo     [parts]gammaRatio
+}
+
+// logProb is the log predictive probability of the canary's count under h,
+// without the term −ln bad!, which cancels in every ratio.
+func (v *view) logProb(h hypothesis) float64 {
+	var log [parts]float64
+	top := math.Inf(-1)
+	for j := 0; j < v.stable.n; j++ {
+		known := h.ratio * v.stable.mean[j]
+		rate := h.factor*(known+h.add) + h.extra
+		share := h.factor * known / rate
+		u := share * share / v.stable.shape[j]
+		shape := 1 / math.Max(1e-9, v.noise+u+v.noise*u)
+		log[j] = v.logNegativeBinomial(j, v.all*rate, shape)
+		top = math.Max(top, log[j])
+	}
+	sum := 0.0
+	for j := 0; j < v.stable.n; j++ {
+		sum += v.stable.weight[j] * math.Exp(log[j]-top)
+	}
+	return top + math.Log(sum)
+}
+
+// expected is the mean of the canary's count under h.
+func (v *view) expected(h hypothesis) float64 {
+	sum := 0.0
+	for j := 0; j < v.stable.n; j++ {
+		sum += v.stable.weight[j] * (h.factor*(h.ratio*v.stable.mean[j]+h.add) + h.extra)
+	}
+	return v.all * sum
+}
+
+func (v *view) logNegativeBinomial(part int, mean, shape float64) float64 {
+	mean = math.Max(mean, smallestMean)
+	if shape > poissonShape {
+		return v.bad*math.Log(mean) - mean
+	}
+	x := mean / shape
+	q := math.Log1p(x)
+	return v.memo[part].of(v.bad, shape) + v.bad*(math.Log(x)-q) - shape*q
+}
+
+// gammaRatio remembers the last lnΓ(y+κ) − lnΓ(κ): all multiplicative
+// alternatives share their κ with the null.
+type gammaRatio struct{ y, shape, value float64 }
+
+func (g *gammaRatio) of(y, shape float64) float64 {
+	if g.shape != shape || g.y != y {
+		*g = gammaRatio{y, shape, lgamma(y+shape) - lgamma(shape)}
+	}
+	return g.value
+}
+
+func lgamma(x float64) float64 {
+	v, _ := math.Lgamma(x)
+	return v
+}

@@ -1,0 +1,81 @@
+package judge
+
+import "math"
+
+// The interval of the ratio between the canary's and the stable's rate: a
+// confidence sequence by the method of mixtures (Robbins 1970), inverted on a grid.
+// It holds however often one looks. It is for people to read; no decision uses it.
+
+const (
+	ratioPoints = 94
+	ratioStep   = 0.1
+	ratioMiss   = 20 // 1 / 0.05
+)
+
+// ratioAt is the grid: 0.1 to about 1,100, in steps of 10 %.
+func ratioAt(i int) float64 { return math.Exp(math.Log(0.1) + ratioStep*float64(i)) }
+
+// bookRatio returns closed plus the open block's log likelihood of each ratio,
+// with the full τ² and without a clip. closed is changed.
+func (t *track) bookRatio(closed []float64) []float64 {
+	if closed == nil {
+		closed = make([]float64, ratioPoints)
+	}
+	if t.Block.Canary == 0 {
+		return closed
+	}
+	v := viewOf(t.Block, t.stableRate(), t.blockNoise()/t.rules.settings.NoiseShare)
+	for i := range closed {
+		closed[i] += v.logProb(hypothesis{ratio: ratioAt(i), factor: 1})
+	}
+	return closed
+}
+
+// ratio is the estimate of the ratio with its 95 % interval, widened by the
+// allowance for instances. ok is false while there is nothing to compare.
+func (t *track) ratio() (i Interval, ok bool) {
+	if t.Total.Canary == 0 || t.Total.Stable == 0 {
+		return Interval{}, false
+	}
+	log := t.bookRatio(append([]float64(nil), t.Ratio...))
+	top, best := math.Inf(-1), 0
+	for k, x := range log {
+		if x > top {
+			top, best = x, k
+		}
+	}
+	var mean, mass float64
+	for k, x := range log {
+		prior := math.Exp(-math.Abs(math.Log(ratioAt(k))) / 0.8)
+		mean += prior * math.Exp(x-top)
+		mass += prior
+	}
+	floor := top + math.Log(mean/mass) - math.Log(ratioMiss)
+	low, high := best, best
+	for low > 0 && log[low-1] > floor {
+		low--
+	}
+	for high < len(log)-1 && log[high+1] > floor {
+		high++
+	}
+	f := math.Exp(2 * math.Sqrt(t.rules.noise.Sigma2*t.spread()))
+	return Interval{Low: ratioAt(low) / f, High: ratioAt(high) * f}, true
+}
+
+// Interval is a range with its ends.
+type Interval struct {
+	Low  float64 `json:"low"`
+	High float64 `json:"high"`
+}
+
+// wilson is the 95 % score interval of a share (Wilson 1927), for one look.
+func wilson(bad, all float64) Interval {
+	if all <= 0 {
+		return Interval{0, 1}
+	}
+	const z = 1.96
+	p := bad / all
+	mid := (p + z*z/(2*all)) / (1 + z*z/all)
+	half := z / (1 + z*z/all) * math.Sqrt(p*(1-p)/all+z*z/(4*all*all))
+	return Interval{math.Max(0, mid-half), math.Min(1, mid+half)}
+}

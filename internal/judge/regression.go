@@ -1,0 +1,114 @@
+package judge
+
+import "math"
+
+// The evidence that the canary is worse: an e-process, a bet against "not
+// materially worse" that starts with a capital of 1 and can on average not grow
+// while that holds. By Ville's inequality (1939) a healthy canary brings it to 1/α
+// with a probability of at most α, however often one looks.
+//
+// Each alternative bets by likelihood ratio; the capital is spread over the
+// alternatives (method of mixtures, Robbins 1970) and over the time at which harm
+// may begin (Shin, Ramdas and Rinaldo, "E-detectors", 2022): half begins at once,
+// the rest trickles in over the horizon.
+
+// effect is an alternative: the canary's rate is factor times what is allowed, plus extra.
+type effect struct {
+	factor, extra float64
+	// catastrophe is never clipped: it may convict at once.
+	catastrophe bool
+}
+
+var errorEffects = []effect{
+	{1.25, 0, false}, {1.6, 0, false}, {2.2, 0, false}, {3.5, 0, false}, {6, 0, false}, {12, 0, false}, {30, 0, false},
+	{1, 0.01, false}, {1, 0.04, false}, {1, 0.15, true}, {1, 0.6, true},
+}
+
+var latencyEffects = []effect{
+	{1.2, 0, false}, {1.5, 0, false}, {2, 0, false}, {3, 0, false}, {5, 0, false}, {10, 0, false}, {30, 0, false},
+	{1, 0.05, false}, {1, 0.15, true}, {1, 0.5, true},
+}
+
+const (
+	firstStake  = 0.5  // of the capital is bet from the first slice on
+	largestGain = 60   // nats in one slice
+	richest     = 1e15 // so that nothing overflows
+)
+
+// regression is the e-process of one metric.
+type regression struct {
+	// Booked is each alternative's capital at the end of the last slice, Open
+	// what it is now.
+	Booked []float64 `json:"booked"`
+	Open   []float64 `json:"open"`
+	// Start is each alternative's log ratio of the open block when the open slice began.
+	Start []float64 `json:"start"`
+	// Rest is the capital that has not been bet, Stake what enters in the open slice.
+	Rest   float64 `json:"rest"`
+	Stake  float64 `json:"stake"`
+	Slices int     `json:"slices"`
+
+	now []float64 // log ratios of the open block at the last look
+}
+
+func newRegression(alternatives int) regression {
+	return regression{
+		Booked: make([]float64, alternatives), Open: make([]float64, alternatives),
+		Start: make([]float64, alternatives), now: make([]float64, alternatives), Rest: 1,
+	}
+}
+
+// look evaluates the open slice. It may be done at any time and any number of
+// times: the ratio of a growing block is a martingale.
+func (r *regression) look(l *look, null hypothesis, effects []effect) {
+	base := l.base(null)
+	for i, e := range effects {
+		h := null
+		h.factor, h.extra = e.factor, e.extra
+		var gain float64
+		r.now[i], gain = l.gain(h, base, r.Start[i])
+		if l.clip > 0 && !e.catastrophe {
+			gain = math.Min(gain, l.clip)
+		}
+		gain = math.Min(gain, largestGain)
+		r.Open[i] = math.Min((r.Booked[i]+r.Stake)*math.Exp(gain), richest)
+	}
+}
+
+// beginSlice must be followed by a look. It lets the next part of the capital enter. share is the part of the
+// horizon that one slice is.
+func (r *regression) beginSlice(share float64) {
+	r.Slices++
+	stake := (1 - firstStake) * share
+	if r.Slices == 1 {
+		stake = firstStake
+	}
+	r.Stake = math.Min(stake, r.Rest)
+	r.Rest -= r.Stake
+}
+
+func (r *regression) endSlice() {
+	copy(r.Booked, r.Open)
+	copy(r.Start, r.now)
+}
+
+func (r *regression) endBlock() { clear(r.Start) }
+
+// evidence is E: the mean capital of the alternatives plus what has not been bet.
+func (r *regression) evidence() float64 {
+	sum := 0.0
+	for _, c := range r.Open {
+		sum += c
+	}
+	return r.Rest + sum/float64(len(r.Open))
+}
+
+// strongest is the largest capital of a single alternative per unit bet at the
+// start. It reacts before E, which is diluted by the mixture.
+func (r *regression) strongest() float64 {
+	top := 0.0
+	for _, c := range r.Open {
+		top = math.Max(top, c)
+	}
+	return top / firstStake
+}

@@ -1,0 +1,191 @@
+package judge
+
+import (
+	"math"
+	"time"
+)
+
+// Sizing proposes the canary's weight: the largest at which the harm that is
+// still plausible stays within the exposure budget of one decision interval. Its
+// JSON is its whole state.
+type Sizing struct {
+	Settings Settings `json:"settings"`
+	// Prior is the stable share of bad requests before the release.
+	Prior float64 `json:"prior"`
+	// The sums of both arms are forgotten with a time constant of five minutes.
+	Bad  tally   `json:"bad"`
+	Rate float64 `json:"rate"`
+	// LastAt is the last sample's end, LastStep the last change of the weight.
+	LastAt   time.Time `json:"lastAt,omitzero"`
+	LastStep time.Time `json:"lastStep,omitzero"`
+	Weight   float64   `json:"weight"`
+	// Seconds and Requests measure the request rate.
+	Seconds  float64 `json:"seconds"`
+	Requests float64 `json:"requests"`
+}
+
+const (
+	forgetting   = 300.0 // seconds
+	boundNats    = 3     // of the upper bound of the canary's bad rate
+	stablePrior  = 4     // events
+	leastGrowth  = 1.05
+	leastExcess  = 0.1 // of 1 − SLO
+	defaultPrior = 0.001
+)
+
+// Proposal is the next weight and why.
+type Proposal struct {
+	Weight float64 `json:"weight"`
+	Reason string  `json:"reason"`
+	// Hold tells that the weight does not change.
+	Hold bool `json:"hold"`
+}
+
+// NewSizing begins at the first weight.
+func NewSizing(s Settings, c Calibration, start time.Time) *Sizing {
+	z := &Sizing{Settings: s, Prior: c.Errors.Rate, Rate: c.RequestRate, LastAt: start, LastStep: start}
+	if z.Prior <= 0 {
+		z.Prior = defaultPrior
+	}
+	z.Weight = s.FirstWeight(c.RequestRate)
+	return z
+}
+
+// FirstWeight is the weight at which every canary request could fail without
+// breaking the exposure budget of one decision interval, at most the middle level.
+// An unknown rate (0) gives the growth factor's first step below a percent.
+func (s Settings) FirstWeight(rate float64) float64 {
+	if s.Growth.First > 0 {
+		return math.Min(s.Growth.First, s.Middle)
+	}
+	if rate <= 0 {
+		return math.Min(unknownFirst, s.Middle)
+	}
+	return math.Min(s.Exposure(rate)/(rate*s.decision()), s.Middle)
+}
+
+// unknownFirst is the first weight where the traffic is unknown.
+const unknownFirst = 0.01
+
+// Observe folds a sample; one that is missing or broken changes nothing.
+func (z *Sizing) Observe(s Sample) {
+	if s.broken() != "" {
+		return
+	}
+	seconds := math.Max(0, s.At.Sub(z.LastAt).Seconds())
+	z.LastAt = s.At
+	f := math.Exp(-seconds / forgetting)
+	for _, x := range []*float64{&z.Bad.Canary, &z.Bad.CanaryBad, &z.Bad.Stable, &z.Bad.StableBad, &z.Seconds, &z.Requests} {
+		*x *= f
+	}
+	z.Bad.add(tally{
+		CanaryBad: z.bad(s.Canary), Canary: float64(s.Canary.Requests),
+		StableBad: z.bad(s.Stable), Stable: float64(s.Stable.Requests),
+	})
+	z.Seconds += seconds
+	z.Requests += float64(s.Canary.Requests + s.Stable.Requests)
+	if z.Seconds > 0 {
+		z.Rate = z.Requests / z.Seconds
+	}
+}
+
+// bad counts what harms users: errors and answers slower than promised.
+func (z *Sizing) bad(a Arm) float64 {
+	n := a.Errors
+	if z.Settings.SlowerThan > 0 {
+		n += a.Latency.slower(z.Settings.SlowerThan.Seconds())
+	}
+	return float64(min(n, a.Requests))
+}
+
+// Next proposes the weight that follows from v at now. It remembers the proposal
+// as the weight in force; call Moved where the platform did something else.
+func (z *Sizing) Next(now time.Time, v Verdict) Proposal {
+	p := z.next(now, v)
+	if !p.Hold {
+		z.Weight, z.LastStep = p.Weight, now
+	}
+	return p
+}
+
+// Moved tells which weight is in force since at.
+func (z *Sizing) Moved(weight float64, at time.Time) {
+	if weight != z.Weight {
+		z.Weight, z.LastStep = weight, at
+	}
+}
+
+func (z *Sizing) next(now time.Time, v Verdict) Proposal {
+	set := &z.Settings
+	hold := func(reason string) Proposal { return Proposal{Weight: z.Weight, Reason: reason, Hold: true} }
+	divisor := 1.0
+	switch {
+	case v.Kind == Fail:
+		return Proposal{Weight: 0, Reason: "the canary is worse"}
+	case v.Kind == Pass:
+		return hold("the canary has passed")
+	case v.Reason == NoEvidence:
+		return hold("no evidence: " + v.Detail)
+	case v.Reason == Undecided:
+		return hold("undecided")
+	case z.Weight >= set.Middle:
+		return hold("the middle level is reached")
+	case v.Evidence >= set.Stop:
+		return hold("the evidence of harm is too strong to grow")
+	case now.Sub(z.LastStep) < set.Growth.Every:
+		return hold("the time between two steps is not over")
+	case v.Reason == Suspicious:
+		divisor = set.Growth.SuspicionDivisor
+	}
+	next, reason := math.Min(z.Weight*set.Growth.Factor, set.Middle), "grown by the factor of one step"
+	if limit := z.exposureLimit() / divisor; limit < next {
+		next, reason = limit, "limited by the exposure budget"
+	}
+	if next < z.Weight*leastGrowth && next < set.Middle {
+		if divisor > 1 {
+			return hold("suspicious: the exposure budget allows no more")
+		}
+		return hold("the exposure budget allows no more")
+	}
+	return Proposal{Weight: next, Reason: reason}
+}
+
+// exposureLimit is the weight at which the plausible excess of bad requests uses
+// up the budget in one decision interval.
+func (z *Sizing) exposureLimit() float64 {
+	set := &z.Settings
+	stable := (z.Bad.StableBad + stablePrior) / (z.Bad.Stable + stablePrior/z.Prior)
+	excess := upperRate(z.Bad.CanaryBad, z.Bad.Canary, boundNats) - stable
+	excess = math.Max(excess, leastExcess*(1-set.SLO))
+	if z.Rate <= 0 {
+		return set.Middle
+	}
+	return set.Exposure(z.Rate) / (excess * z.Rate * set.decision())
+}
+
+// upperRate is the largest rate x/n with y·ln(y/x) − y + x ≤ nats: the Chernoff
+// bound of a Poisson count y in n requests.
+func upperRate(y, n, nats float64) float64 {
+	if n <= 0 {
+		return 1
+	}
+	if y <= 0 {
+		return math.Min(1, nats/n)
+	}
+	x := y + nats + math.Sqrt(2*nats*y)
+	for range 30 {
+		x -= (y*math.Log(y/x) - y + x - nats) / (1 - y/x)
+	}
+	return math.Min(1, x/n)
+}
+
+// Holdback is the share that stays on stable during a watch: enough for about ten
+// bad requests of stable, so that there is something to compare with; at least
+// least, at most a half. rate is in requests per second, bad the stable error rate.
+func Holdback(least, rate, bad float64, watch time.Duration) float64 {
+	expected := rate * bad * watch.Seconds()
+	if expected <= 0 {
+		return 0.5
+	}
+	return math.Max(least, math.Min(0.5, 10/expected))
+}

@@ -1,0 +1,76 @@
+package judge
+
+import (
+	"math"
+	"testing"
+	"time"
+)
+
+// These figures come from an independent implementation of the same method.
+
+func testTrack(tau2, sigma2 float64) *track {
+	s := DefaultSettings()
+	c := Calibration{Errors: Noise{Rate: 0.002, Events: historyEvents, Tau2: tau2, Sigma2: sigma2}}
+	return errorTrack(&s, &c)
+}
+
+func near(t *testing.T, what string, got, want float64) {
+	t.Helper()
+	if math.Abs(got-want) > 6e-6*math.Abs(want) {
+		t.Errorf("%s is %.7g, want %.7g", what, got, want)
+	}
+}
+
+func TestOneEvaluationMatchesTheVectors(t *testing.T) {
+	for _, v := range []struct {
+		counts         tally
+		canary, stable int
+		harm, proof    float64
+	}{
+		{tally{0, 60, 3, 1500}, 1, 3, 0.738314, 0.0678158},
+		{tally{6, 60, 3, 1500}, 1, 3, 1666.76, -1.9313},
+		{tally{18, 6000, 12, 6000}, 5, 10, 0.623909, -0.704818},
+		{tally{36, 6000, 12, 6000}, 5, 10, 2.27275, -2.40569},
+		{tally{12, 6000, 12, 6000}, 5, 10, 0.56507, 0.1693},
+		{tally{1800, 300000, 600, 300000}, 30, 60, 3.82253, -19.9615},
+		{tally{3, 3, 0, 3}, 1, 2, 46.1768, -0.641775},
+	} {
+		m := testTrack(0.6, 0.01)
+		m.CanaryInstances, m.StableInstances = v.canary, v.stable
+		m.fold(0, 60, v.counts, 0.5)
+		near(t, "evidence of harm", m.Harm.evidence(), v.harm)
+		near(t, "evidence of being no worse", m.Proof.logEvidence(), v.proof)
+	}
+}
+
+func TestPathsMatchTheVectors(t *testing.T) {
+	path := func(bad float64, minutes int, seen func(minute int, m *track)) {
+		m := testTrack(0.4, 0.0025)
+		m.CanaryInstances, m.StableInstances = 5, 10
+		for i := range 4 * minutes {
+			m.fold(float64(15*i), float64(15*i+15), tally{bad, 1500, 3, 1500}, 0.5)
+			if i%4 == 3 {
+				seen(i/4+1, m)
+			}
+		}
+	}
+	harm := []float64{2.75416, 23.3471, 258.983, 3060.68, 36877.1}
+	path(9, 5, func(minute int, m *track) {
+		near(t, "evidence of harm", m.Harm.evidence(), harm[minute-1])
+	})
+	proof := map[int]float64{4: 1.06761, 8: 2.37371, 12: 3.71714, 16: 5.07463}
+	path(3, 16, func(minute int, m *track) {
+		if want, ok := proof[minute]; ok {
+			near(t, "evidence of being no worse", m.Proof.logEvidence(), want)
+		}
+	})
+}
+
+func TestFirstWeights(t *testing.T) {
+	s := DefaultSettings()
+	for _, v := range []struct{ rate, want float64 }{{10000, 0.00072}, {200, 1.0 / 300}, {5, 20.0 / 150}, {0.1, 0.5}} {
+		near(t, "the first weight", s.FirstWeight(v.rate), v.want)
+	}
+}
+
+var testStart = time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC)
