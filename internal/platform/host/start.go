@@ -1,0 +1,197 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/fairwayhq/fairway/internal/fault"
+)
+
+// start brings one instance up and returns once its process has written its
+// record. It is a success when the instance already runs, also by the doing of
+// a worker that is dead by now. The caller holds the target's lock.
+func (p *Platform) start(ctx context.Context, i instance) error {
+	if err := os.MkdirAll(i.dir, 0o700); err != nil {
+		return diskFault(err, i.dir)
+	}
+	former, running, err := p.settled(ctx, i)
+	if err != nil || running {
+		return err
+	}
+	child, err := p.spawn(i, former.Port)
+	if err != nil {
+		return err
+	}
+	return p.awaitRecord(ctx, i, former, child)
+}
+
+// settled waits until the instance is either running with its record or certainly not there.
+func (p *Platform) settled(ctx context.Context, i instance) (former record, running bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	for {
+		former, found, err := i.record()
+		if err != nil || found && former.alive() {
+			return former, err == nil, err
+		}
+		unlock, err := tryLock(i.lockPath(), syscall.LOCK_EX)
+		if err == nil {
+			unlock()
+			sweep(i.lockPath(), former.Process)
+			return former, false, nil
+		}
+		if !errors.Is(err, errLocked) {
+			return former, false, err
+		}
+		// Somebody holds the lock and no record is alive: it is either about to
+		// write one, or a child that the dead instance left behind.
+		if wait(ctx, 5*time.Millisecond) != nil {
+			sweep(i.lockPath(), former.Process)
+			return former, false, nil
+		}
+	}
+}
+
+// spawn forks the process that becomes the instance, in a session of its own,
+// so that neither the worker's end nor a signal to its terminal reaches it.
+func (p *Platform) spawn(i instance, formerPort int) (int, error) {
+	port, err := p.choosePort(formerPort)
+	if err != nil {
+		return 0, err
+	}
+	dir := filepath.Dir(filepath.Dir(i.dir))
+	values := map[string]string{"PORT": strconv.Itoa(port), "HOST": loopback, "ARTIFACT": artifactIn(dir, i.revision)}
+	env, err := environ(i.settings, i.revision, values)
+	if err != nil {
+		return 0, err
+	}
+	args := append([]string{}, p.config.ExecCommand...)
+	args = append(args, "--record", i.recordPath(), "--port", values["PORT"], "--")
+	for _, word := range i.settings.Run {
+		args = append(args, expand(word, values))
+	}
+	out, err := openLog(i.logPath())
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = out.Close() }()
+	none, err := os.Open(os.DevNull)
+	if err != nil {
+		return 0, diskFault(err, os.DevNull)
+	}
+	defer func() { _ = none.Close() }()
+
+	process, err := os.StartProcess(args[0], args, &os.ProcAttr{
+		Dir: workDir(dir), Env: env, Files: []*os.File{none, out, out}, Sys: &syscall.SysProcAttr{Setsid: true},
+	})
+	if err != nil {
+		return 0, fault.Errorf(fault.Unavailable, "start an instance of %s: %w", i.revision.ID, err)
+	}
+	pid := process.Pid
+	_ = process.Release() // it is reaped by pid, by whichever worker's look finds it dead
+	return pid, nil
+}
+
+// awaitRecord returns once any life newer than the former one is recorded. A child
+// that ends without a record has said why in the log.
+func (p *Platform) awaitRecord(ctx context.Context, i instance, former record, child int) error {
+	ctx, cancel := context.WithTimeout(ctx, p.config.LockWait)
+	defer cancel()
+	for {
+		r, found, err := i.record()
+		if err != nil {
+			return err
+		}
+		if found && r.Process != former.Process {
+			return nil
+		}
+		if ended := collect(child); ended != "" {
+			if err := p.earlyEnd(i, child, ended); err != nil {
+				return err
+			}
+		}
+		if err := wait(ctx, 2*time.Millisecond); err != nil {
+			return fault.Errorf(fault.Unavailable, "start an instance of %s: it wrote no record: %w", i.revision.ID, err)
+		}
+	}
+}
+
+// earlyEnd deals with a child that ended before its record was seen here. With a
+// record it was an instance, and its status must not get lost; without one it
+// either gave way to another start or has said in the log what it lacked.
+func (p *Platform) earlyEnd(i instance, child int, ended string) error {
+	r, found, err := i.record()
+	if err != nil {
+		return err
+	}
+	if found && r.PID == child {
+		return writeJSON(i.exitPath(), exit{Process: r.Process, Status: ended, At: p.config.Now()})
+	}
+	if ended == "status "+strconv.Itoa(statusBusy) {
+		return nil
+	}
+	tail, _ := tailFile(i.logPath(), 3)
+	return fault.Errorf(fault.Unavailable, "start an instance of %s: the launcher ended with %s: %s", i.revision.ID, ended, strings.Join(tail, " "))
+}
+
+// choosePort returns a port on which nobody listens and that no instance has
+// been given, the former one where it can. It stays below the ports that the
+// system hands to outgoing connections, which would otherwise take one away
+// between this choice and the moment when the service listens.
+func (p *Platform) choosePort(former int) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	given, err := p.givenPorts()
+	if err != nil {
+		return 0, err
+	}
+	if former != 0 && portFree(former) {
+		return former, nil
+	}
+	from, to := p.config.Ports[0], p.config.Ports[1]
+	offset := rand.IntN(to - from)
+	for n := range to - from {
+		port := from + (offset+n)%(to-from)
+		if at, recent := p.handedOut[port]; recent && time.Since(at) < time.Minute || given[port] || !portFree(port) {
+			continue
+		}
+		p.handedOut[port] = time.Now()
+		return port, nil
+	}
+	return 0, fault.Errorf(fault.Unavailable, "no port between %d and %d is free", from, to).
+		WithHint("retire revisions that nobody needs, or give the worker another range of ports")
+}
+
+// givenPorts are those in the records of all instances; also a dead one's port
+// stays its own, for the router may still send to it.
+func (p *Platform) givenPorts() (map[int]bool, error) {
+	paths, err := fs.Glob(os.DirFS(p.targetsDir()), "*/revisions/*/instances/*/record.json")
+	if err != nil {
+		return nil, fault.Errorf(fault.Internal, "list instances: %w", err)
+	}
+	given := map[int]bool{}
+	for _, path := range paths {
+		if r, found, err := readJSON[record](filepath.Join(p.targetsDir(), path)); err == nil && found {
+			given[r.Port] = true
+		}
+	}
+	return given, nil
+}
+
+func portFree(port int) bool {
+	l, err := net.Listen("tcp", net.JoinHostPort(loopback, strconv.Itoa(port)))
+	if err != nil {
+		return false
+	}
+	_ = l.Close()
+	return true
+}
