@@ -1,0 +1,64 @@
+package store
+
+import (
+	"database/sql"
+
+	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/ledger"
+)
+
+const insertEvent = `INSERT INTO events (release, seq, at, kind, actor, environment, stage, text, data, previous, hash)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
+
+// AppendEvents adds lines to the ledger as they are. A line whose number its
+// chain has already is a fault.Conflict.
+func (tx *Tx) AppendEvents(lines []ledger.Event) error {
+	for _, e := range lines {
+		_, err := tx.exec(insertEvent, e.Release, e.Seq, nanos(e.At), e.Kind, e.Actor, e.Environment, e.Stage,
+			e.Text, rawText(e.Data), e.Previous, e.Hash)
+		if fault.CodeOf(err) == fault.Conflict {
+			return fault.Errorf(fault.Conflict, "line %d of release %s is written already", e.Seq, e.Release)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const eventColumns = `number, release, seq, at, kind, actor, environment, stage, text, data, previous, hash`
+
+const selectChain = `SELECT ` + eventColumns + ` FROM events WHERE release = $1 AND seq > $2 ORDER BY seq LIMIT $3`
+
+// LoadEvents returns at most limit lines of the release's chain with Seq above after.
+func (tx *Tx) LoadEvents(release string, after int64, limit int) ([]ledger.Event, error) {
+	lines, _, err := tx.events(selectChain, release, after, limited(limit))
+	return lines, err
+}
+
+const selectRecent = `SELECT ` + eventColumns + ` FROM events WHERE number > $1 ORDER BY number LIMIT $2`
+
+// RecentEvents returns at most limit lines over all releases whose store-wide
+// number is above after, as they were written, and the number of the last one:
+// after itself where there is none.
+func (tx *Tx) RecentEvents(after int64, limit int) ([]ledger.Event, int64, error) {
+	lines, last, err := tx.events(selectRecent, after, limited(limit))
+	return lines, max(last, after), err
+}
+
+const selectChains = `SELECT DISTINCT release FROM events ORDER BY release`
+
+// Chains returns the IDs of all chains in the ledger, sorted.
+func (tx *Tx) Chains() ([]string, error) { return tx.list(selectChains) }
+
+// events returns the lines and the store-wide number of the last one.
+func (tx *Tx) events(query string, args ...any) (lines []ledger.Event, number int64, err error) {
+	err = tx.rows(func(r *sql.Rows) error {
+		var e ledger.Event
+		err := r.Scan(&number, &e.Release, &e.Seq, timeInto{&e.At}, &e.Kind, &e.Actor, &e.Environment, &e.Stage,
+			&e.Text, rawInto{&e.Data}, &e.Previous, &e.Hash)
+		lines = append(lines, e)
+		return err
+	}, query, args...)
+	return lines, number, err
+}

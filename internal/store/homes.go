@@ -1,0 +1,42 @@
+package store
+
+import (
+	"database/sql"
+	"strings"
+)
+
+const (
+	upsertHome = `INSERT INTO homes (target, service, environment, release) VALUES ($1, $2, $3, $4)
+	ON CONFLICT (target) DO UPDATE SET release = excluded.release`
+	selectHome  = `SELECT release FROM homes WHERE target = $1`
+	selectHomes = `SELECT environment, release FROM homes WHERE service = $1 ORDER BY target`
+)
+
+// SetHome notes which release the home of the target ("service/environment" or
+// "service/environment/region") belongs to.
+func (tx *Tx) SetHome(target, release string) error {
+	service, place, _ := strings.Cut(target, "/")
+	environment, _, _ := strings.Cut(place, "/")
+	_, err := tx.exec(upsertHome, target, service, environment, release)
+	return err
+}
+
+// Home returns which release the target's home belongs to, or "".
+func (tx *Tx) Home(target string) (string, error) {
+	var release string
+	_, err := tx.row([]any{&release}, selectHome, target)
+	return release, err
+}
+
+// Homes returns which release each environment's home belongs to; where the
+// regions of one differ, the last region's.
+func (tx *Tx) Homes(service string) (map[string]string, error) {
+	homes := make(map[string]string)
+	err := tx.rows(func(r *sql.Rows) error {
+		var environment, release string
+		err := r.Scan(&environment, &release)
+		homes[environment] = release
+		return err
+	}, selectHomes, service)
+	return homes, err
+}

@@ -1,0 +1,92 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"io/fs"
+	"strconv"
+	"strings"
+
+	"github.com/pressly/goose/v3"
+
+	"github.com/fairwayhq/fairway/internal/fault"
+)
+
+//go:embed migrations/sqlite/*.sql
+var migrations embed.FS
+
+const migrationsFolder = "migrations/sqlite"
+
+// migrate brings the tables up to date. A database that is so already costs one
+// query, since every start of a server waits for this.
+func migrate(ctx context.Context, file string) (err error) {
+	db, err := openDatabase(file, forWriting)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+
+	have, err := schemaVersion(ctx, db)
+	if err != nil {
+		return err
+	}
+	want, err := newestMigration()
+	switch {
+	case err != nil:
+		return err
+	case have == want:
+		return nil
+	case have > want:
+		return fault.Errorf(fault.Conflict, "the database %s was written by a newer Fairway: its tables have version %d, this one knows %d", file, have, want).
+			WithHint("start the newer Fairway, or restore a backup from before the upgrade")
+	}
+	return runMigrations(ctx, db)
+}
+
+func runMigrations(ctx context.Context, db *sql.DB) error {
+	folder, err := fs.Sub(migrations, migrationsFolder)
+	if err != nil {
+		return err
+	}
+	provider, err := goose.NewProvider(goose.DialectSQLite3, db, folder, goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return fault.Errorf(fault.Internal, "read the migrations: %w", err)
+	}
+	_, err = provider.Up(ctx)
+	return err
+}
+
+const (
+	selectVersionTable = `SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'goose_db_version'`
+	selectVersion      = `SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied = 1`
+)
+
+// schemaVersion returns 0 for an empty database.
+func schemaVersion(ctx context.Context, db *sql.DB) (int64, error) {
+	var tables, version int64
+	if err := db.QueryRowContext(ctx, selectVersionTable).Scan(&tables); err != nil || tables == 0 {
+		return 0, err
+	}
+	err := db.QueryRowContext(ctx, selectVersion).Scan(&version)
+	return version, err
+}
+
+// newestMigration reads the version from the files' names, which begin with it.
+func newestMigration() (int64, error) {
+	files, err := migrations.ReadDir(migrationsFolder)
+	if err != nil {
+		return 0, err
+	}
+	var newest int64
+	for _, f := range files {
+		digits, _, _ := strings.Cut(f.Name(), "_")
+		version, err := strconv.ParseInt(digits, 10, 64)
+		if err != nil {
+			return 0, fault.Errorf(fault.Internal, "migration %s has no version: %w", f.Name(), err)
+		}
+		newest = max(newest, version)
+	}
+	return newest, nil
+}

@@ -1,0 +1,41 @@
+package store
+
+import (
+	"database/sql"
+	"time"
+
+	"github.com/fairwayhq/fairway/internal/drive"
+)
+
+const upsertMessage = `INSERT INTO outbox (id, release, webhook, body, attempts, not_before) VALUES ($1, $2, $3, $4, $5, $6)
+	ON CONFLICT (id) DO UPDATE SET release = excluded.release, webhook = excluded.webhook, body = excluded.body,
+	attempts = excluded.attempts, not_before = excluded.not_before`
+
+// PutMessage inserts the message, or replaces the one of the same ID.
+func (tx *Tx) PutMessage(m drive.Message) error {
+	_, err := tx.exec(upsertMessage, m.ID, m.Release, m.Webhook, rawText(m.Body), m.Attempts, nanos(m.NotBefore))
+	return err
+}
+
+const selectDueMessages = `SELECT id, release, webhook, body, attempts, not_before FROM outbox
+	WHERE not_before <= $1 ORDER BY not_before, id LIMIT $2`
+
+// DueMessages returns at most limit messages whose NotBefore is not after now, oldest first.
+func (tx *Tx) DueMessages(now time.Time, limit int) ([]drive.Message, error) {
+	var all []drive.Message
+	err := tx.rows(func(r *sql.Rows) error {
+		var m drive.Message
+		err := r.Scan(&m.ID, &m.Release, &m.Webhook, rawInto{&m.Body}, &m.Attempts, timeInto{&m.NotBefore})
+		all = append(all, m)
+		return err
+	}, selectDueMessages, nanos(now), limited(limit))
+	return all, err
+}
+
+const deleteMessage = `DELETE FROM outbox WHERE id = $1`
+
+// DeleteMessage removes the message if it is there.
+func (tx *Tx) DeleteMessage(id string) error {
+	_, err := tx.exec(deleteMessage, id)
+	return err
+}

@@ -1,0 +1,88 @@
+package store
+
+import (
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+
+	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/release"
+	"github.com/fairwayhq/fairway/internal/stage"
+)
+
+const insertPoint = `INSERT INTO points (release, environment, stage, stable, canary, body) VALUES ($1, $2, $3, $4, $5, $6)`
+
+// AppendPoints adds points after those that are there.
+func (tx *Tx) AppendPoints(release, environment, stage string, points []stage.Point) error {
+	known := make(map[string]bool)
+	for _, p := range points {
+		stable, err := tx.addScale(p.Sample.Stable.Latency.Bounds, known)
+		if err != nil {
+			return err
+		}
+		canary, err := tx.addScale(p.Sample.Canary.Latency.Bounds, known)
+		if err != nil {
+			return err
+		}
+		_, err = tx.exec(insertPoint, release, environment, stage, stable, canary, packPoint(p))
+		if fault.CodeOf(err) == fault.NotFound {
+			return noRelease(release)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const insertScale = `INSERT INTO scales (id, bounds) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING`
+
+// addScale stores the bounds once, whatever the number of points on them, and
+// returns the ID to refer to them by, which follows from the bounds; nil where there are none.
+func (tx *Tx) addScale(bounds []float64, known map[string]bool) (any, error) {
+	if len(bounds) == 0 {
+		return nil, nil
+	}
+	packed := packBounds(bounds)
+	sum := sha256.Sum256(packed)
+	id := hex.EncodeToString(sum[:16])
+	if known[id] {
+		return id, nil
+	}
+	known[id] = true
+	_, err := tx.exec(insertScale, id, packed)
+	return id, err
+}
+
+const (
+	pointColumns = `points.id, points.environment, points.stage, points.body, stable.bounds, canary.bounds`
+	pointTables  = ` FROM points
+	LEFT JOIN scales AS stable ON stable.id = points.stable
+	LEFT JOIN scales AS canary ON canary.id = points.canary`
+	selectPoints = `SELECT ` + pointColumns + pointTables + `
+	WHERE points.release = $1 AND points.environment = $2 AND points.id > $3 ORDER BY points.id LIMIT $4`
+	selectAllPoints = `SELECT ` + pointColumns + pointTables + `
+	WHERE points.release = $1 AND points.id > $2 ORDER BY points.id LIMIT $3`
+)
+
+// LoadPoints returns at most limit points of the release in the environment (in
+// all of them where it is empty) with an ID above after, in the order in which they were added.
+func (tx *Tx) LoadPoints(id, environment string, after int64, limit int) ([]release.SampledPoint, error) {
+	query, args := selectPoints, []any{id, environment, after, limited(limit)}
+	if environment == "" {
+		query, args = selectAllPoints, []any{id, after, limited(limit)}
+	}
+	var all []release.SampledPoint
+	err := tx.rows(func(r *sql.Rows) error {
+		var p release.SampledPoint
+		var body, stable, canary []byte
+		err := r.Scan(&p.ID, &p.Environment, &p.Stage, &body, &stable, &canary)
+		if err != nil {
+			return err
+		}
+		p.Point, err = unpackPoint(body, unpackBounds(stable), unpackBounds(canary))
+		all = append(all, p)
+		return err
+	}, query, args...)
+	return all, err
+}

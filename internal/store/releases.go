@@ -1,0 +1,105 @@
+package store
+
+import (
+	"cmp"
+	"database/sql"
+	"fmt"
+	"strings"
+
+	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/pipeline"
+	"github.com/fairwayhq/fairway/internal/release"
+)
+
+const insertRelease = `INSERT INTO releases
+	(id, service, version, artifact, digest, author, note, plan, rollback_to, created_at, definition)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
+
+// AddRelease stores the release with its plan and its new run, which has an
+// empty chain and no wake-up. A second release of the same ID is a fault.Conflict.
+// An empty PlanHash is filled in; one that is not the plan's is fault.Invalid.
+func (tx *Tx) AddRelease(r release.Release, p *pipeline.Plan, run pipeline.Run) error {
+	plan, err := tx.addPlan(p)
+	if err != nil {
+		return err
+	}
+	if r.PlanHash != "" && r.PlanHash != plan {
+		return fault.Errorf(fault.Invalid, "add release %s: its plan has the hash %s, not %s", r.ID, plan, r.PlanHash)
+	}
+	_, err = tx.exec(insertRelease, r.ID, r.Service, r.Version, r.Artifact, r.Digest, r.Author, r.Note,
+		plan, r.RollbackTo, nanos(r.CreatedAt), r.Definition)
+	if fault.CodeOf(err) == fault.Conflict {
+		return fault.Errorf(fault.Conflict, "release %s exists already", r.ID)
+	}
+	if err != nil {
+		return err
+	}
+	return tx.addRun(r.ID, plan, cmp.Or(r.Digest, p.Component.Digest), &run)
+}
+
+const releaseColumns = `releases.id, releases.service, releases.version, releases.artifact, releases.digest, releases.author,
+	releases.note, releases.plan, releases.rollback_to, releases.created_at, releases.definition`
+
+func releaseInto(r *release.Release) []any {
+	return []any{&r.ID, &r.Service, &r.Version, &r.Artifact, &r.Digest, &r.Author,
+		&r.Note, &r.PlanHash, &r.RollbackTo, timeInto{&r.CreatedAt}, &r.Definition}
+}
+
+const selectRelease = `SELECT ` + releaseColumns + ` FROM releases WHERE id = $1`
+
+// LoadRelease returns the release, or fault.NotFound.
+func (tx *Tx) LoadRelease(id string) (release.Release, error) {
+	var r release.Release
+	found, err := tx.row(releaseInto(&r), selectRelease, id)
+	if err == nil && !found {
+		return r, noRelease(id)
+	}
+	return r, err
+}
+
+const selectReleases = `SELECT ` + releaseColumns + `, runs.state, runs.environment, runs.ended_at
+	FROM releases JOIN runs ON runs.release = releases.id`
+
+// ListReleases returns the newest first, all of them where the filter's Limit is not positive.
+func (tx *Tx) ListReleases(f release.Filter) ([]release.Summary, error) {
+	query, args := filtered(f)
+	var all []release.Summary
+	err := tx.rows(func(row *sql.Rows) error {
+		var s release.Summary
+		err := row.Scan(append(releaseInto(&s.Release), &s.State, &s.Environment, timeInto{&s.EndedAt})...)
+		all = append(all, s)
+		return err
+	}, query, args...)
+	return all, err
+}
+
+// filtered names only the conditions that are set, so that each of the few
+// combinations is a statement with the right index.
+func filtered(f release.Filter) (string, []any) {
+	var conditions []string
+	var args []any
+	where := func(condition string, arg any) {
+		args = append(args, arg)
+		conditions = append(conditions, fmt.Sprintf(condition, len(args)))
+	}
+	if f.Service != "" {
+		where("releases.service = $%d", f.Service)
+	}
+	if f.State != "" {
+		where("runs.state = $%d", string(f.State))
+	}
+	if f.Before != "" {
+		where("releases.id < $%d", f.Before)
+	}
+	query := selectReleases
+	if len(conditions) > 0 {
+		query += " WHERE " + strings.Join(conditions, " AND ")
+	}
+	args = append(args, limited(f.Limit))
+	return query + fmt.Sprintf(" ORDER BY releases.id DESC LIMIT $%d", len(args)), args
+}
+
+const selectServices = `SELECT DISTINCT service FROM releases ORDER BY service`
+
+// Services returns the names of all services that ever had a release, sorted.
+func (tx *Tx) Services() ([]string, error) { return tx.list(selectServices) }

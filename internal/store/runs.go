@@ -1,0 +1,117 @@
+package store
+
+import (
+	"database/sql"
+	"time"
+
+	"github.com/fairwayhq/fairway/internal/drive"
+	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/pipeline"
+)
+
+// Whether there are facts at all is asked in the same query, since most runs have none.
+const selectRun = `SELECT plan, digest, seq, hash, wake_at, body,
+	EXISTS (SELECT 1 FROM evidence WHERE evidence.digest = runs.digest)
+	FROM runs WHERE release = $1`
+
+// LoadRun returns the run with its plan and evidence, or fault.NotFound. The plan is shared: do not change it.
+func (tx *Tx) LoadRun(release string) (drive.Record, error) {
+	r := drive.Record{Release: release}
+	var plan, digest string
+	var facts bool
+	found, err := tx.row([]any{&plan, &digest, &r.Seq, &r.Hash, timeInto{&r.Wake}, jsonInto{&r.Run}, &facts}, selectRun, release)
+	switch {
+	case err != nil:
+		return drive.Record{}, err
+	case !found:
+		return drive.Record{}, noRelease(release)
+	case r.Run.Version > pipeline.RunVersion:
+		return drive.Record{}, fault.Errorf(fault.Conflict, "release %s was moved by a newer Fairway", release).
+			WithHint("start the newer Fairway again to finish it")
+	}
+	if r.Run.Plan, err = tx.plan(plan); err != nil {
+		return drive.Record{}, err
+	}
+	if facts {
+		if r.Run.Evidence, err = tx.Evidence(digest); err != nil {
+			return drive.Record{}, err
+		}
+	}
+	return r, nil
+}
+
+const updateRun = `UPDATE runs SET state = $2, environment = $3, ended_at = $4, wake_at = $5, seq = $6, hash = $7, body = $8
+	WHERE release = $1`
+
+// SaveRun stores the run with its chain head and its wake-up (zero: none). The
+// run must have been added with its release.
+func (tx *Tx) SaveRun(r drive.Record, wake time.Time) error {
+	body, err := jsonText(&r.Run)
+	if err != nil {
+		return err
+	}
+	n, err := tx.exec(updateRun, r.Release, string(r.Run.State), environmentOf(&r.Run),
+		nanos(r.Run.EndedAt), nanos(wake), r.Seq, r.Hash, body)
+	if err == nil && n == 0 {
+		return noRelease(r.Release)
+	}
+	return err
+}
+
+const insertRun = `INSERT INTO runs (release, plan, digest, state, environment, ended_at, wake_at, seq, hash, body)
+	VALUES ($1, $2, $3, $4, $5, $6, 0, 0, '', $7)`
+
+func (tx *Tx) addRun(release, plan, digest string, run *pipeline.Run) error {
+	body, err := jsonText(run)
+	if err != nil {
+		return err
+	}
+	_, err = tx.exec(insertRun, release, plan, digest, string(run.State), environmentOf(run), nanos(run.EndedAt), body)
+	return err
+}
+
+func environmentOf(r *pipeline.Run) string {
+	if len(r.Environments) == 0 {
+		return ""
+	}
+	return r.Environments[r.Current()].Name
+}
+
+const selectDueRuns = `SELECT release FROM runs WHERE wake_at > 0 AND wake_at <= $1 ORDER BY wake_at, release LIMIT $2`
+
+// DueRuns returns at most limit releases whose wake-up is not after now, oldest first.
+func (tx *Tx) DueRuns(now time.Time, limit int) ([]string, error) {
+	return tx.list(selectDueRuns, nanos(now), limited(limit))
+}
+
+const selectNextWake = `SELECT wake_at FROM runs WHERE wake_at > 0 AND wake_at > $1 ORDER BY wake_at LIMIT 1`
+
+// NextWake returns the earliest wake-up after now, or zero.
+func (tx *Tx) NextWake(now time.Time) (time.Time, error) {
+	var wake time.Time
+	_, err := tx.row([]any{timeInto{&wake}}, selectNextWake, nanos(now))
+	return wake, err
+}
+
+const selectWaitingOn = `SELECT release, state FROM runs WHERE digest = $1 ORDER BY release`
+
+// WaitingOn returns the releases that are not final and whose artifact has the digest.
+func (tx *Tx) WaitingOn(digest string) ([]string, error) {
+	var waiting []string
+	err := tx.rows(func(r *sql.Rows) error {
+		var release, state string
+		if err := r.Scan(&release, &state); err != nil {
+			return err
+		}
+		if !pipeline.RunState(state).Final() {
+			waiting = append(waiting, release)
+		}
+		return nil
+	}, selectWaitingOn, digest)
+	return waiting, err
+}
+
+func noRelease(id string) error {
+	return fault.Errorf(fault.NotFound, "release %s does not exist", id).
+		WithHint("list the releases with `fairway status`")
+}

@@ -1,0 +1,102 @@
+package store
+
+import (
+	"database/sql"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/fairwayhq/fairway/internal/drive"
+	"github.com/fairwayhq/fairway/internal/fault"
+)
+
+const taskColumns = `release, environment, id, service, region, stage, undo, state, progress, hold, decision,
+	deadline, not_before, holder, fence, lease_until`
+
+const upsertTask = `INSERT INTO tasks (` + taskColumns + `)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+	ON CONFLICT (release, environment) DO UPDATE SET
+	id = excluded.id, service = excluded.service, region = excluded.region, stage = excluded.stage, undo = excluded.undo,
+	state = excluded.state, progress = excluded.progress, hold = excluded.hold, decision = excluded.decision,
+	deadline = excluded.deadline, not_before = excluded.not_before, holder = excluded.holder,
+	fence = excluded.fence, lease_until = excluded.lease_until`
+
+// PutTask inserts the task, or replaces the one of the same release and environment.
+func (tx *Tx) PutTask(t drive.TaskRow) error {
+	_, err := tx.exec(upsertTask, t.Release, t.Environment, t.ID, t.Service, t.Region, t.Stage, number(t.Undo),
+		rawText(t.State), rawText(t.Progress), t.Hold, t.Decision,
+		nanos(t.Deadline), nanos(t.NotBefore), t.Holder, t.Fence, nanos(t.LeaseUntil))
+	return err
+}
+
+const selectTask = `SELECT ` + taskColumns + ` FROM tasks WHERE release = $1 AND environment = $2`
+
+// LoadTask returns the task, or fault.NotFound.
+func (tx *Tx) LoadTask(release, environment string) (drive.TaskRow, error) {
+	var t drive.TaskRow
+	found, err := tx.row(taskInto(&t), selectTask, release, environment)
+	if err == nil && !found {
+		return t, fault.Errorf(fault.NotFound, "release %s has no task in %s", release, environment)
+	}
+	return t, err
+}
+
+func taskInto(t *drive.TaskRow) []any {
+	return []any{&t.Release, &t.Environment, &t.ID, &t.Service, &t.Region, &t.Stage, &t.Undo,
+		rawInto{&t.State}, rawInto{&t.Progress}, &t.Hold, &t.Decision,
+		timeInto{&t.Deadline}, timeInto{&t.NotBefore}, &t.Holder, &t.Fence, timeInto{&t.LeaseUntil}}
+}
+
+const deleteTask = `DELETE FROM tasks WHERE release = $1 AND environment = $2`
+
+// DeleteTask removes the task if there is one.
+func (tx *Tx) DeleteTask(release, environment string) error {
+	_, err := tx.exec(deleteTask, release, environment)
+	return err
+}
+
+const selectLeasableTasks = `SELECT ` + taskColumns + ` FROM tasks WHERE not_before <= $1 AND lease_until <= $1`
+
+// LeasableTasks returns at most limit tasks of the environments (all if empty)
+// whose lease has run out and whose NotBefore is not after now, oldest first.
+func (tx *Tx) LeasableTasks(now time.Time, environments []string, limit int) ([]drive.TaskRow, error) {
+	query, args := selectLeasableTasks, []any{nanos(now)}
+	if len(environments) > 0 {
+		places := make([]string, len(environments))
+		for i, e := range environments {
+			args = append(args, e)
+			places[i] = fmt.Sprintf("$%d", len(args))
+		}
+		query += " AND environment IN (" + strings.Join(places, ", ") + ")"
+	}
+	args = append(args, limited(limit))
+	query += fmt.Sprintf(" ORDER BY not_before, release, environment LIMIT $%d", len(args))
+
+	return tx.tasks(query, args...)
+}
+
+const selectHeldTasks = `SELECT ` + taskColumns + ` FROM tasks WHERE holder = $1 ORDER BY release, environment`
+
+// HeldTasks returns the tasks whose holder is the worker of that name, also where the lease has run out.
+func (tx *Tx) HeldTasks(holder string) ([]drive.TaskRow, error) {
+	return tx.tasks(selectHeldTasks, holder)
+}
+
+func (tx *Tx) tasks(query string, args ...any) ([]drive.TaskRow, error) {
+	var all []drive.TaskRow
+	err := tx.rows(func(r *sql.Rows) error {
+		var t drive.TaskRow
+		err := r.Scan(taskInto(&t)...)
+		all = append(all, t)
+		return err
+	}, query, args...)
+	return all, err
+}
+
+// number writes a truth as 0 or 1.
+func number(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
