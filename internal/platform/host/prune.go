@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -65,7 +66,7 @@ func (p *Platform) pruneArtifacts(ctx context.Context) error {
 	}
 	dir := filepath.Join(p.config.StateDir, "artifacts")
 	kept, err := os.ReadDir(dir)
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return diskFault(err, dir)
 	}
 	for _, e := range kept {
