@@ -36,6 +36,8 @@ type Record struct {
 	Run     pipeline.Run // with Plan and Evidence filled in
 	Seq     int64
 	Hash    string
+	// Wake is when the run is to be woken; zero never.
+	Wake time.Time
 }
 
 // Runs keeps runs, their chains and their wake-ups.
@@ -87,6 +89,8 @@ type Tasks interface {
 	// LeasableTasks returns at most limit tasks of the environments (all if empty)
 	// whose lease has run out and whose NotBefore is not after now, oldest first.
 	LeasableTasks(now time.Time, environments []string, limit int) ([]TaskRow, error)
+	// HeldTasks returns the tasks that the worker of that name holds.
+	HeldTasks(holder string) ([]TaskRow, error)
 	// NextFence returns a number greater than all it returned for the target before.
 	NextFence(target string) (int64, error)
 }

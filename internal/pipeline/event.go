@@ -50,6 +50,9 @@ type Event struct {
 	Digest   string `json:"digest,omitempty"`
 	PlanHash string `json:"planHash,omitempty"`
 
+	// Before is, with a granted lane, the release that is at home there.
+	Before string `json:"before,omitempty"`
+
 	// From an executor.
 	Exposed bool            `json:"exposed,omitempty"`
 	Asks    string          `json:"asks,omitempty"`

@@ -28,7 +28,7 @@ type Run struct {
 // RunState is where a run is as a whole. It follows from its environments.
 type RunState string
 
-// The states of a run. The last four are final, but for a late rollback of a
+// The states of a run. The last five are final, but for a late rollback of a
 // succeeded one.
 const (
 	RunPending     RunState = "pending"
@@ -41,12 +41,14 @@ const (
 	RunFailed RunState = "failed"
 	// RunSuperseded gave its place to a newer release while it queued.
 	RunSuperseded RunState = "superseded"
+	// RunCancelled was called off by a person before anything had to be undone.
+	RunCancelled RunState = "cancelled"
 )
 
 // Final tells whether the run has come to its end.
 func (s RunState) Final() bool {
 	switch s {
-	case RunSucceeded, RunRolledBack, RunFailed, RunSuperseded:
+	case RunSucceeded, RunRolledBack, RunFailed, RunSuperseded, RunCancelled:
 		return true
 	}
 	return false
@@ -69,6 +71,11 @@ type EnvironmentRun struct {
 	// Stage is the index of the stage that runs, or the one being undone.
 	Stage  int        `json:"stage"`
 	Stages []StageRun `json:"stages"`
+	// Before is the release that was at home when the lane was granted; empty if none.
+	Before string `json:"before,omitempty"`
+	// FailedStage is the stage whose failure turned the environment round; empty
+	// where a person asked for the rollback.
+	FailedStage string `json:"failedStage,omitempty"`
 	// Reason says in a sentence why the environment is where it is.
 	Reason    string    `json:"reason,omitempty"`
 	StartedAt time.Time `json:"startedAt,omitzero"`

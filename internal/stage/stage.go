@@ -27,20 +27,22 @@ type Executor interface {
 // Task is one stage, or its undoing, leased to one worker for a while. It is
 // complete: an executor needs nothing else from the server.
 type Task struct {
-	ID          string          `json:"id"`
-	Release     string          `json:"release"`
-	Service     string          `json:"service"`
-	Environment string          `json:"environment"`
-	Region      string          `json:"region,omitempty"`
-	Undo        bool            `json:"undo,omitempty"`
-	Stage       pipeline.Stage  `json:"stage"`
-	Platform    string          `json:"platform"`
-	Settings    json.RawMessage `json:"settings,omitempty"`
-	Metrics     pipeline.Metrics
+	ID          string               `json:"id"`
+	Release     string               `json:"release"`
+	Service     string               `json:"service"`
+	Environment string               `json:"environment"`
+	Region      string               `json:"region,omitempty"`
+	Undo        bool                 `json:"undo,omitempty"`
+	Stage       pipeline.Stage       `json:"stage"`
+	Platform    string               `json:"platform"`
+	Settings    json.RawMessage      `json:"settings,omitempty"`
+	Metrics     pipeline.Metrics     `json:"metrics,omitzero"`
 	OnUndecided pipeline.OnUndecided `json:"onUndecided"`
 	// FalseAlarm is the probability that this stage may spend on a false alarm.
-	FalseAlarm float64           `json:"falseAlarm"`
-	Revision   platform.Revision `json:"revision"`
+	FalseAlarm float64 `json:"falseAlarm"`
+	// ExpectedRate is the traffic that the plan was made with, in requests per second; 0 if unknown.
+	ExpectedRate float64           `json:"expectedRate,omitempty"`
+	Revision     platform.Revision `json:"revision"`
 	// Memories are what the environment's earlier stages left, by stage name; for
 	// an undo also what the stage itself left.
 	Memories map[string]json.RawMessage `json:"memories,omitempty"`

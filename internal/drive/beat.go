@@ -1,0 +1,205 @@
+package drive
+
+import (
+	"context"
+	"encoding/json"
+	"sync/atomic"
+	"time"
+
+	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/ledger"
+	"github.com/fairwayhq/fairway/internal/pipeline"
+)
+
+// How often the loop looks by itself, without having been woken.
+const (
+	beatInterval   = time.Second
+	freezeInterval = time.Second
+	dueBatch       = 200
+	messageBatch   = 20
+	messageGiveUp  = 24 * time.Hour
+)
+
+// beats tells from outside whether the loop is alive.
+type beats struct{ last atomic.Int64 }
+
+// Alive tells when the loop last looked; zero if it never did.
+func (d *Drive) Alive() time.Time {
+	if n := d.beats.last.Load(); n != 0 {
+		return time.Unix(0, n)
+	}
+	return time.Time{}
+}
+
+// Run wakes runs whose time has come, tells lanes about freezes, and delivers
+// messages, until the context ends.
+func (d *Drive) Run(ctx context.Context) error {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		d.deliverAll(ctx)
+	}()
+	defer func() { <-done }()
+	var frozenAt time.Time
+	for {
+		d.beats.last.Store(time.Now().UnixNano())
+		next, err := d.wakeDue(ctx)
+		if err != nil && ctx.Err() == nil {
+			d.log.Error("Waking releases failed.", "error", err)
+		}
+		if now := time.Now(); now.Sub(frozenAt) >= freezeInterval {
+			frozenAt = now
+			if err := d.CheckFreezes(ctx); err != nil && ctx.Err() == nil {
+				d.log.Error("Looking at freezes failed.", "error", err)
+			}
+		}
+		wait := beatInterval
+		if !next.IsZero() {
+			wait = min(max(next.Sub(d.now()), time.Millisecond), beatInterval)
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		case <-d.beat:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// wakeDue wakes every run whose time has come and returns when the next is due.
+func (d *Drive) wakeDue(ctx context.Context) (time.Time, error) {
+	for {
+		var due []string
+		var next time.Time
+		err := d.store.View(ctx, func(tx Tx) (err error) {
+			if due, err = tx.DueRuns(d.now(), dueBatch); err != nil {
+				return err
+			}
+			next, err = tx.NextWake(d.now())
+			return err
+		})
+		if err != nil || len(due) == 0 {
+			return next, err
+		}
+		for _, release := range due {
+			if err := d.Apply(ctx, release, pipeline.Event{Kind: pipeline.EventWoken}); err != nil {
+				return next, err
+			}
+		}
+	}
+}
+
+// CheckFreezes tells every lane whether it is frozen now, if the freezes in force
+// are others than at the last look. Run does it every second; who adds or ends a
+// freeze may do it at once.
+func (d *Drive) CheckFreezes(ctx context.Context) error {
+	d.freezes.Lock()
+	defer d.freezes.Unlock()
+	var active string
+	err := d.store.View(ctx, func(tx Tx) error {
+		freezes, err := tx.Freezes()
+		active = "now:"
+		for _, f := range freezes {
+			if f.Active(d.now()) {
+				active += f.ID + " "
+			}
+		}
+		return err
+	})
+	if err != nil || active == d.frozenBy {
+		return err
+	}
+	if err := d.update(ctx, func(t *transition) error { return t.checkFreezes() }); err != nil {
+		return err
+	}
+	d.frozenBy = active
+	return nil
+}
+
+// deliverAll sends the messages of the outbox until the context ends.
+func (d *Drive) deliverAll(ctx context.Context) {
+	if d.deliver == nil {
+		return
+	}
+	changed, stop := d.Changed()
+	defer stop()
+	for {
+		sent, err := d.deliverDue(ctx)
+		if err != nil && ctx.Err() == nil {
+			d.log.Error("Delivering messages failed.", "error", err)
+		}
+		if sent > 0 && err == nil {
+			continue
+		}
+		timer := time.NewTimer(beatInterval)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-changed:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+func (d *Drive) deliverDue(ctx context.Context) (int, error) {
+	var due []Message
+	err := d.store.View(ctx, func(tx Tx) (err error) {
+		due, err = tx.DueMessages(d.now(), messageBatch)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	for _, m := range due {
+		if err := d.deliverOne(ctx, m); err != nil {
+			return 0, err
+		}
+	}
+	return len(due), nil
+}
+
+// deliverOne sends one message, and writes down that it was sent, or when to try
+// again. A message may arrive twice after a crash; its ID is the key to tell.
+func (d *Drive) deliverOne(ctx context.Context, m Message) error {
+	failed := d.deliver(ctx, m)
+	if failed != nil && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return d.update(ctx, func(t *transition) error {
+		if failed == nil {
+			return t.tx.DeleteMessage(m.ID)
+		}
+		backoff := min(time.Second<<min(m.Attempts, 12), time.Hour)
+		m.Attempts++
+		m.NotBefore = t.now.Add(backoff)
+		if gaveUp := backoff >= time.Hour && m.Attempts > int(messageGiveUp/time.Hour)+12; gaveUp || fault.CodeOf(failed) == fault.Invalid {
+			return t.giveUp(m, failed)
+		}
+		return t.tx.PutMessage(m)
+	})
+}
+
+// giveUp removes a message that cannot be delivered and says so in the ledger.
+func (t *transition) giveUp(m Message, failed error) error {
+	if err := t.tx.DeleteMessage(m.ID); err != nil {
+		return err
+	}
+	rec, err := t.tx.LoadRun(m.Release)
+	if err != nil {
+		return ignoreConflict(err)
+	}
+	data, _ := json.Marshal(map[string]any{"webhook": m.Webhook, "attempts": m.Attempts})
+	lines := []ledger.Event{{
+		Release: m.Release, At: t.now, Kind: "notification.lost", Actor: "fairway",
+		Text: "A notification could not be delivered: " + fault.MessageOf(failed) + ".", Data: data,
+	}}
+	if err := t.append(&rec, lines); err != nil {
+		return err
+	}
+	return t.tx.SaveRun(rec, rec.Wake)
+}

@@ -1,0 +1,154 @@
+// Package drive makes the heart beat: it applies events to runs in the store and
+// carries out what the pipeline asks for.
+//
+// In one transaction it loads the run, applies the event, saves the run, appends
+// the lines of the ledger and writes wake-ups, lanes, tasks and messages. The
+// outside world is never touched inside a transaction: workers lease tasks,
+// and messages leave from an outbox after the commit. A process may be killed at
+// any instant; the next one goes on from what is committed.
+//
+// drive does not decide what happens next (package pipeline does) nor who may ask
+// for it (package release does).
+package drive
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/fairwayhq/fairway/internal/ledger"
+	"github.com/fairwayhq/fairway/internal/pipeline"
+)
+
+// Config is what a Drive needs.
+type Config struct {
+	Store Store
+	// Now is the clock. It must not run backwards.
+	Now func() time.Time
+	// Deliver sends one message of the outbox; an error means to try again later.
+	Deliver func(ctx context.Context, m Message) error
+	Log     *slog.Logger
+	// LeaseFor is how long a worker holds a task without reporting; default 30 s.
+	LeaseFor time.Duration
+}
+
+// Drive applies events. It is safe for concurrent use.
+type Drive struct {
+	store    Store
+	now      func() time.Time
+	deliver  func(ctx context.Context, m Message) error
+	log      *slog.Logger
+	leaseFor time.Duration
+
+	beat    chan struct{} // asks the loop of Run to look again
+	changes changes
+	beats   beats
+
+	freezes  sync.Mutex
+	frozenBy string // the freezes in force at the last look
+}
+
+// New returns a Drive. Nothing happens by itself until Run is called.
+func New(c Config) *Drive {
+	if c.LeaseFor == 0 {
+		c.LeaseFor = 30 * time.Second
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return &Drive{
+		store: c.Store, now: c.Now, deliver: c.Deliver, log: c.Log, leaseFor: c.LeaseFor,
+		beat: make(chan struct{}, 1),
+	}
+}
+
+// Apply gives the release's run one event, in one transaction. When it returns
+// nil, the change and everything that follows from it are on disk.
+func (d *Drive) Apply(ctx context.Context, release string, ev pipeline.Event) error {
+	return d.update(ctx, func(t *transition) error { return t.apply(release, ev) })
+}
+
+// Start gives a run that was just stored its first event, inside the caller's
+// transaction. Call Wake after the commit.
+func (d *Drive) Start(tx Tx, release string, actor string) error {
+	t := &transition{tx: tx, now: d.now()}
+	return t.apply(release, pipeline.Event{Kind: pipeline.EventCreated, Actor: actor})
+}
+
+// Wake makes the loop look again, after a commit of the caller's own.
+func (d *Drive) Wake() {
+	select {
+	case d.beat <- struct{}{}:
+	default:
+	}
+	d.changes.tell()
+}
+
+// Changed returns a channel that gets a signal after every commit (several may be
+// told at once), and a function that ends the subscription.
+func (d *Drive) Changed() (<-chan struct{}, func()) { return d.changes.subscribe() }
+
+// update runs f as one transaction, and after the commit tells everybody.
+func (d *Drive) update(ctx context.Context, f func(*transition) error) error {
+	var done *transition
+	err := d.store.Update(ctx, func(tx Tx) error {
+		done = &transition{tx: tx, now: d.now()}
+		return f(done)
+	})
+	if err != nil {
+		return err
+	}
+	d.logLines(ctx, done.lines)
+	if done.wakes {
+		d.Wake()
+	} else {
+		d.changes.tell()
+	}
+	return nil
+}
+
+// logLines logs each change of state once, from the line that records it, so that
+// the log and the history cannot differ.
+func (d *Drive) logLines(ctx context.Context, lines []ledger.Event) {
+	for _, l := range lines {
+		d.log.LogAttrs(ctx, slog.LevelInfo, l.Text,
+			slog.String("release", l.Release), slog.String("environment", l.Environment),
+			slog.String("stage", l.Stage), slog.String("event", l.Kind))
+	}
+}
+
+// changes tells any number of listeners that something was committed.
+type changes struct {
+	mu        sync.Mutex
+	listeners map[chan struct{}]struct{}
+}
+
+func (c *changes) subscribe() (<-chan struct{}, func()) {
+	ch := make(chan struct{}, 1)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.listeners == nil {
+		c.listeners = map[chan struct{}]struct{}{}
+	}
+	c.listeners[ch] = struct{}{}
+	return ch, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.listeners, ch)
+	}
+}
+
+func (c *changes) tell() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for ch := range c.listeners {
+		select {
+		case ch <- struct{}{}:
+		default:
+		}
+	}
+}

@@ -1,0 +1,133 @@
+package drive
+
+import (
+	"fmt"
+
+	"github.com/fairwayhq/fairway/internal/pipeline"
+	"github.com/fairwayhq/fairway/internal/platform"
+)
+
+// laneOf names the lane of one service in one environment: the target's name.
+func laneOf(p *pipeline.Plan, environment string) string {
+	t := platform.Target{Service: p.Service, Environment: environment}
+	if e := p.Environment(environment); e != nil {
+		t.Region = e.Region
+	}
+	return t.String()
+}
+
+// acquireLane puts the release in the queue of its lane, lets it supersede older
+// ones that only wait there, and grants the lane if it is free.
+func (t *transition) acquireLane(rec Record, c pipeline.Command) error {
+	lane := laneOf(rec.Run.Plan, c.Environment)
+	before, err := t.tx.Lane(lane)
+	if err != nil {
+		return err
+	}
+	if err := t.tx.JoinLane(lane, rec.Release, c.Environment); err != nil {
+		return err
+	}
+	if !c.Undo {
+		for _, e := range before {
+			if e.Held || e.Release == rec.Release {
+				continue
+			}
+			ev := pipeline.Event{Kind: pipeline.EventSuperseded, Environment: e.Environment, Reason: "by the newer release " + rec.Release}
+			if err := ignoreConflict(t.apply(e.Release, ev)); err != nil {
+				return err
+			}
+		}
+	}
+	return t.grantNext(lane, rec.Run.Plan.Service, c.Environment)
+}
+
+// releaseLane takes the release out of its lane, notes whose revision is at home,
+// and lets the next one move.
+func (t *transition) releaseLane(rec Record, c pipeline.Command) error {
+	lane := laneOf(rec.Run.Plan, c.Environment)
+	if err := t.noteHome(lane, rec, c.Environment); err != nil {
+		return err
+	}
+	if err := t.tx.LeaveLane(lane, rec.Release); err != nil {
+		return err
+	}
+	return t.grantNext(lane, rec.Run.Plan.Service, c.Environment)
+}
+
+func (t *transition) noteHome(lane string, rec Record, environment string) error {
+	switch e := rec.Run.Environment(environment); e.State {
+	case pipeline.EnvironmentSucceeded:
+		if !movesTraffic(rec.Run.Plan.Environment(environment)) {
+			return nil
+		}
+		return t.tx.SetHome(lane, rec.Release)
+	case pipeline.EnvironmentRolledBack:
+		home, err := t.tx.Home(lane)
+		if err != nil || home != rec.Release {
+			return err
+		}
+		return t.tx.SetHome(lane, e.Before)
+	}
+	return nil
+}
+
+func movesTraffic(e *pipeline.Environment) bool {
+	for _, s := range e.Stages {
+		if s.Kind.Moves() {
+			return true
+		}
+	}
+	return false
+}
+
+// grantNext grants the lane to the first in its queue, if nobody holds it. A
+// frozen lane is granted only to a retreat.
+func (t *transition) grantNext(lane, service, environment string) error {
+	entries, err := t.tx.Lane(lane)
+	if err != nil || len(entries) == 0 || entries[0].Held {
+		return err
+	}
+	frozen, err := t.frozen(service, environment)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		rec, err := t.tx.LoadRun(e.Release)
+		if err != nil {
+			return fmt.Errorf("grant lane %s: %w", lane, err)
+		}
+		retreats := rec.Run.Environment(e.Environment).State == pipeline.EnvironmentRollingBack
+		if frozen != "" && !retreats {
+			if err := t.tellFrozen(rec, e.Environment, frozen); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := t.tx.HoldLane(lane, e.Release); err != nil {
+			return err
+		}
+		home, err := t.tx.Home(lane)
+		if err != nil {
+			return err
+		}
+		return t.step(rec, pipeline.Event{Kind: pipeline.EventLaneGranted, Environment: e.Environment, Before: home})
+	}
+	return nil
+}
+
+// tellFrozen tells a run in the lane why it is frozen (or that it is no longer), once.
+func (t *transition) tellFrozen(rec Record, environment, reason string) error {
+	e := rec.Run.Environment(environment)
+	want := ""
+	if reason != "" {
+		want = "frozen: " + reason
+	}
+	if e == nil || e.Frozen == want {
+		return nil
+	}
+	kind := pipeline.EventLaneFrozen
+	if reason == "" {
+		kind = pipeline.EventLaneThawed
+	}
+	return ignoreConflict(t.step(rec, pipeline.Event{Kind: kind, Environment: environment, Reason: reason}))
+}

@@ -1,0 +1,301 @@
+package drive
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/ledger"
+	"github.com/fairwayhq/fairway/internal/pipeline"
+	"github.com/fairwayhq/fairway/internal/platform"
+	"github.com/fairwayhq/fairway/internal/stage"
+)
+
+// What workers and drive say to each other; the words belong to package stage.
+type (
+	LeaseAsk = stage.LeaseAsk
+	Report   = stage.Report
+	Reply    = stage.Reply
+)
+
+// Lease gives the worker tasks that nobody else holds, each with a fence greater
+// than every one its target had before. It waits a while for the first.
+func (d *Drive) Lease(ctx context.Context, ask LeaseAsk) ([]stage.Task, error) {
+	if ask.Worker == "" {
+		return nil, fault.Errorf(fault.Invalid, "a worker needs a name")
+	}
+	ask.Max = min(max(ask.Max, 1), 100)
+	end := time.NewTimer(min(max(ask.Wait, 0), 30*time.Second))
+	defer end.Stop()
+	changed, stop := d.Changed()
+	defer stop()
+	if ask.Resume {
+		if err := d.giveBack(ctx, ask.Worker); err != nil {
+			return nil, err
+		}
+	}
+	for {
+		tasks, err := d.lease(ctx, ask)
+		if err != nil || len(tasks) > 0 {
+			return tasks, err
+		}
+		look := time.NewTimer(leaseInterval)
+		select {
+		case <-ctx.Done():
+			look.Stop()
+			return nil, nil
+		case <-end.C:
+			look.Stop()
+			return nil, nil
+		case <-changed:
+		case <-look.C:
+		}
+		look.Stop()
+	}
+}
+
+// leaseInterval is how often a waiting worker looks for leases that ran out.
+const leaseInterval = time.Second
+
+func (d *Drive) lease(ctx context.Context, ask LeaseAsk) ([]stage.Task, error) {
+	// A look without the writer's lock first: most looks find nothing.
+	found := false
+	err := d.store.View(ctx, func(tx Tx) error {
+		rows, err := tx.LeasableTasks(d.now(), ask.Environments, 1)
+		found = len(rows) > 0
+		return err
+	})
+	if err != nil || !found {
+		return nil, err
+	}
+	var tasks []stage.Task
+	err = d.update(ctx, func(t *transition) error {
+		tasks = nil
+		rows, err := t.tx.LeasableTasks(t.now, ask.Environments, ask.Max)
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			task, err := t.leaseTask(row, ask.Worker, d.leaseFor)
+			if err != nil {
+				return err
+			}
+			tasks = append(tasks, task)
+		}
+		return nil
+	})
+	return tasks, err
+}
+
+// giveBack ends the leases of a worker that has just started again: who it was
+// before is gone, so its tasks need not wait for their leases to run out.
+func (d *Drive) giveBack(ctx context.Context, worker string) error {
+	return d.update(ctx, func(t *transition) error {
+		rows, err := t.tx.HeldTasks(worker)
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			row.LeaseUntil = t.now
+			if err := t.tx.PutTask(row); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (t *transition) leaseTask(row TaskRow, worker string, leaseFor time.Duration) (stage.Task, error) {
+	rec, err := t.tx.LoadRun(row.Release)
+	if err != nil {
+		return stage.Task{}, err
+	}
+	target := platform.Target{Service: row.Service, Environment: row.Environment, Region: row.Region}
+	fence, err := t.tx.NextFence(target.String())
+	if err != nil {
+		return stage.Task{}, err
+	}
+	row.Holder, row.Fence, row.LeaseUntil = worker, fence, t.now.Add(leaseFor)
+	if err := t.tx.PutTask(row); err != nil {
+		return stage.Task{}, err
+	}
+	return taskOf(rec, row), nil
+}
+
+// taskOf makes the task complete: what the plan says of it, and what the stages
+// before it left.
+func taskOf(rec Record, row TaskRow) stage.Task {
+	plan := rec.Run.Plan
+	env := plan.Environment(row.Environment)
+	task := stage.Task{
+		ID: row.ID, Release: row.Release, Service: row.Service, Environment: row.Environment, Region: row.Region,
+		Undo: row.Undo, Platform: env.Platform, Settings: env.Settings, Metrics: env.Metrics, OnUndecided: env.OnUndecided,
+		Revision: revisionOf(plan, env), State: row.State, Hold: row.Hold, Decision: row.Decision, Deadline: row.Deadline,
+		ExpectedRate: plan.ExpectedRate,
+		Fence:        row.Fence, Held: row.Holder, LeaseUntil: row.LeaseUntil,
+		Memories: map[string]json.RawMessage{},
+	}
+	judged := 0
+	run := rec.Run.Environment(row.Environment)
+	for i, s := range env.Stages {
+		if s.Name == row.Stage {
+			task.Stage = s
+		}
+		if s.Kind == pipeline.KindCanary || s.Kind == pipeline.KindWatch {
+			judged++
+		}
+		if m := run.Stages[i].Memory; m != nil {
+			task.Memories[s.Name] = m
+		}
+	}
+	// One budget per environment, in equal parts for all stages that are judged.
+	task.FalseAlarm = env.Budget / float64(max(judged, 1))
+	return task
+}
+
+func revisionOf(plan *pipeline.Plan, env *pipeline.Environment) platform.Revision {
+	c := plan.Component
+	r := platform.Revision{
+		ID: plan.Revision(env), Version: c.Version,
+		Artifact: platform.Artifact{Ref: c.Artifact, Digest: c.Digest},
+		Settings: env.Settings,
+		Config:   platform.Config{Env: map[string]string{}, Secrets: map[string]string{}},
+	}
+	for _, config := range []pipeline.Config{c.Config, env.Config} {
+		for k, v := range config.Env {
+			r.Config.Env[k] = v
+		}
+		for k, v := range config.Secrets {
+			r.Config.Secrets[k] = v
+		}
+		for _, f := range config.Files {
+			r.Config.Files = append(r.Config.Files, platform.File{Path: f.Path, Content: f.Content})
+		}
+	}
+	return r
+}
+
+// Report takes in what a worker says after a tick, and renews its lease. A report
+// with an old fence changes nothing and is answered with Cancelled.
+func (d *Drive) Report(ctx context.Context, rep Report) (Reply, error) {
+	var reply Reply
+	err := d.update(ctx, func(t *transition) error {
+		reply = Reply{}
+		row, err := t.tx.LoadTask(rep.Release, rep.Environment)
+		if fault.CodeOf(err) == fault.NotFound || err == nil && (row.ID != rep.Task || row.Fence != rep.Fence) {
+			reply.Cancelled = true
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if rep.Alive {
+			return t.renew(row, d.leaseFor, &reply)
+		}
+		return t.report(row, rep.Outcome, d.leaseFor, &reply)
+	})
+	return reply, err
+}
+
+func (t *transition) report(row TaskRow, out stage.Outcome, leaseFor time.Duration, reply *Reply) error {
+	if len(out.Points) > 0 {
+		if err := t.tx.AppendPoints(row.Release, row.Environment, row.Stage, out.Points); err != nil {
+			return err
+		}
+	}
+	if out.Status != stage.Continue {
+		return t.finish(row, out, reply)
+	}
+	if err := t.tell(row, out); err != nil {
+		return err
+	}
+	if out.State != nil {
+		row.State = out.State
+	}
+	if out.Progress != nil {
+		progress, err := json.Marshal(out.Progress)
+		if err != nil {
+			return fault.Errorf(fault.Internal, "encode progress: %w", err)
+		}
+		row.Progress = progress
+	}
+	return t.renew(row, leaseFor, reply)
+}
+
+// renew prolongs the lease and tells the worker how the task stands.
+func (t *transition) renew(row TaskRow, leaseFor time.Duration, reply *Reply) error {
+	row.LeaseUntil = t.now.Add(leaseFor)
+	*reply = Reply{Hold: row.Hold, Decision: row.Decision, Deadline: row.Deadline, LeaseUntil: row.LeaseUntil}
+	return t.tx.PutTask(row)
+}
+
+// tell writes the lines of a stage that goes on, and lets the run know when it
+// gave traffic or asks for a person.
+func (t *transition) tell(row TaskRow, out stage.Outcome) error {
+	rec, err := t.tx.LoadRun(row.Release)
+	if err != nil {
+		return err
+	}
+	env := rec.Run.Environment(row.Environment)
+	s := env.Stages[env.Stage]
+	changed := !row.Undo && (out.Exposed && !s.Exposed || out.Asks != s.Asks)
+	if len(out.Lines) == 0 && !changed {
+		return nil
+	}
+	if err := t.appendLines(&rec, row, out.Lines); err != nil {
+		return err
+	}
+	ev := pipeline.Event{
+		Kind: pipeline.EventStageReported, Actor: actorOf(row), Environment: row.Environment, Stage: row.Stage,
+		Exposed: out.Exposed, Asks: out.Asks, Memory: out.State,
+	}
+	if row.Undo {
+		return t.tx.SaveRun(rec, rec.Wake)
+	}
+	return t.step(rec, ev)
+}
+
+func (t *transition) appendLines(rec *Record, row TaskRow, told []stage.Line) error {
+	lines := make([]ledger.Event, len(told))
+	for i, l := range told {
+		lines[i] = ledger.Event{
+			Release: row.Release, At: t.now, Kind: l.Kind, Actor: actorOf(row),
+			Environment: row.Environment, Stage: row.Stage, Text: l.Text, Data: l.Data,
+		}
+	}
+	return t.append(rec, lines)
+}
+
+func actorOf(row TaskRow) string { return "worker " + row.Holder }
+
+// finish ends the task with its outcome.
+func (t *transition) finish(row TaskRow, out stage.Outcome, reply *Reply) error {
+	reply.Cancelled = true // there is nothing more to do for this lease
+	if err := t.tx.DeleteTask(row.Release, row.Environment); err != nil {
+		return err
+	}
+	rec, err := t.tx.LoadRun(row.Release)
+	if err != nil {
+		return err
+	}
+	if err := t.appendLines(&rec, row, out.Lines); err != nil {
+		return err
+	}
+	ev := pipeline.Event{
+		Actor: actorOf(row), Environment: row.Environment, Stage: row.Stage,
+		Reason: out.Reason, Exposed: out.Exposed, Memory: out.State,
+	}
+	switch {
+	case row.Undo && out.Status == stage.Passed:
+		ev.Kind = pipeline.EventUndoPassed
+	case row.Undo:
+		ev.Kind = pipeline.EventUndoFailed
+	case out.Status == stage.Passed:
+		ev.Kind = pipeline.EventStagePassed
+	default:
+		ev.Kind = pipeline.EventStageFailed
+	}
+	t.wakes = true
+	return t.step(rec, ev)
+}

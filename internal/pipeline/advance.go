@@ -1,0 +1,285 @@
+package pipeline
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// advance does one thing that can be done now, in the order of the environments,
+// and tells whether it did one.
+func (t *turn) advance() bool {
+	if t.run.State == RunPending || t.run.State == RunSuperseded {
+		return false
+	}
+	ready := true // every environment before this one has succeeded or was skipped
+	for i := range t.run.Environments {
+		e := &t.run.Environments[i]
+		moved := false
+		switch e.State {
+		case EnvironmentRollingBack:
+			moved = t.undoNext(e)
+			ready = false
+		case EnvironmentRunning:
+			moved = t.stageNext(e)
+			ready = false
+		case EnvironmentPending:
+			if ready {
+				moved = t.begin(e)
+			} else if t.blockedForGood(i) {
+				moved = t.cancel(e)
+			}
+			ready = false
+		case EnvironmentRolledBack, EnvironmentFailed, EnvironmentCancelled:
+			ready = false
+		}
+		if moved {
+			return true
+		}
+	}
+	return false
+}
+
+// blockedForGood tells whether an environment before index i ended without success.
+func (t *turn) blockedForGood(i int) bool {
+	return slices.ContainsFunc(t.run.Environments[:i], func(e EnvironmentRun) bool {
+		return e.State == EnvironmentRolledBack || e.State == EnvironmentFailed || e.State == EnvironmentCancelled
+	})
+}
+
+func (t *turn) cancel(e *EnvironmentRun) bool {
+	e.State = EnvironmentCancelled
+	e.EndedAt = t.now
+	if e.Reason == "" {
+		e.Reason = "an earlier environment did not succeed"
+	}
+	return true
+}
+
+// begin starts an environment whose turn it is, once what it needs holds.
+func (t *turn) begin(e *EnvironmentRun) bool {
+	if t.run.Paused != nil || t.needsAt(e).After(t.now) {
+		return false
+	}
+	e.State = EnvironmentRunning
+	e.StartedAt = t.now
+	e.Stage = 0
+	t.record(Event{Environment: e.Name}, "environment.began", fmt.Sprintf("The release goes to %s.", e.Name))
+	return true
+}
+
+// needsAt is the instant from which the environment's needs hold, given that the
+// environments before it have succeeded or were skipped.
+func (t *turn) needsAt(e *EnvironmentRun) time.Time {
+	var at time.Time
+	for _, n := range t.plan(e).Needs {
+		before := t.run.Environment(n.Environment)
+		if before == nil || before.State != EnvironmentSucceeded {
+			continue
+		}
+		if ok := before.EndedAt.Add(n.For.Std()); ok.After(at) {
+			at = ok
+		}
+	}
+	return at
+}
+
+// stageNext moves the environment's current stage.
+func (t *turn) stageNext(e *EnvironmentRun) bool {
+	s := &e.Stages[e.Stage]
+	switch s.State {
+	case StagePending:
+		return t.start(e)
+	case StageRunning:
+		return t.wait(e)
+	case StagePassed:
+		if e.Stage+1 < len(e.Stages) {
+			e.Stage++
+			return true
+		}
+		return t.succeed(e)
+	}
+	return false
+}
+
+// start begins the current stage, unless something holds it. The first stage of a
+// worker asks for the lane, so nobody blocks a lane while waiting for people.
+func (t *turn) start(e *EnvironmentRun) bool {
+	stage := &t.plan(e).Stages[e.Stage]
+	if t.held(e) != "" {
+		return false
+	}
+	if stage.Kind.OnWorker() && e.Lane != LaneHeld {
+		if e.Lane == LaneQueued {
+			return false
+		}
+		e.Lane = LaneQueued
+		t.command(Command{Kind: CommandAcquireLane, Environment: e.Name})
+		return true
+	}
+	s := &e.Stages[e.Stage]
+	s.State = StageRunning
+	s.StartedAt = t.now
+	s.Deadline = t.now.Add(stage.TimeLimit.Std())
+	ev := Event{Environment: e.Name, Stage: stage.Name}
+	t.record(ev, "stage.started", fmt.Sprintf("Stage %s began in %s.", stage.Name, e.Name))
+	switch {
+	case stage.Kind.OnWorker():
+		t.command(Command{Kind: CommandStartTask, Environment: e.Name, Stage: stage.Name, At: s.Deadline})
+	case stage.Kind == KindNotify:
+		t.command(Command{Kind: CommandNotify, Environment: e.Name, Stage: stage.Name, Webhook: stage.Notify.Webhook, Text: stage.Notify.Message})
+		t.pass(e, s, ev)
+	}
+	return true
+}
+
+// held says why the environment may not advance; empty when it may.
+func (t *turn) held(e *EnvironmentRun) string {
+	if t.run.Paused != nil {
+		return because("paused by "+t.run.Paused.By, t.run.Paused.Reason)
+	}
+	return e.Frozen
+}
+
+func because(what, why string) string {
+	if why == "" {
+		return what
+	}
+	return what + ": " + why
+}
+
+// wait looks whether the running stage has come to its end: by its condition, or
+// by its time limit.
+func (t *turn) wait(e *EnvironmentRun) bool {
+	if t.held(e) != "" {
+		return false
+	}
+	stage, s := &t.plan(e).Stages[e.Stage], &e.Stages[e.Stage]
+	switch stage.Kind {
+	case KindGate:
+		if t.gate(e, stage.Gate, s) {
+			return true
+		}
+	case KindApproval:
+		if t.approved(stage.Approval, s) {
+			t.pass(e, s, Event{Environment: e.Name, Stage: stage.Name, Reason: "approved by " + names(s.Approvals)})
+			return true
+		}
+	}
+	if !s.Deadline.IsZero() && !t.now.Before(s.Deadline) {
+		reason := fmt.Sprintf("it did not finish within its time limit of %s", stage.TimeLimit)
+		if s.Reason != "" {
+			reason += "; " + s.Reason
+		}
+		t.fail(e, s, Event{Environment: e.Name, Stage: stage.Name, Reason: reason})
+		return true
+	}
+	return false
+}
+
+func names(given []ApprovalGiven) string {
+	who := make([]string, len(given))
+	for i, a := range given {
+		who[i] = a.By
+	}
+	return strings.Join(who, ", ")
+}
+
+// gate passes the stage when its condition holds over the evidence, and says
+// what is awaited when it does not.
+func (t *turn) gate(e *EnvironmentRun, g *Gate, s *StageRun) bool {
+	ev := Event{Environment: e.Name, Stage: t.plan(e).Stages[e.Stage].Name}
+	ok, waiting, err := EvalGate(g.When, t.gateInput())
+	switch {
+	case err != nil:
+		ev.Reason = "the condition cannot be evaluated: " + err.Error()
+		t.fail(e, s, ev)
+		return true
+	case ok:
+		ev.Reason = "the condition holds"
+		t.pass(e, s, ev)
+		return true
+	}
+	if g.Message != "" {
+		waiting = g.Message
+	}
+	s.Reason = waiting
+	return false
+}
+
+func (t *turn) gateInput() GateInput {
+	c := t.run.Plan.Component
+	in := GateInput{
+		Evidence:     t.run.Evidence,
+		Release:      map[string]any{"service": c.Service, "version": c.Version, "digest": c.Digest, "author": t.run.Author},
+		Environments: map[string]any{},
+		Now:          t.now,
+	}
+	for _, e := range t.run.Environments {
+		since := e.EndedAt
+		if since.IsZero() {
+			since = e.StartedAt
+		}
+		in.Environments[e.Name] = map[string]any{"state": string(e.State), "since": since}
+	}
+	return in
+}
+
+// approved tells whether enough people have approved, recently enough.
+func (t *turn) approved(a *Approval, s *StageRun) bool {
+	fresh := 0
+	for _, g := range s.Approvals {
+		if a.Expires == 0 || t.now.Before(g.At.Add(a.Expires.Std())) {
+			fresh++
+		}
+	}
+	return fresh >= a.Count
+}
+
+func (t *turn) pass(e *EnvironmentRun, s *StageRun, ev Event) {
+	s.State = StagePassed
+	s.EndedAt = t.now
+	s.Reason = ev.Reason
+	s.Asks = ""
+	text := fmt.Sprintf("Stage %s passed in %s.", ev.Stage, e.Name)
+	if ev.Reason != "" {
+		text = fmt.Sprintf("Stage %s passed in %s: %s.", ev.Stage, e.Name, strings.TrimSuffix(ev.Reason, "."))
+	}
+	t.record(ev, "stage.passed", text)
+}
+
+// fail ends the stage and takes the environment back.
+func (t *turn) fail(e *EnvironmentRun, s *StageRun, ev Event) {
+	t.stop(e)
+	s.State = StageFailed
+	s.EndedAt = t.now
+	s.Reason = ev.Reason
+	s.Asks = ""
+	t.record(ev, "stage.failed", fmt.Sprintf("Stage %s failed in %s: %s.", ev.Stage, e.Name, strings.TrimSuffix(ev.Reason, ".")))
+	e.FailedStage = ev.Stage
+	t.takeBack(e, fmt.Sprintf("stage %s failed: %s", ev.Stage, ev.Reason))
+}
+
+// succeed ends the environment and leaves the fact as evidence for the next.
+func (t *turn) succeed(e *EnvironmentRun) bool {
+	e.State = EnvironmentSucceeded
+	e.EndedAt = t.now
+	e.Reason = ""
+	t.leaveLane(e)
+	t.record(Event{Environment: e.Name}, "environment.succeeded", fmt.Sprintf("%s is now at home in %s.", t.title(), e.Name))
+	c := t.run.Plan.Component
+	t.command(Command{Kind: CommandAddEvidence, Environment: e.Name, Evidence: &Evidence{
+		Digest: c.Digest, Kind: "environment", Name: e.Name, Status: "passed", At: t.now, By: "fairway",
+	}})
+	return true
+}
+
+func (t *turn) leaveLane(e *EnvironmentRun) {
+	if e.Lane == LaneNone {
+		return
+	}
+	e.Lane = LaneNone
+	e.Frozen = ""
+	t.command(Command{Kind: CommandReleaseLane, Environment: e.Name})
+}

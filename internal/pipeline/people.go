@@ -1,0 +1,231 @@
+package pipeline
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fairwayhq/fairway/internal/fault"
+)
+
+// adminRole has every right.
+const adminRole = "admin"
+
+// answer takes a person's approval or rejection of the stage that waits for one.
+func (t *turn) answer(ev Event) error {
+	e, err := t.meant(ev)
+	if err != nil {
+		return err
+	}
+	stage, s := &t.plan(e).Stages[e.Stage], &e.Stages[e.Stage]
+	if ev.Stage != "" && ev.Stage != stage.Name {
+		return fault.Errorf(fault.Conflict, "stage %s does not wait for an answer in %s; %s is the current one", ev.Stage, e.Name, stage.Name)
+	}
+	if e.State != EnvironmentRunning || s.State != StageRunning {
+		return fault.Errorf(fault.Conflict, "nothing waits for an answer in %s", e.Name)
+	}
+	ev.Environment, ev.Stage = e.Name, stage.Name
+	switch {
+	case stage.Kind == KindApproval:
+		return t.approval(e, stage.Approval, s, ev)
+	case s.Asks != "":
+		return t.decide(e, s, ev)
+	}
+	return fault.Errorf(fault.Conflict, "stage %s does not wait for a person", stage.Name)
+}
+
+func (t *turn) approval(e *EnvironmentRun, a *Approval, s *StageRun, ev Event) error {
+	if err := t.mayApprove(a.Roles, ev); err != nil {
+		return err
+	}
+	if ev.Kind == EventRejected {
+		ev.Reason = because("rejected by "+ev.Actor, ev.Reason)
+		t.fail(e, s, ev)
+		return nil
+	}
+	given := ApprovalGiven{By: ev.Actor, Roles: ev.Roles, Reason: ev.Reason, At: t.now}
+	// A person counts once: approving again renews the approval.
+	s.Approvals = append(slices.DeleteFunc(s.Approvals, func(g ApprovalGiven) bool { return g.By == ev.Actor }), given)
+	t.record(ev, "stage.approved", because(fmt.Sprintf("%s approved stage %s in %s", ev.Actor, ev.Stage, e.Name), ev.Reason)+".")
+	return nil
+}
+
+// mayApprove refuses the author, people without a role that counts, and an
+// approval that was given for something else than this release.
+func (t *turn) mayApprove(roles []string, ev Event) error {
+	if ev.Actor == t.run.Author {
+		return fault.Errorf(fault.Denied, "%s made this release and cannot approve it", ev.Actor).
+			WithHint("ask somebody else with the role %s", strings.Join(roles, " or "))
+	}
+	ok := slices.Contains(ev.Roles, adminRole) || slices.ContainsFunc(ev.Roles, func(r string) bool { return slices.Contains(roles, r) })
+	if !ok {
+		return fault.Errorf(fault.Denied, "%s has no role that may approve here", ev.Actor).
+			WithHint("needed: %s", strings.Join(roles, " or "))
+	}
+	if digest := t.run.Plan.Component.Digest; ev.Digest != "" && ev.Digest != digest {
+		return fault.Errorf(fault.Conflict, "the approval is for digest %s, the release has %s", ev.Digest, digest).
+			WithHint("look at the release again and approve what it has now")
+	}
+	if ev.PlanHash != "" && ev.PlanHash != t.run.Plan.Hash() {
+		return fault.Errorf(fault.Conflict, "the approval is for another plan than this release's").
+			WithHint("look at the release again and approve what it has now")
+	}
+	return nil
+}
+
+// decidingRoles may decide in the place of missing proof.
+var decidingRoles = []string{"release-manager", "sre"}
+
+// decide takes a person's answer where the evidence gave none.
+func (t *turn) decide(e *EnvironmentRun, s *StageRun, ev Event) error {
+	if err := t.mayApprove(decidingRoles, ev); err != nil {
+		return err
+	}
+	if ev.Kind == EventRejected {
+		ev.Reason = because("rejected by "+ev.Actor, ev.Reason)
+		t.fail(e, s, ev)
+		return nil
+	}
+	t.command(Command{Kind: CommandDecide, Environment: e.Name, Stage: ev.Stage, Text: "promote"})
+	t.record(ev, "stage.decided", because(fmt.Sprintf("%s decided to go on with stage %s in %s", ev.Actor, ev.Stage, e.Name), ev.Reason)+".")
+	return nil
+}
+
+func (t *turn) pause(ev Event) error {
+	if t.run.State.Final() {
+		return fault.Errorf(fault.Conflict, "the release has ended (%s)", t.run.State)
+	}
+	if t.run.Paused != nil {
+		return fault.Errorf(fault.Conflict, "the release is already paused by %s", t.run.Paused.By)
+	}
+	t.run.Paused = &Pause{By: ev.Actor, Reason: ev.Reason, At: t.now}
+	t.record(ev, "release.paused", because("Paused by "+ev.Actor, ev.Reason)+".")
+	for i := range t.run.Environments {
+		t.hold(&t.run.Environments[i])
+	}
+	return nil
+}
+
+func (t *turn) resume(ev Event) error {
+	if t.run.Paused == nil {
+		return fault.Errorf(fault.Conflict, "the release is not paused")
+	}
+	t.run.Paused = nil
+	t.record(ev, "release.resumed", because("Resumed by "+ev.Actor, ev.Reason)+".")
+	for i := range t.run.Environments {
+		t.hold(&t.run.Environments[i])
+	}
+	return nil
+}
+
+// freeze notes that the environment's lane was frozen or thawed.
+func (t *turn) freeze(ev Event) error {
+	e := t.run.Environment(ev.Environment)
+	if e == nil {
+		return fault.Errorf(fault.NotFound, "the release has no environment %q", ev.Environment)
+	}
+	if e.Lane == LaneNone {
+		return fault.Errorf(fault.Conflict, "the release is not in the lane of %s", e.Name)
+	}
+	e.Frozen = ""
+	if ev.Kind == EventLaneFrozen {
+		e.Frozen = because("frozen", ev.Reason)
+		t.record(ev, "lane.frozen", because("The lane of "+e.Name+" is frozen", ev.Reason)+".")
+	} else {
+		t.record(ev, "lane.thawed", "The lane of "+e.Name+" moves again.")
+	}
+	t.hold(e)
+	return nil
+}
+
+// hold tells the environment's task whether it may advance, and stops or restarts
+// the clock of its stage.
+func (t *turn) hold(e *EnvironmentRun) {
+	if e.State != EnvironmentRunning {
+		return
+	}
+	reason := t.held(e)
+	s := &e.Stages[e.Stage]
+	switch {
+	case reason != "" && e.HeldSince.IsZero():
+		e.HeldSince = t.now
+	case reason == "" && !e.HeldSince.IsZero():
+		if s.State == StageRunning && !s.Deadline.IsZero() {
+			s.Deadline = s.Deadline.Add(t.now.Sub(e.HeldSince))
+		}
+		e.HeldSince = time.Time{}
+	}
+	if stage := t.plan(e).Stages[e.Stage]; s.State == StageRunning && stage.Kind.OnWorker() {
+		t.command(Command{Kind: CommandHoldTask, Environment: e.Name, Stage: stage.Name, Text: reason, At: s.Deadline})
+	}
+}
+
+func (t *turn) grantLane(ev Event) error {
+	e := t.run.Environment(ev.Environment)
+	if e == nil || e.Lane != LaneQueued {
+		return fault.Errorf(fault.Conflict, "the release does not wait for the lane of %s", ev.Environment)
+	}
+	e.Lane = LaneHeld
+	e.Frozen = ""
+	if e.State == EnvironmentRunning {
+		e.Before = ev.Before
+	}
+	t.record(ev, "lane.granted", "The release has the lane of "+e.Name+".")
+	return nil
+}
+
+// skip leaves an environment out that has not begun; it needs a role and a reason.
+func (t *turn) skip(ev Event) error {
+	e := t.run.Environment(ev.Environment)
+	if e == nil {
+		return fault.Errorf(fault.NotFound, "the release has no environment %q", ev.Environment)
+	}
+	if t.run.State.Final() || e.State != EnvironmentPending && !(e.State == EnvironmentRunning && !e.touched()) {
+		return fault.Errorf(fault.Conflict, "%s cannot be skipped: it is %s", e.Name, e.State)
+	}
+	roles := t.plan(e).SkipRoles
+	if len(roles) == 0 {
+		roles = []string{"sre"}
+	}
+	if !slices.Contains(ev.Roles, adminRole) && !slices.ContainsFunc(ev.Roles, func(r string) bool { return slices.Contains(roles, r) }) {
+		return fault.Errorf(fault.Denied, "%s has no role that may skip %s", ev.Actor, e.Name).
+			WithHint("needed: %s", strings.Join(roles, " or "))
+	}
+	if strings.TrimSpace(ev.Reason) == "" {
+		return fault.Errorf(fault.Invalid, "skipping %s needs a reason", e.Name)
+	}
+	t.leaveLane(e)
+	for i := range e.Stages {
+		if e.Stages[i].State != StagePassed {
+			e.Stages[i].State = StageSkipped
+		}
+	}
+	e.State = EnvironmentSkipped
+	e.Reason = because("skipped by "+ev.Actor, ev.Reason)
+	e.EndedAt = t.now
+	t.record(ev, "environment.skipped", fmt.Sprintf("%s skipped %s: %s.", ev.Actor, e.Name, strings.TrimSuffix(ev.Reason, ".")))
+	return nil
+}
+
+// touched tells whether a worker's stage was begun in the environment.
+func (e *EnvironmentRun) touched() bool { return e.Lane == LaneHeld }
+
+// supersede ends a release that only queues, in favour of a newer one.
+func (t *turn) supersede(ev Event) error {
+	e := t.run.Environment(ev.Environment)
+	if e == nil || e.State != EnvironmentRunning || e.Lane != LaneQueued || !t.run.Plan.Supersede {
+		return fault.Errorf(fault.Conflict, "the release cannot be superseded in %s", ev.Environment)
+	}
+	t.record(ev, "release.superseded", because("Superseded", ev.Reason)+".")
+	for i := range t.run.Environments {
+		e := &t.run.Environments[i]
+		if e.State == EnvironmentRunning || e.State == EnvironmentPending {
+			t.leaveLane(e)
+			e.Reason = because("superseded", ev.Reason)
+			t.cancel(e)
+		}
+	}
+	t.run.State = RunSuperseded
+	return nil
+}

@@ -1,0 +1,175 @@
+package pipeline
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/fairwayhq/fairway/internal/fault"
+)
+
+// takeBack turns the environment round: from its current stage backwards, what
+// has an undo is undone. A retreat is never held by a pause or a freeze.
+func (t *turn) takeBack(e *EnvironmentRun, reason string) {
+	e.State = EnvironmentRollingBack
+	e.Reason = reason
+	e.EndedAt = time.Time{}
+	e.HeldSince = time.Time{}
+	t.record(Event{Environment: e.Name}, "environment.rolling-back", fmt.Sprintf("Rolling back in %s: %s.", e.Name, strings.TrimSuffix(reason, ".")))
+}
+
+// undoNext undoes the last stage that is still to be undone, or ends the environment.
+func (t *turn) undoNext(e *EnvironmentRun) bool {
+	plan := t.plan(e)
+	for ; e.Stage >= 0; e.Stage-- {
+		s, stage := &e.Stages[e.Stage], &plan.Stages[e.Stage]
+		if s.State == StageUndoing || s.State == StageUndoFailed {
+			return false
+		}
+		if stage.undoable() && s.begun() && s.State != StageUndone {
+			return t.undo(e, s, stage)
+		}
+	}
+	e.Stage = 0
+	t.endUndone(e)
+	return true
+}
+
+// undoable tells whether a rollback has anything to do about the stage.
+func (s *Stage) undoable() bool {
+	switch s.Kind {
+	case KindDeploy, KindCanary, KindPromote:
+		return true
+	case KindJob:
+		return len(s.Job.Undo) > 0
+	}
+	return false
+}
+
+func (s *StageRun) begun() bool { return !s.StartedAt.IsZero() }
+
+func (t *turn) undo(e *EnvironmentRun, s *StageRun, stage *Stage) bool {
+	if e.Lane != LaneHeld {
+		if e.Lane == LaneQueued {
+			return false
+		}
+		e.Lane = LaneQueued
+		t.command(Command{Kind: CommandAcquireLane, Environment: e.Name, Undo: true})
+		return true
+	}
+	s.State = StageUndoing
+	t.record(Event{Environment: e.Name, Stage: stage.Name}, "stage.undoing", fmt.Sprintf("Undoing stage %s in %s.", stage.Name, e.Name))
+	t.command(Command{Kind: CommandStartTask, Environment: e.Name, Stage: stage.Name, Undo: true})
+	return true
+}
+
+// endUndone ends an environment of which nothing is left to undo.
+func (t *turn) endUndone(e *EnvironmentRun) {
+	e.EndedAt = t.now
+	t.leaveLane(e)
+	ev := Event{Environment: e.Name}
+	switch {
+	case e.Exposed():
+		e.State = EnvironmentRolledBack
+		t.record(ev, "environment.rolled-back", fmt.Sprintf("%s was rolled back in %s.", t.title(), e.Name))
+	case e.FailedStage != "":
+		e.State = EnvironmentFailed
+		t.record(ev, "environment.failed", fmt.Sprintf("%s failed in %s before it had any traffic.", t.title(), e.Name))
+	default:
+		e.State = EnvironmentCancelled
+		t.record(ev, "environment.cancelled", fmt.Sprintf("%s was called off in %s.", t.title(), e.Name))
+	}
+}
+
+// takeUndo takes what a worker says about an undoing.
+func (t *turn) takeUndo(ev Event) error {
+	e := t.run.Environment(ev.Environment)
+	if e == nil {
+		return fault.Errorf(fault.NotFound, "the release has no environment %q", ev.Environment)
+	}
+	if e.State != EnvironmentRollingBack || t.plan(e).Stages[e.Stage].Name != ev.Stage || e.Stages[e.Stage].State != StageUndoing {
+		return fault.Errorf(fault.Conflict, "stage %s is not being undone in %s", ev.Stage, ev.Environment)
+	}
+	s := &e.Stages[e.Stage]
+	s.Exposed = s.Exposed || ev.Exposed
+	if ev.Kind == EventUndoPassed {
+		s.State = StageUndone
+		s.Asks = ""
+		t.record(ev, "stage.undone", fmt.Sprintf("Stage %s undone in %s.", ev.Stage, e.Name))
+		return nil
+	}
+	s.State = StageUndoFailed
+	s.Asks = fmt.Sprintf("undoing stage %s failed: %s; mend it and ask for the rollback again", ev.Stage, strings.TrimSuffix(ev.Reason, "."))
+	t.record(ev, "stage.undo-failed", fmt.Sprintf("Undoing stage %s failed in %s: %s.", ev.Stage, e.Name, strings.TrimSuffix(ev.Reason, ".")))
+	return nil
+}
+
+// rollback is a person's wish to take an environment back: the named one, or the
+// current one.
+func (t *turn) rollback(ev Event) error {
+	e, err := t.meant(ev)
+	if err != nil {
+		return err
+	}
+	ev.Environment = e.Name
+	reason := because("asked by "+ev.Actor, ev.Reason)
+	switch e.State {
+	case EnvironmentPending:
+		if t.run.State.Final() {
+			return fault.Errorf(fault.Conflict, "the release has ended (%s)", t.run.State)
+		}
+		t.record(ev, "release.rollback-requested", "Rollback "+reason+".")
+		e.Reason = reason
+		t.cancel(e)
+	case EnvironmentRunning:
+		t.record(ev, "release.rollback-requested", "Rollback "+reason+".")
+		t.stop(e)
+		s := &e.Stages[e.Stage]
+		if s.State == StageRunning {
+			s.State = StageCancelled
+			s.EndedAt = t.now
+			s.Asks = ""
+		}
+		t.takeBack(e, reason)
+	case EnvironmentSucceeded:
+		t.record(ev, "release.rollback-requested", "Late rollback "+reason+".")
+		e.Stage = len(e.Stages) - 1
+		t.takeBack(e, reason)
+	case EnvironmentRollingBack:
+		return t.retryUndo(e, ev)
+	default:
+		return fault.Errorf(fault.Conflict, "there is nothing to roll back in %s: it is %s", e.Name, e.State)
+	}
+	return nil
+}
+
+// retryUndo tries an undoing again that had failed.
+func (t *turn) retryUndo(e *EnvironmentRun, ev Event) error {
+	s := &e.Stages[e.Stage]
+	if s.State != StageUndoFailed {
+		return fault.Errorf(fault.Conflict, "%s is already rolling back", e.Name)
+	}
+	s.State = StageCancelled
+	s.Asks = ""
+	t.record(ev, "release.rollback-requested", "Rollback tried again, "+because("asked by "+ev.Actor, ev.Reason)+".")
+	return nil
+}
+
+// meant returns the environment that a person's event names, or the current one.
+func (t *turn) meant(ev Event) (*EnvironmentRun, error) {
+	if ev.Environment == "" {
+		return &t.run.Environments[t.run.Current()], nil
+	}
+	e := t.run.Environment(ev.Environment)
+	if e == nil {
+		return nil, fault.Errorf(fault.NotFound, "the release has no environment %q", ev.Environment)
+	}
+	return e, nil
+}
+
+// stop ends the task of the running stage, if it has one.
+func (t *turn) stop(e *EnvironmentRun) {
+	if e.Stages[e.Stage].State == StageRunning && t.plan(e).Stages[e.Stage].Kind.OnWorker() {
+		t.command(Command{Kind: CommandCancelTask, Environment: e.Name, Stage: t.plan(e).Stages[e.Stage].Name})
+	}
+}

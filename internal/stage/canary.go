@@ -1,0 +1,362 @@
+package stage
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/fairwayhq/fairway/internal/judge"
+	"github.com/fairwayhq/fairway/internal/metric"
+	"github.com/fairwayhq/fairway/internal/pipeline"
+	"github.com/fairwayhq/fairway/internal/platform"
+)
+
+// canary moves the traffic level by level under the judge: it places the new
+// revision beside the stable one, gives it as much traffic as the exposure budget
+// allows, and looks at both arms. At a fail the traffic goes back at once; at a
+// pass the revision gets full capacity and all the traffic but the holdback.
+type canary struct{ Deps }
+
+// phase is where a canary is.
+type phase string
+
+const (
+	placing phase = "placing" // bringing the first instances up
+	judging phase = "judging"
+	filling phase = "filling" // passed; bringing it to full capacity
+)
+
+type canaryMemory struct {
+	footing
+	trial
+	Phase phase `json:"phase,omitempty"`
+	// Weight is the share in force; Want the one that waits for capacity.
+	Weight float64 `json:"weight,omitempty"`
+	Want   float64 `json:"want,omitempty"`
+	// Decided says that a person, or the environment's rule, took the place of proof.
+	Decided string `json:"decided,omitempty"`
+	// Calibration is handed on to the watch.
+	Calibration *judge.Calibration `json:"calibration,omitempty"`
+}
+
+// canaryTick is one tick of a canary with what it works on.
+type canaryTick struct {
+	*canary
+	p    platform.Platform
+	task Task
+	s    platform.State
+	m    canaryMemory
+}
+
+func (e *canary) Tick(ctx context.Context, task Task) (Outcome, error) {
+	p, err := e.Platform(task.Platform)
+	if err != nil {
+		return Outcome{}, err
+	}
+	t := &canaryTick{canary: e, p: p, task: task}
+	if err := recall(task, &t.m); err != nil {
+		return Outcome{}, err
+	}
+	if t.s, err = p.Observe(ctx, task.Target()); err != nil {
+		return Outcome{}, err
+	}
+	if !t.m.Known {
+		t.m.look(task, t.s)
+		t.m.Phase, t.m.Began = placing, e.Now()
+		return next(t.m, 0, &Progress{Now: "Placing " + name(task) + " beside the running version."}), nil
+	}
+	switch {
+	case t.m.Previous == nil && t.s.Home == task.Revision.ID:
+		return t.pass(name(task) + " is already at home"), nil
+	case t.m.Previous == nil:
+		return t.first(ctx)
+	case t.m.Phase == placing:
+		return t.place(ctx)
+	case t.m.Phase == judging:
+		return t.judge(ctx)
+	default:
+		return t.fill(ctx)
+	}
+}
+
+// first brings up a service that has nothing to be compared with.
+func (t *canaryTick) first(ctx context.Context) (Outcome, error) {
+	want := full(t.task.Revision)
+	st, err := place(ctx, t.p, t.task, t.s, t.task.Revision, want)
+	switch {
+	case err != nil:
+		return Outcome{}, err
+	case st.Failed != "":
+		return t.notReady(st), nil
+	case st.Ready < want.Instances:
+		return next(t.m, readyInterval, &Progress{Now: waiting(st.Ready, want), Next: "It is the first release here: there is nothing to compare it with."}), nil
+	case t.task.Hold != "":
+		return next(t.m, readyInterval, &Progress{Now: "Ready, and held: " + t.task.Hold + "."}), nil
+	}
+	if err := t.p.Route(ctx, t.task.Lease(), t.task.Target(), split(t.task.Revision.ID, 1, "")); err != nil {
+		return Outcome{}, err
+	}
+	return t.pass("it is the first release here, so there was nothing to compare it with"), nil
+}
+
+func (t *canaryTick) notReady(st standing) Outcome {
+	return Outcome{Status: Failed, State: remember(t.m), Reason: name(t.task) + " did not become ready: " + st.Failed}
+}
+
+// place brings the first instances up and begins the comparison.
+func (t *canaryTick) place(ctx context.Context) (Outcome, error) {
+	want := t.capacity(0)
+	st, err := place(ctx, t.p, t.task, t.s, t.task.Revision, want)
+	switch {
+	case err != nil:
+		return Outcome{}, err
+	case st.Failed != "":
+		return t.notReady(st), nil
+	case st.Ready < want.Instances:
+		return next(t.m, readyInterval, &Progress{Now: waiting(st.Ready, want), Next: "Then it gets the first traffic."}), nil
+	case t.task.Hold != "":
+		return next(t.m, readyInterval, &Progress{Now: "Ready, and held: " + t.task.Hold + "."}), nil
+	}
+	src, err := t.Source(t.task.Metrics)
+	if err != nil {
+		return Outcome{}, err
+	}
+	set := CanarySettings(t.task.Stage.Canary, t.task.FalseAlarm)
+	now := t.Now()
+	calibration := calibrate(ctx, src, t.ask(0), set, t.task.ExpectedRate)
+	t.m.Judge = judge.New(set, calibration, now)
+	t.m.Sizing = judge.NewSizing(set, calibration, now)
+	t.m.Phase, t.m.Began, t.m.Want = judging, now, t.m.Sizing.Weight
+	return next(t.m, 0, nil), nil
+}
+
+// capacity is how many instances bear the weight: enough that no single instance
+// speaks for the revision, and in proportion to the traffic.
+func (t *canaryTick) capacity(weight float64) platform.Capacity {
+	all := full(t.task.Revision).Instances
+	least := min(3, all)
+	if n := t.task.Stage.Canary.Instances; n > 0 {
+		least = min(n, all)
+	}
+	return platform.Capacity{Instances: max(least, int(math.Ceil(weight*float64(all))))}
+}
+
+func (t *canaryTick) ask(weight float64) metric.Ask {
+	c := t.task.Stage.Canary
+	a := metric.Ask{
+		Service: t.task.Service, Environment: t.task.Environment, Region: t.task.Region,
+		Stable: t.m.stable(), Canary: t.task.Revision.ID, Weight: weight, WarmUp: warmUp, Now: t.Now(),
+	}
+	if c.WarmUp > 0 {
+		a.WarmUp = c.WarmUp.Std()
+	}
+	return a
+}
+
+// judge takes a sample, folds it, and does what the verdict says.
+func (t *canaryTick) judge(ctx context.Context) (Outcome, error) {
+	if out, crashed, err := t.crashed(ctx); crashed || err != nil {
+		return out, err
+	}
+	if t.m.Want != t.m.Weight && t.task.Hold == "" {
+		return t.grow(ctx)
+	}
+	src, err := t.Source(t.task.Metrics)
+	if err != nil {
+		return Outcome{}, err
+	}
+	verdict, points, err := t.m.look(ctx, src, t.ask(t.m.Weight))
+	if err != nil {
+		return Outcome{}, err
+	}
+	out, err := t.act(ctx, verdict)
+	out.Points = points
+	out.Exposed = t.m.Weight > 0
+	return out, err
+}
+
+// crashed takes the traffic back when no instance of the canary is left, and none
+// will come up by itself.
+func (t *canaryTick) crashed(ctx context.Context) (Outcome, bool, error) {
+	now, placed := t.s.Revision(t.task.Revision.ID)
+	if !placed || now.Ready() > 0 || len(now.Instances) == 0 {
+		return Outcome{}, false, nil
+	}
+	for _, i := range now.Instances {
+		if !i.Failed {
+			return Outcome{}, false, nil
+		}
+	}
+	out, err := t.takeBack(ctx, fmt.Sprintf("no instance of %s is left: %s", name(t.task), now.Instances[0].Message))
+	return out, true, err
+}
+
+// act does what the verdict says.
+func (t *canaryTick) act(ctx context.Context, v judge.Verdict) (Outcome, error) {
+	if v.Kind == judge.Fail {
+		out, err := t.takeBack(ctx, v.Sentence())
+		out.Lines = append([]Line{verdictLine("canary.verdict", v)}, out.Lines...)
+		out.Progress.Verdict = &v
+		return out, err
+	}
+	lines := t.m.tell("canary.verdict", v)
+	undecided := v.Reason == judge.Undecided || v.Reason == judge.NoEvidence && t.Now().Sub(t.m.Began) >= t.observation()
+	switch {
+	case v.Kind == judge.Pass:
+		return t.passed(v, lines), nil
+	case undecided:
+		return t.undecided(ctx, v, lines)
+	}
+	t.m.Asks = ""
+	if t.task.Hold != "" {
+		return t.goOn(v, lines, "Held: "+t.task.Hold+"."), nil
+	}
+	if p := t.m.Sizing.Next(t.Now(), v); !p.Hold {
+		t.m.Want = p.Weight
+		return t.goOn(v, lines, p.Reason), nil
+	}
+	return t.goOn(v, lines, ""), nil
+}
+
+// takeBack gives stable all the traffic at once; the undoing of the stage does the rest.
+func (t *canaryTick) takeBack(ctx context.Context, reason string) (Outcome, error) {
+	if t.s.Weights[t.m.stable()] < platform.Whole {
+		if err := t.p.Route(ctx, t.task.Lease(), t.task.Target(), split(t.m.stable(), 1, "")); err != nil {
+			return Outcome{}, err
+		}
+	}
+	exposed := t.m.Weight > 0
+	return Outcome{
+		Status: Failed, State: remember(t.left()), Reason: reason, Exposed: exposed,
+		Progress: &Progress{Now: "Taken back: " + reason},
+		Lines:    []Line{{Kind: "canary.weight", Text: fmt.Sprintf("All traffic in %s went back to the running version.", t.task.Environment)}},
+	}, nil
+}
+
+func (t *canaryTick) observation() time.Duration {
+	return CanarySettings(t.task.Stage.Canary, t.task.FalseAlarm).Observation
+}
+
+// passed goes on to full capacity, once nobody holds it.
+func (t *canaryTick) passed(v judge.Verdict, lines []Line) Outcome {
+	if t.task.Hold != "" {
+		return t.goOn(v, lines, "Passed, and held: "+t.task.Hold+".")
+	}
+	t.m.Phase, t.m.Asks = filling, ""
+	return t.goOn(v, lines, "Passed; it gets full capacity.")
+}
+
+// undecided is the end of the observation without proof: the environment's rule
+// where both arms were sampled enough, or else a person. No evidence always asks.
+func (t *canaryTick) undecided(ctx context.Context, v judge.Verdict, lines []Line) (Outcome, error) {
+	decide := func(how string) (Outcome, error) {
+		t.m.Decided = how
+		lines = append(lines, verdictLine("canary.decided", v))
+		return t.passed(v, lines), nil
+	}
+	switch {
+	case t.task.Decision == "promote" && t.task.Hold == "":
+		return decide("a person decided to go on")
+	case v.Reason == judge.Undecided && !v.ForPerson && t.task.OnUndecided == pipeline.UndecidedPromote && t.task.Hold == "":
+		return decide("there was no proof, and the environment promotes what is undecided")
+	case v.Reason == judge.Undecided && t.task.OnUndecided == pipeline.UndecidedRollback:
+		return t.takeBack(ctx, "there was no proof, and the environment takes back what is undecided: "+v.Sentence())
+	}
+	t.m.Asks = "Go on without proof, or roll back? " + v.Sentence()
+	return t.goOn(v, lines, "Waiting for a person."), nil
+}
+
+// goOn ends a tick after which the comparison continues.
+func (t *canaryTick) goOn(v judge.Verdict, lines []Line, why string) Outcome {
+	now := fmt.Sprintf("%s has %s of the traffic. %s", name(t.task), percent(t.m.Weight), v.Sentence())
+	p := &Progress{Now: now, Next: why, Weight: t.m.Weight, Verdict: &v}
+	after := sampleInterval(t.task.Metrics)
+	if t.m.Phase == filling || t.m.Want != t.m.Weight {
+		after = 0
+	}
+	out := next(t.m, after, p, lines...)
+	out.Asks = t.m.Asks
+	out.Exposed = t.m.Weight > 0
+	return out
+}
+
+// grow brings the capacity for the wanted weight and then routes it.
+func (t *canaryTick) grow(ctx context.Context) (Outcome, error) {
+	want := t.capacity(t.m.Want)
+	st, err := place(ctx, t.p, t.task, t.s, t.task.Revision, want)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if st.Ready < want.Instances && st.Failed == "" {
+		out := next(t.m, readyInterval, &Progress{Now: waiting(st.Ready, want), Next: "Then it gets " + percent(t.m.Want) + " of the traffic.", Weight: t.m.Weight})
+		out.Exposed, out.Asks = t.m.Weight > 0, t.m.Asks
+		return out, nil
+	}
+	if st.Failed != "" && st.Ready == 0 {
+		return t.takeBack(ctx, st.Failed)
+	}
+	was := t.m.Weight
+	if err := t.p.Route(ctx, t.task.Lease(), t.task.Target(), split(t.task.Revision.ID, t.m.Want, t.m.stable())); err != nil {
+		return Outcome{}, err
+	}
+	t.m.Weight = t.m.Want
+	text := fmt.Sprintf("%s has %s of the traffic in %s, after %s.", name(t.task), percent(t.m.Weight), t.task.Environment, percent(was))
+	out := next(t.m, 0, nil, Line{Kind: "canary.weight", Text: text, Data: remember(map[string]float64{"weight": t.m.Weight, "before": was})})
+	out.Exposed, out.Asks = true, t.m.Asks
+	return out, nil
+}
+
+// fill brings the revision to full capacity and gives it all but the holdback.
+func (t *canaryTick) fill(ctx context.Context) (Outcome, error) {
+	want := full(t.task.Revision)
+	st, err := place(ctx, t.p, t.task, t.s, t.task.Revision, want)
+	switch {
+	case err != nil:
+		return Outcome{}, err
+	case st.Failed != "":
+		return t.takeBack(ctx, st.Failed)
+	case st.Ready < want.Instances || t.task.Hold != "":
+		now := waiting(st.Ready, want)
+		if t.task.Hold != "" {
+			now = "Held: " + t.task.Hold + "."
+		}
+		out := next(t.m, readyInterval, &Progress{Now: now, Weight: t.m.Weight})
+		out.Exposed = true
+		return out, nil
+	}
+	share := t.m.Weight
+	if h := t.task.Stage.Canary.Holdback; h > 0 {
+		share = 1 - h
+	}
+	if share != t.m.Weight {
+		if err := t.p.Route(ctx, t.task.Lease(), t.task.Target(), split(t.task.Revision.ID, share, t.m.stable())); err != nil {
+			return Outcome{}, err
+		}
+	}
+	t.m.Weight = share
+	reason := "it is not worse than the running version"
+	if t.m.Decided != "" {
+		reason = t.m.Decided
+	}
+	out := t.pass(reason)
+	out.Lines = []Line{{Kind: "canary.weight", Text: fmt.Sprintf("%s has %s of the traffic in %s.", name(t.task), percent(share), t.task.Environment)}}
+	return out, nil
+}
+
+func (t *canaryTick) pass(reason string) Outcome {
+	return Outcome{
+		Status: Passed, State: remember(t.left()), Exposed: true, Reason: reason,
+		Progress: &Progress{Now: "Passed: " + reason + ".", Weight: t.m.Weight},
+	}
+}
+
+// left is what stays of the memory: what a later stage or the undoing needs.
+func (t *canaryTick) left() canaryMemory {
+	left := canaryMemory{footing: t.m.footing, Weight: t.m.Weight, Decided: t.m.Decided}
+	if t.m.Judge != nil {
+		c := t.m.Judge.Calibration()
+		left.Calibration = &c
+	}
+	return left
+}

@@ -1,0 +1,79 @@
+package stage
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/fairwayhq/fairway/internal/platform"
+)
+
+// deploy places the revision beside the old one at full capacity, gives it all
+// the traffic at once, and takes the old one away.
+type deploy struct{ Deps }
+
+type deployMemory struct {
+	footing
+	Routed bool `json:"routed,omitempty"`
+}
+
+func (e *deploy) Tick(ctx context.Context, task Task) (Outcome, error) {
+	p, err := e.Platform(task.Platform)
+	if err != nil {
+		return Outcome{}, err
+	}
+	var m deployMemory
+	if err := recall(task, &m); err != nil {
+		return Outcome{}, err
+	}
+	s, err := p.Observe(ctx, task.Target())
+	if err != nil {
+		return Outcome{}, err
+	}
+	if !m.Known {
+		m.look(task, s)
+		return next(m, 0, &Progress{Now: "Placing " + name(task) + ".", Next: "When it is ready it gets all the traffic."}), nil
+	}
+	mine := task.Revision.ID
+	if s.Weights[mine] == platform.Whole {
+		m.Routed = true
+		return retireOthers(ctx, p, task, s, m)
+	}
+	st, err := place(ctx, p, task, s, task.Revision, full(task.Revision))
+	switch {
+	case err != nil:
+		return Outcome{}, err
+	case st.Failed != "":
+		return Outcome{Status: Failed, State: remember(m), Reason: name(task) + " did not become ready: " + st.Failed}, nil
+	case st.Ready < full(task.Revision).Instances:
+		return next(m, readyInterval, &Progress{Now: waiting(st.Ready, full(task.Revision))}), nil
+	case task.Hold != "":
+		return next(m, readyInterval, &Progress{Now: "Ready, and held: " + task.Hold + "."}), nil
+	}
+	if err := p.Route(ctx, task.Lease(), task.Target(), split(mine, 1, "")); err != nil {
+		return Outcome{}, err
+	}
+	out := next(m, 0, &Progress{Now: "All traffic goes to " + name(task) + ".", Weight: 1},
+		Line{Kind: "deploy.weight", Text: "All traffic in " + task.Environment + " goes to " + name(task) + "."})
+	out.Exposed = true
+	return out, nil
+}
+
+func waiting(ready int, want platform.Capacity) string {
+	return fmt.Sprintf("Waiting for instances to become ready: %d of %d.", ready, want.Instances)
+}
+
+// retireOthers ends a stage after which only the task's revision remains.
+func retireOthers(ctx context.Context, p platform.Platform, task Task, s platform.State, memory any) (Outcome, error) {
+	for _, r := range s.Revisions {
+		if r.Revision.ID == task.Revision.ID {
+			continue
+		}
+		if err := p.Retire(ctx, task.Lease(), task.Target(), r.Revision.ID); err != nil {
+			return Outcome{}, err
+		}
+	}
+	return Outcome{
+		Status: Passed, State: remember(memory), Exposed: true,
+		Reason: name(task) + " is at home", Progress: &Progress{Now: name(task) + " has all the traffic.", Weight: 1},
+	}, nil
+}

@@ -1,0 +1,140 @@
+package stage
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/fairwayhq/fairway/internal/platform"
+)
+
+// footing is what a stage must know to go back: what was at home before it
+// touched anything. It is remembered, and so saved, before the first change.
+type footing struct {
+	// Known says that the target was looked at.
+	Known bool `json:"known,omitempty"`
+	// Previous was at home; nil for a first release.
+	Previous *platform.Revision `json:"previous,omitempty"`
+	Capacity platform.Capacity  `json:"capacity,omitzero"`
+}
+
+// look notes what is at home, unless that is known already, or was noted by an
+// earlier stage of the same release.
+func (f *footing) look(task Task, s platform.State) {
+	if f.Known {
+		return
+	}
+	f.Known = true
+	if earlier, ok := earlierFooting(task); ok {
+		*f = earlier
+		return
+	}
+	if s.Home == "" || s.Home == task.Revision.ID {
+		return
+	}
+	if home, ok := s.Revision(s.Home); ok {
+		f.Previous, f.Capacity = &home.Revision, home.Capacity
+	}
+}
+
+// earlierFooting is what an earlier stage of the environment noted. Once the first
+// of them has moved traffic, only its note tells what was there before.
+func earlierFooting(task Task) (footing, bool) {
+	for name, memory := range task.Memories {
+		if name == task.Stage.Name {
+			continue
+		}
+		var f footing
+		if json.Unmarshal(memory, &f) == nil && f.Known {
+			return f, true
+		}
+	}
+	return footing{}, false
+}
+
+// stable is the ID of the revision to go back to; empty for a first release.
+func (f footing) stable() string {
+	if f.Previous == nil {
+		return ""
+	}
+	return f.Previous.ID
+}
+
+// full is the capacity of a revision that takes all the traffic.
+func full(r platform.Revision) platform.Capacity {
+	var s struct {
+		Instances int `json:"instances"`
+	}
+	_ = json.Unmarshal(r.Settings, &s) // the platform refuses settings that it cannot read
+	return platform.Capacity{Instances: max(s.Instances, 1)}
+}
+
+// readyInterval is how often a revision that starts is looked at.
+const readyInterval = 200 * time.Millisecond
+
+// standing is how a placed revision stands.
+type standing struct {
+	Ready  int
+	Failed string // why it will not become ready; empty while it may
+}
+
+// place brings the task's revision to the capacity and tells how it stands.
+func place(ctx context.Context, p platform.Platform, task Task, s platform.State, r platform.Revision, c platform.Capacity) (standing, error) {
+	now, placed := s.Revision(r.ID)
+	if !placed || now.Capacity.Instances < c.Instances {
+		if err := p.Place(ctx, task.Lease(), task.Target(), r, c); err != nil {
+			return standing{}, err
+		}
+		return standing{Ready: now.Ready()}, nil
+	}
+	st := standing{Ready: now.Ready()}
+	for _, i := range now.Instances {
+		if i.Failed && !i.Ready && st.Ready < c.Instances {
+			st.Failed = fmt.Sprintf("instance %s: %s", i.ID, i.Message)
+		}
+	}
+	return st, nil
+}
+
+// split is the weights of two revisions, share in [0, 1] for the first. A share
+// above 0 is at least one in a million.
+func split(revision string, share float64, rest string) platform.Weights {
+	ppm := int(share*platform.Whole + 0.5)
+	if share > 0 {
+		ppm = max(ppm, 1)
+	}
+	w := platform.Weights{}
+	if ppm > 0 {
+		w[revision] = ppm
+	}
+	if ppm < platform.Whole {
+		w[rest] = platform.Whole - ppm
+	}
+	return w
+}
+
+// shareOf is the revision's share of the traffic, in [0, 1].
+func shareOf(s platform.State, revision string) float64 {
+	return float64(s.Weights[revision]) / platform.Whole
+}
+
+// percent writes a share for people.
+func percent(share float64) string {
+	switch p := share * 100; {
+	case p == 0 || p >= 10:
+		return fmt.Sprintf("%.0f %%", p)
+	case p >= 1:
+		return fmt.Sprintf("%.1f %%", p)
+	default:
+		return fmt.Sprintf("%.3g %%", p)
+	}
+}
+
+// name is what people call the task's revision.
+func name(task Task) string {
+	if task.Revision.Version != "" {
+		return task.Revision.Version
+	}
+	return task.Revision.ID
+}

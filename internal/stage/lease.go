@@ -1,0 +1,41 @@
+package stage
+
+import "time"
+
+// LeaseAsk is a worker's wish for tasks.
+type LeaseAsk struct {
+	// Worker is the worker's name; no two that run at the same time may share one.
+	Worker string `json:"worker"`
+	// Environments restricts the tasks; empty means all.
+	Environments []string `json:"environments,omitempty"`
+	// Max is how many tasks to lease at most, 1 to 100.
+	Max int `json:"max"`
+	// Wait is how long to wait for the first task, at most 30 s.
+	Wait time.Duration `json:"wait"`
+	// Resume is for the first ask of a worker that has just started: it gets back
+	// at once what the worker of its name held before.
+	Resume bool `json:"resume,omitempty"`
+}
+
+// Report is what a worker says after a tick.
+type Report struct {
+	Task        string `json:"task"`
+	Release     string `json:"release"`
+	Environment string `json:"environment"`
+	Worker      string `json:"worker"`
+	Fence       int64  `json:"fence"`
+	// Alive marks a sign of life during a long tick: it renews the lease and says nothing else.
+	Alive   bool    `json:"alive,omitempty"`
+	Outcome Outcome `json:"outcome"`
+}
+
+// Reply tells the worker how the task stands.
+type Reply struct {
+	// Cancelled says that the task is no longer this worker's: stop, and touch nothing.
+	Cancelled bool `json:"cancelled,omitempty"`
+	// Hold says why the task may not advance; Decision what a person decided.
+	Hold       string    `json:"hold,omitempty"`
+	Decision   string    `json:"decision,omitempty"`
+	Deadline   time.Time `json:"deadline,omitzero"`
+	LeaseUntil time.Time `json:"leaseUntil"`
+}

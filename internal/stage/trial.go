@@ -1,0 +1,147 @@
+package stage
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/fairwayhq/fairway/internal/judge"
+	"github.com/fairwayhq/fairway/internal/metric"
+	"github.com/fairwayhq/fairway/internal/pipeline"
+)
+
+// trial is a comparison under way, of a canary or of a watch: the judge, where
+// its samples stand, and what people were last told.
+type trial struct {
+	Judge  *judge.Judge    `json:"judge,omitempty"`
+	Sizing *judge.Sizing   `json:"sizing,omitempty"`
+	Cursor json.RawMessage `json:"cursor,omitempty"`
+	Began  time.Time       `json:"began,omitzero"`
+	// Told is the reason of the verdict that was told last.
+	Told judge.Reason `json:"told,omitempty"`
+	Asks string       `json:"asks,omitempty"`
+}
+
+// settings translates what the plan says into the judge's words.
+func settings(a pipeline.Analysis, falseAlarm float64) judge.Settings {
+	s := judge.DefaultSettings()
+	if falseAlarm > 0 {
+		s.FalseAlarm = falseAlarm
+	}
+	if a.MarginErrors > 0 {
+		s.Errors = judge.ErrorMargin(a.MarginErrors)
+	}
+	if a.MarginLatency > 0 {
+		s.Latency = judge.LatencyMargin(a.MarginLatency)
+	}
+	if a.Block > 0 {
+		s.Block = a.Block.Std()
+		s.MaxBlock = max(s.MaxBlock, s.Block)
+		s.OnsetHorizon = max(s.OnsetHorizon, s.Block)
+	}
+	if a.SlowerThan > 0 {
+		s.SlowerThan = a.SlowerThan.Std()
+	}
+	if a.SLO > 0 {
+		s.SLO = a.SLO
+	}
+	s.Growth.Exposure = a.ExposureBudget
+	if a.MinimumSamples > 0 {
+		s.MinimumRequests = a.MinimumSamples
+	}
+	return s
+}
+
+// CanarySettings are the judge's settings for a canary of the plan.
+func CanarySettings(c *pipeline.Canary, falseAlarm float64) judge.Settings {
+	s := settings(c.Analysis, falseAlarm)
+	s.Growth.First = c.FirstWeight
+	if c.Every > 0 {
+		s.Growth.Every = c.Every.Std()
+	}
+	if c.Dwell > 0 {
+		s.Dwell = c.Dwell.Std()
+	}
+	if c.Observation > 0 {
+		s.Observation = c.Observation.Std()
+	}
+	if c.Holdback > 0 {
+		s.Growth.Holdback = c.Holdback
+	}
+	return s
+}
+
+// WatchSettings are the judge's settings for a watch of the plan.
+func WatchSettings(w *pipeline.Watch, falseAlarm float64) judge.Settings {
+	s := settings(w.Analysis, falseAlarm)
+	s.Watch = w.For.Std()
+	if w.Holdback > 0 {
+		s.Growth.Holdback = w.Holdback
+	}
+	return s
+}
+
+// warmUp is how long an instance's latency is not judged, if the plan does not say.
+const warmUp = 90 * time.Second
+
+// sampleInterval is how often the source is looked at.
+func sampleInterval(m pipeline.Metrics) time.Duration {
+	if m.Prometheus != nil {
+		return max(m.Prometheus.Interval.Std(), time.Second)
+	}
+	return time.Second
+}
+
+// calibrationSeed makes the splits of the history repeatable.
+const calibrationSeed = 1
+
+// calibrate asks the source for the stable arm's past, where it has one.
+func calibrate(ctx context.Context, src metric.Source, ask metric.Ask, s judge.Settings, rate float64) judge.Calibration {
+	var history judge.History
+	if h, ok := src.(metric.Historian); ok {
+		// Without a past the judge uses cautious priors; a source in trouble is no reason to wait.
+		if past, err := h.History(ctx, ask, historySpan); err == nil {
+			history = past
+		}
+	}
+	return judge.Calibrate(history, s, rate, calibrationSeed)
+}
+
+const historySpan = 2 * time.Hour
+
+// look takes one sample and folds it. It returns the point to keep, or none at the
+// first look.
+func (t *trial) look(ctx context.Context, src metric.Source, ask metric.Ask) (judge.Verdict, []Point, error) {
+	first := len(t.Cursor) == 0
+	sample, cursor, err := src.Sample(ctx, ask, t.Cursor)
+	if err != nil {
+		return judge.Verdict{}, nil, err
+	}
+	t.Cursor = cursor
+	if first {
+		return t.Judge.Verdict(ask.Now), nil, nil
+	}
+	t.Judge.Observe(sample)
+	if t.Sizing != nil {
+		t.Sizing.Observe(sample)
+	}
+	return t.Judge.Verdict(ask.Now), []Point{{Sample: sample, Evidence: t.Judge.Evidence()}}, nil
+}
+
+// tell returns a line when the verdict's reason is another than the one told last.
+func (t *trial) tell(kind string, v judge.Verdict) []Line {
+	if v.Reason == t.Told {
+		return nil
+	}
+	t.Told = v.Reason
+	return []Line{verdictLine(kind, v)}
+}
+
+// verdictLine is a verdict with all its numbers, for the ledger.
+func verdictLine(kind string, v judge.Verdict) Line {
+	data, err := json.Marshal(map[string]any{"verdict": v, "paragraph": v.Paragraph()})
+	if err != nil {
+		data = nil // a number that JSON cannot write; the sentence is still told
+	}
+	return Line{Kind: kind, Text: v.Sentence(), Data: data}
+}

@@ -1,0 +1,113 @@
+package stage
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/fairwayhq/fairway/internal/platform"
+)
+
+// reversible is a stage that moves traffic: its undo is the same for all of them.
+// What was at home before gets the traffic back, and the revision goes.
+type reversible struct {
+	Deps
+	forward Executor
+}
+
+func (r reversible) Tick(ctx context.Context, task Task) (Outcome, error) {
+	if !task.Undo {
+		return r.forward.Tick(ctx, task)
+	}
+	return r.back(ctx, task)
+}
+
+// undoMemory is what an undoing remembers.
+type undoMemory struct {
+	footing
+	Exposed bool `json:"exposed,omitempty"`
+}
+
+func (r reversible) back(ctx context.Context, task Task) (Outcome, error) {
+	p, err := r.Platform(task.Platform)
+	if err != nil {
+		return Outcome{}, err
+	}
+	m, err := undoing(task)
+	if err != nil {
+		return Outcome{}, err
+	}
+	s, err := p.Observe(ctx, task.Target())
+	if err != nil {
+		return Outcome{}, err
+	}
+	m.look(task, s)
+	m.Exposed = m.Exposed || s.Weights[task.Revision.ID] > 0
+	out, err := r.shiftBack(ctx, p, task, s, m)
+	out.Exposed = m.Exposed
+	return out, err
+}
+
+// undoing recalls the undo's own memory, or else what the stage left behind.
+func undoing(task Task) (undoMemory, error) {
+	var m undoMemory
+	if err := recall(task, &m); err != nil || m.Known {
+		return m, err
+	}
+	if left, ok := task.Memories[task.Stage.Name]; ok {
+		if err := json.Unmarshal(left, &m); err != nil {
+			return m, fmt.Errorf("read what stage %s left: %w", task.Stage.Name, err)
+		}
+	}
+	return m, nil
+}
+
+// shiftBack gives the previous revision the traffic as soon as it can bear any,
+// brings it to full capacity, and then takes the new one away.
+func (r reversible) shiftBack(ctx context.Context, p platform.Platform, task Task, s platform.State, m undoMemory) (Outcome, error) {
+	mine := task.Revision.ID
+	if m.Previous == nil {
+		return r.leaveEmpty(ctx, p, task, s, m)
+	}
+	if m.stable() == mine {
+		return Outcome{Status: Passed, State: remember(m)}, nil
+	}
+	back, err := place(ctx, p, task, s, *m.Previous, m.Capacity)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if s.Weights[m.stable()] < platform.Whole {
+		if back.Ready == 0 {
+			if back.Failed != "" {
+				return Outcome{Status: Failed, State: remember(m), Reason: "the previous revision does not come up: " + back.Failed}, nil
+			}
+			return next(m, readyInterval, &Progress{Now: "Bringing the previous revision back up.", Next: "Then it gets the traffic.", Weight: shareOf(s, mine)}), nil
+		}
+		if err := p.Route(ctx, task.Lease(), task.Target(), split(m.stable(), 1, "")); err != nil {
+			return Outcome{}, err
+		}
+	}
+	if back.Ready < m.Capacity.Instances && back.Failed == "" {
+		return next(m, readyInterval, &Progress{Now: "The traffic is back on the previous revision, which grows to full capacity."}), nil
+	}
+	if err := p.Retire(ctx, task.Lease(), task.Target(), mine); err != nil {
+		return Outcome{}, err
+	}
+	return Outcome{Status: Passed, State: remember(m), Progress: &Progress{Now: "Rolled back."}}, nil
+}
+
+// leaveEmpty undoes a first release: there is nothing to go back to.
+func (r reversible) leaveEmpty(ctx context.Context, p platform.Platform, task Task, s platform.State, m undoMemory) (Outcome, error) {
+	if s.Home != "" && s.Home != task.Revision.ID && s.Weights[s.Home] == platform.Whole {
+		return Outcome{Status: Passed, State: remember(m)}, p.Retire(ctx, task.Lease(), task.Target(), task.Revision.ID)
+	}
+	if len(s.Weights) > 0 {
+		if err := p.Route(ctx, task.Lease(), task.Target(), nil); err != nil {
+			return Outcome{}, err
+		}
+	}
+	if err := p.Retire(ctx, task.Lease(), task.Target(), task.Revision.ID); err != nil {
+		return Outcome{}, err
+	}
+	return Outcome{Status: Passed, State: remember(m)}, nil
+}

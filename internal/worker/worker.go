@@ -1,0 +1,277 @@
+// Package worker carries tasks out near their targets: it leases them from the
+// server, ticks their executors, and reports after every tick.
+//
+// A worker connects outwards only and keeps nothing on disk; what it must
+// remember travels with each report. While it cannot reach the server it goes
+// on, but only towards safety: every tick is then told to hold, so a canary may
+// retreat or be taken back and never advances. It stops when it learns that a
+// newer lease holds its target.
+package worker
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/pipeline"
+	"github.com/fairwayhq/fairway/internal/platform"
+	"github.com/fairwayhq/fairway/internal/stage"
+)
+
+// Server is where tasks come from and outcomes go.
+type Server interface {
+	Lease(ctx context.Context, ask stage.LeaseAsk) ([]stage.Task, error)
+	Report(ctx context.Context, r stage.Report) (stage.Reply, error)
+}
+
+// Config is what a worker needs.
+type Config struct {
+	Name string
+	// Environments restricts the tasks; empty means all that the server gives.
+	Environments []string
+	Server       Server
+	Executors    map[pipeline.Kind]stage.Executor
+	// Parallel is how many tasks run at the same time; default 16.
+	Parallel int
+	Log      *slog.Logger
+}
+
+// Worker carries out tasks until its context ends.
+type Worker struct {
+	c     Config
+	tasks sync.WaitGroup
+	slots chan struct{}
+}
+
+// New returns a worker that does nothing until Run is called.
+func New(c Config) *Worker {
+	if c.Parallel == 0 {
+		c.Parallel = 16
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	return &Worker{c: c, slots: make(chan struct{}, c.Parallel)}
+}
+
+// How long the worker waits: for tasks, between tries, and between signs of life
+// during a long tick.
+const (
+	leaseWait  = 20 * time.Second
+	retryFirst = 200 * time.Millisecond
+	retryMost  = 5 * time.Second
+	sign       = 5 * time.Second
+)
+
+// Run leases and carries out tasks until ctx ends, and returns when all have stopped.
+func (w *Worker) Run(ctx context.Context) error {
+	defer w.tasks.Wait()
+	resume, wait := true, retryFirst
+	for ctx.Err() == nil {
+		free := w.take(ctx)
+		if free == 0 {
+			return nil
+		}
+		tasks, err := w.c.Server.Lease(ctx, stage.LeaseAsk{
+			Worker: w.c.Name, Environments: w.c.Environments, Max: free, Wait: leaseWait, Resume: resume,
+		})
+		w.give(free - len(tasks))
+		if err != nil {
+			if ctx.Err() == nil {
+				w.c.Log.Warn("Leasing tasks failed.", "worker", w.c.Name, "error", err)
+			}
+			pause(ctx, wait)
+			wait = min(2*wait, retryMost)
+			continue
+		}
+		resume, wait = false, retryFirst
+		for _, t := range tasks {
+			w.tasks.Add(1)
+			go func() {
+				defer w.tasks.Done()
+				defer w.give(1)
+				w.carryOut(ctx, t)
+			}()
+		}
+	}
+	return nil
+}
+
+// take waits for at least one free slot and takes all that are free.
+func (w *Worker) take(ctx context.Context) int {
+	select {
+	case w.slots <- struct{}{}:
+	case <-ctx.Done():
+		return 0
+	}
+	for n := 1; ; n++ {
+		select {
+		case w.slots <- struct{}{}:
+		default:
+			return n
+		}
+	}
+}
+
+func (w *Worker) give(n int) {
+	for range n {
+		<-w.slots
+	}
+}
+
+// carryOut ticks one task until it ends, is cancelled, or ctx ends.
+func (w *Worker) carryOut(ctx context.Context, t stage.Task) {
+	log := w.c.Log.With("release", t.Release, "service", t.Service, "environment", t.Environment, "stage", t.Stage.Name, "task", t.ID, "worker", w.c.Name)
+	executor, ok := w.c.Executors[t.Stage.Kind]
+	if !ok {
+		log.Error("The worker cannot carry out this kind of stage.", "kind", t.Stage.Kind)
+		w.report(ctx, &t, &pending{Outcome: stage.Outcome{Status: stage.Failed, Reason: "the worker does not know stages of the kind " + string(t.Stage.Kind)}}, log)
+		return
+	}
+	var unsaid pending
+	wait := retryFirst
+	for ctx.Err() == nil {
+		out, err := w.tick(ctx, executor, &t)
+		after := out.After
+		switch {
+		case errors.Is(err, platform.ErrFenced), errors.Is(err, errCancelled):
+			log.Info("The task has another holder now.")
+			return
+		case err != nil:
+			if ctx.Err() == nil {
+				log.Warn("A step failed and is tried again.", "error", err)
+			}
+			after, wait = wait, min(2*wait, retryMost)
+			out = stage.Outcome{Status: stage.Continue, Progress: &stage.Progress{Now: "trying again: " + fault.MessageOf(err), Weight: unsaid.weight()}}
+		default:
+			wait = retryFirst
+		}
+		unsaid.add(out)
+		if !w.report(ctx, &t, &unsaid, log) {
+			return
+		}
+		pause(ctx, after)
+	}
+}
+
+// errCancelled ends a tick whose task was cancelled while it ran.
+var errCancelled = errors.New("the task was cancelled")
+
+// tick runs one tick, and meanwhile keeps the lease alive.
+func (w *Worker) tick(ctx context.Context, executor stage.Executor, t *stage.Task) (stage.Outcome, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var alive sync.WaitGroup
+	alive.Add(1)
+	go func() {
+		defer alive.Done()
+		w.keepLease(ctx, *t, cancel)
+	}()
+	out, err := executor.Tick(ctx, *t)
+	cause := context.Cause(ctx)
+	cancel(nil)
+	alive.Wait()
+	if errors.Is(cause, errCancelled) {
+		return stage.Outcome{}, errCancelled
+	}
+	if err == nil && out.State != nil {
+		t.State = out.State
+	}
+	return out, err
+}
+
+// keepLease gives signs of life during a long tick, and cancels it when the task
+// has become somebody else's.
+func (w *Worker) keepLease(ctx context.Context, t stage.Task, cancel context.CancelCauseFunc) {
+	ticker := time.NewTicker(sign)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		reply, err := w.c.Server.Report(ctx, stage.Report{
+			Task: t.ID, Release: t.Release, Environment: t.Environment, Worker: w.c.Name, Fence: t.Fence,
+			Alive: true, Outcome: stage.Outcome{Status: stage.Continue},
+		})
+		if err == nil && reply.Cancelled {
+			cancel(errCancelled)
+			return
+		}
+	}
+}
+
+// report tells the server what has not been told yet, and tells whether to go on.
+// While the server cannot be reached, a task that goes on is told to hold; an
+// ending is told until it is heard.
+func (w *Worker) report(ctx context.Context, t *stage.Task, unsaid *pending, log *slog.Logger) bool {
+	for wait := retryFirst; ; wait = min(2*wait, retryMost) {
+		reply, err := w.c.Server.Report(ctx, stage.Report{
+			Task: t.ID, Release: t.Release, Environment: t.Environment, Worker: w.c.Name, Fence: t.Fence, Outcome: unsaid.Outcome,
+		})
+		if err == nil {
+			unsaid.clear()
+			t.Hold, t.Decision, t.Deadline, t.LeaseUntil = reply.Hold, reply.Decision, reply.Deadline, reply.LeaseUntil
+			return !reply.Cancelled
+		}
+		if ctx.Err() != nil {
+			return false
+		}
+		log.Warn("The server did not take the report.", "error", err)
+		t.Hold = cutOff
+		if unsaid.Status == stage.Continue {
+			return true
+		}
+		pause(ctx, wait)
+	}
+}
+
+// cutOff is why a task may not advance while the server does not answer.
+const cutOff = "the worker cannot reach the server"
+
+// pending is what the server has not heard yet: reports that failed to arrive,
+// folded into one.
+type pending struct{ stage.Outcome }
+
+// mostUnsaid bounds the samples kept while cut off: two hours at one a second.
+const mostUnsaid = 7200
+
+func (p *pending) add(o stage.Outcome) {
+	lines, points := append(p.Lines, o.Lines...), append(p.Points, o.Points...)
+	state, progress, exposed := p.State, p.Progress, p.Exposed
+	p.Outcome = o
+	p.Lines, p.Points = lines, points[max(0, len(points)-mostUnsaid):]
+	p.Exposed = o.Exposed || exposed
+	if p.State == nil {
+		p.State = state
+	}
+	if p.Progress == nil {
+		p.Progress = progress
+	}
+}
+
+func (p *pending) clear() { *p = pending{} }
+
+func (p *pending) weight() float64 {
+	if p.Progress == nil {
+		return 0
+	}
+	return p.Progress.Weight
+}
+
+// pause waits, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
