@@ -48,21 +48,6 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// exchange is one request on its way through the router.
-type exchange struct {
-	site    *site
-	route   *liveRoute
-	arm     *liveArm
-	backend *backend
-	started time.Time
-	cookie  string
-	outcome outcome
-	// counted is set once the request is in the counters.
-	counted  bool
-	answered bool
-	cancel   context.CancelCauseFunc
-}
-
 type exchangeKey struct{}
 
 func exchangeOf(ctx context.Context) *exchange {
@@ -77,40 +62,16 @@ var (
 
 func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{started: time.Now()}
-	if s := listenerOf(r.Context()).site.Load(); s != nil {
-		x.route = s.route(r.Host)
-	}
-	if x.route == nil {
+	if !x.direct(listenerOf(r.Context()).site.Load(), r.Host, netRequest{r}) {
 		p.tally.unrouted.Add(1)
 		http.Error(w, "no route", http.StatusNotFound)
 		return
 	}
-	var key string
-	if x.route.sticky != nil {
-		key, x.cookie = x.route.sticky.key(netRequest{r})
-	}
-	x.arm = x.route.arm(key)
 	ctx, cancel := context.WithCancelCause(context.WithValue(r.Context(), exchangeKey{}, x))
 	x.cancel = cancel
 	defer cancel(nil)
 	defer x.end()
 	p.reverse.ServeHTTP(w, r.WithContext(ctx))
-}
-
-// end counts the request and lets go of its backend.
-func (x *exchange) end() {
-	if x.backend == nil {
-		return
-	}
-	x.count()
-	x.backend.counts.inflight.Add(-1)
-}
-
-func (x *exchange) count() {
-	if !x.counted {
-		x.counted = true
-		x.backend.counts.record(x.outcome, time.Since(x.started))
-	}
 }
 
 func (p *proxy) rewrite(r *httputil.ProxyRequest) {
@@ -126,32 +87,33 @@ func (p *proxy) rewrite(r *httputil.ProxyRequest) {
 }
 
 // roundTrip asks the arm's backends in turn, as long as they cannot be connected to.
-func (p *proxy) roundTrip(r *http.Request) (res *http.Response, err error) {
+func (p *proxy) roundTrip(r *http.Request) (*http.Response, error) {
 	x := exchangeOf(r.Context())
-	body := r.Body
-	x.arm.order(x.started, func(b *backend) bool {
-		if x.backend != nil {
-			x.backend.counts.inflight.Add(-1)
-		}
-		b.counts.inflight.Add(1)
-		x.backend = b
-		out := r.WithContext(r.Context())
-		u := *r.URL
+	body, turn := r.Body, x.arm.turn(x.started)
+	var failed error
+	for b := turn.next(); b != nil; b = turn.next() {
+		x.choose(b)
+		out, u := r.WithContext(r.Context()), *r.URL
 		u.Host = b.address
 		out.URL = &u
 		if body != nil {
 			out.Body = io.NopCloser(body) // a failed dial must not close it
 		}
-		res, err = p.ask(out, b)
-		var op *net.OpError
-		if errors.As(err, &op) && op.Op == "dial" && r.Context().Err() == nil {
-			b.failed.Store(time.Now().UnixNano())
-			x.outcome = outcomeConnect
-			return false
+		res, err := p.ask(out, b)
+		if !isDial(err) || r.Context().Err() != nil {
+			x.outcome = outcomeOK
+			return res, err
 		}
-		return true
-	})
-	return res, err
+		failed = err
+		b.failed.Store(time.Now().UnixNano())
+		x.outcome = outcomeConnect
+	}
+	return nil, failed
+}
+
+func isDial(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
 }
 
 func (p *proxy) ask(r *http.Request, b *backend) (*http.Response, error) {
@@ -171,10 +133,7 @@ func (p *proxy) ask(r *http.Request, b *backend) (*http.Response, error) {
 // answered sees the head of an answer before the client does.
 func (p *proxy) answered(res *http.Response) error {
 	x := exchangeOf(res.Request.Context())
-	x.answered, x.outcome = true, outcomeOK
-	if res.StatusCode >= 500 {
-		x.outcome = outcomeStatus
-	}
+	x.answered(res.StatusCode)
 	if x.cookie != "" {
 		res.Header.Add("Set-Cookie", x.cookie)
 	}

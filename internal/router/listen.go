@@ -1,7 +1,6 @@
 package router
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"log/slog"
@@ -22,22 +21,10 @@ type listener struct {
 	site atomic.Pointer[site]
 }
 
-// tagged is a client connection that knows which address it came in on.
-type tagged struct {
-	net.Conn
-	on *listener
-}
-
-type listenerKey struct{}
-
-func listenerOf(ctx context.Context) *listener {
-	return ctx.Value(listenerKey{}).(*listener)
-}
-
 // listeners are all addresses that the router listens on.
 type listeners struct {
 	tls    *tls.Config // nil: no certificate
-	handle func(net.Conn, *listener)
+	handle func(*net.TCPConn, *listener)
 	log    *slog.Logger
 
 	mu      sync.Mutex

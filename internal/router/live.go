@@ -115,26 +115,41 @@ func uniform(key, revision string) float64 {
 // rest is how long a backend that could not be connected to is tried last.
 const rest = 500 * time.Millisecond
 
-// order calls try with the arm's backends, in turn, first those that did not
-// fail lately, until it returns true.
-func (a *liveArm) order(now time.Time, try func(*backend) bool) {
-	n := uint32(len(a.backends))
-	if n == 1 {
-		try(a.backends[0])
-		return
-	}
-	start := a.next.Add(1)
-	for _, wantResting := range []bool{false, true} {
-		for i := range n {
-			b := a.backends[(start+i)%n]
-			if b.resting(now) == wantResting && try(b) {
-				return
+// turn goes through an arm's backends, each request from the next one on,
+// first those that did not fail lately.
+type turn struct {
+	arm     *liveArm
+	now     int64
+	start   uint32
+	i       uint32
+	resting bool
+}
+
+func (a *liveArm) turn(now time.Time) turn {
+	return turn{arm: a, now: now.UnixNano(), start: a.next.Add(1)}
+}
+
+// next returns the backend to try, or nil when all were tried.
+func (t *turn) next() *backend {
+	n := uint32(len(t.arm.backends))
+	for {
+		if t.i == n {
+			if t.resting {
+				return nil
 			}
+			t.i, t.resting = 0, true
+		}
+		b := t.arm.backends[(t.start+t.i)%n]
+		t.i++
+		if b.resting(t.now) == t.resting {
+			return b
 		}
 	}
 }
 
-func (b *backend) resting(now time.Time) bool {
+// resting says whether a connection failed within rest before now. A failure
+// after now, in this very turn, does not make it rest, or it would be tried twice.
+func (b *backend) resting(now int64) bool {
 	f := b.failed.Load()
-	return f != 0 && now.UnixNano()-f < int64(rest)
+	return f != 0 && f < now && now-f < int64(rest)
 }

@@ -258,6 +258,15 @@ func (g *registry) depart(i instance, b *backend) {
 	}
 }
 
+// expire closes connections to backends that have been idle for long.
+func (g *registry) expire(now time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, b := range g.backends {
+		b.idle.expire(now.Add(-idleBackend))
+	}
+}
+
 // close ends all timers and idle connections.
 func (g *registry) close() {
 	g.mu.Lock()

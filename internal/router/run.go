@@ -57,7 +57,7 @@ func newProcess(c Config) (*process, error) {
 		c.Log.Error("read a damaged table", "error", warning)
 		p.warnings = append(p.warnings, warning)
 	}
-	p.plane = newPlane(newProxy(p.tally, !c.NoRevisionHeader), tlsConfig)
+	p.plane = newPlane(p.tally, tlsConfig, !c.NoRevisionHeader)
 	p.listeners = &listeners{tls: tlsConfig, handle: p.plane.handle, log: c.Log, bound: map[string]*listener{}}
 	p.registry = newRegistry(d, p.tally, p.listeners, c.Log)
 	p.admin = &http.Server{Handler: admin{p.registry, p.tally, p.health}.handler(), ReadHeaderTimeout: 10 * time.Second}
@@ -85,11 +85,12 @@ func (p *process) run(ctx context.Context) error {
 	g.Go(func() error { return served(p.plane.server.Serve(p.plane.feed)) })
 	p.registry.restore(p.loaded)
 	g.Go(func() error { return served(p.admin.Serve(l)) })
-	work, stop := context.WithCancel(ctx)
+	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	g.Go(func() error { p.upkeep(work); return nil })
+	g.Go(func() error { p.plane.sweep(work); return nil })
 	<-ctx.Done()
-	stop()
 	p.shutdown()
+	stop()
 	return g.Wait()
 }
 
@@ -103,6 +104,7 @@ func (p *process) upkeep(ctx context.Context) {
 			return
 		case now := <-tick.C:
 			p.tally.fold(now)
+			p.registry.expire(now)
 			if len(p.listeners.missing()) > 0 {
 				_ = p.registry.listen() // what is still missing shows in the health
 			}
@@ -114,9 +116,7 @@ func (p *process) shutdown() {
 	ctx, cancel := context.WithTimeout(context.Background(), p.config.DrainTimeout)
 	defer cancel()
 	p.listeners.close()
-	if err := p.plane.server.Shutdown(ctx); err != nil {
-		p.plane.server.Close()
-	}
+	p.plane.drain(ctx)
 	p.admin.Close()
 	p.registry.close()
 }
