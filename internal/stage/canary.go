@@ -62,7 +62,7 @@ func (e *canary) Tick(ctx context.Context, task Task) (Outcome, error) {
 		return Outcome{}, err
 	}
 	if !t.m.Known {
-		t.m.look(task, t.s)
+		t.m.note(task, t.s)
 		t.m.Phase, t.m.Began = placing, e.Now()
 		return next(t.m, 0, &Progress{Now: "Placing " + name(task) + " beside the running version."}), nil
 	}

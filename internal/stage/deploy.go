@@ -30,7 +30,7 @@ func (e *deploy) Tick(ctx context.Context, task Task) (Outcome, error) {
 		return Outcome{}, err
 	}
 	if !m.Known {
-		m.look(task, s)
+		m.note(task, s)
 		return next(m, 0, &Progress{Now: "Placing " + name(task) + ".", Next: "When it is ready it gets all the traffic."}), nil
 	}
 	mine := task.Revision.ID

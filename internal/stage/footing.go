@@ -19,9 +19,9 @@ type footing struct {
 	Capacity platform.Capacity  `json:"capacity,omitzero"`
 }
 
-// look notes what is at home, unless that is known already, or was noted by an
+// note keeps what is at home, unless that is known already, or was noted by an
 // earlier stage of the same release.
-func (f *footing) look(task Task, s platform.State) {
+func (f *footing) note(task Task, s platform.State) {
 	if f.Known {
 		return
 	}

@@ -36,7 +36,7 @@ func (e *promote) Tick(ctx context.Context, task Task) (Outcome, error) {
 		return Outcome{}, err
 	}
 	if !m.Known {
-		m.look(task, s)
+		m.note(task, s)
 		m.Batch = 1
 		return next(m, 0, &Progress{Now: "Promoting " + name(task) + ".", Weight: shareOf(s, task.Revision.ID)}), nil
 	}

@@ -41,7 +41,7 @@ func (r reversible) back(ctx context.Context, task Task) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
-	m.look(task, s)
+	m.note(task, s)
 	m.Exposed = m.Exposed || s.Weights[task.Revision.ID] > 0
 	out, err := r.shiftBack(ctx, p, task, s, m)
 	out.Exposed = m.Exposed

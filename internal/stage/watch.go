@@ -37,7 +37,7 @@ func (e *watch) Tick(ctx context.Context, task Task) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
-	m.look(task, s)
+	m.note(task, s)
 	if m.Previous == nil {
 		return Outcome{Status: Passed, State: remember(m.footing), Reason: "there is no other version to compare it with"}, nil
 	}
