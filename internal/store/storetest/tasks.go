@@ -1,0 +1,136 @@
+package storetest
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/fairwayhq/fairway/internal/drive"
+	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/release"
+)
+
+func taskRoundTrip(t *testing.T, s Store) {
+	s.addRelease(t, "r1", "shop")
+	task := drive.TaskRow{ID: "t1", Release: "r1", Service: "shop", Environment: "staging", Region: "eu", Stage: "canary", Undo: true,
+		State: []byte(` {"level": 1}`), Progress: []byte(`{"now":"<b>"}`), Hold: "frozen", Decision: "promote", Deadline: at(90),
+		NotBefore: at(5), Holder: "worker one", Fence: 3, LeaseUntil: at(30)}
+	bare := drive.TaskRow{ID: "t2", Release: "r1", Environment: "production"}
+	s.update(t, func(tx release.Tx) error {
+		if err := tx.PutTask(task); err != nil {
+			return err
+		}
+		return tx.PutTask(bare)
+	})
+	loaded := func(environment string) drive.TaskRow {
+		return get(t, s, func(tx release.Tx) (drive.TaskRow, error) { return tx.LoadTask("r1", environment) })
+	}
+	equal(t, "task", loaded("staging"), task)
+	equal(t, "bare task", loaded("production"), bare)
+
+	next := drive.TaskRow{ID: "t3", Release: "r1", Environment: "staging", Stage: "watch"}
+	s.update(t, func(tx release.Tx) error { return tx.PutTask(next) })
+	equal(t, "replaced task", loaded("staging"), next)
+
+	s.update(t, func(tx release.Tx) error {
+		if err := tx.DeleteTask("r1", "staging"); err != nil {
+			return err
+		}
+		_, err := tx.LoadTask("r1", "staging")
+		wantCode(t, "LoadTask of a deleted one", err, fault.NotFound)
+		return tx.DeleteTask("r1", "staging")
+	})
+	wantCode(t, "PutTask of no release", s.Release.Update(t.Context(), func(tx release.Tx) error {
+		return tx.PutTask(drive.TaskRow{ID: "t4", Release: "none", Environment: "staging"})
+	}), fault.NotFound)
+}
+
+func leasableTasks(t *testing.T, s Store) {
+	for i, task := range []drive.TaskRow{
+		{ID: "late", Environment: "staging", NotBefore: at(10)},
+		{ID: "leased", Environment: "staging", LeaseUntil: at(30), Holder: "one"},
+		{ID: "early", Environment: "staging", NotBefore: at(-10)},
+		{ID: "elsewhere", Environment: "production", NotBefore: at(-20)},
+		{ID: "run out", Environment: "production", NotBefore: at(-15), LeaseUntil: at(-1), Holder: "two"},
+	} {
+		task.Release = fmt.Sprintf("r%d", i)
+		s.addRelease(t, task.Release, "shop")
+		s.update(t, func(tx release.Tx) error { return tx.PutTask(task) })
+	}
+	for _, c := range []struct {
+		now          time.Time
+		environments []string
+		limit        int
+		want         string
+	}{
+		{at(0), nil, 10, "elsewhere, run out, early"},
+		{at(0), []string{"staging"}, 10, "early"},
+		{at(0), []string{"production", "staging"}, 10, "elsewhere, run out, early"},
+		{at(0), []string{"none"}, 10, ""},
+		{at(0), nil, 1, "elsewhere"},
+		{at(10), []string{"staging"}, 10, "early, late"},
+		{at(30), []string{"staging"}, 10, "leased, early, late"},
+	} {
+		found := get(t, s, func(tx release.Tx) ([]drive.TaskRow, error) { return tx.LeasableTasks(c.now, c.environments, c.limit) })
+		equal(t, fmt.Sprintf("leasable at %v in %v", c.now, c.environments), names(found), c.want)
+	}
+}
+
+func heldTasks(t *testing.T, s Store) {
+	for i, holder := range []string{"one", "two", "one", ""} {
+		id := fmt.Sprintf("r%d", i)
+		s.addRelease(t, id, "shop")
+		s.update(t, func(tx release.Tx) error {
+			return tx.PutTask(drive.TaskRow{ID: "t" + id, Release: id, Environment: "staging", Holder: holder, LeaseUntil: at(1)})
+		})
+	}
+	for holder, want := range map[string]string{"one": "tr0, tr2", "two": "tr1", "three": ""} {
+		equal(t, "held by "+holder, names(get(t, s, func(tx release.Tx) ([]drive.TaskRow, error) { return tx.HeldTasks(holder) })), want)
+	}
+}
+
+func names(tasks []drive.TaskRow) (ids string) {
+	for i, t := range tasks {
+		if i > 0 {
+			ids += ", "
+		}
+		ids += t.ID
+	}
+	return ids
+}
+
+// fencesGrow takes fences of some targets, with restarts and failed transactions between them.
+func fencesGrow(t *testing.T, s Store) {
+	last := make(map[string]int64)
+	rapid.Check(t, func(rt *rapid.T) {
+		for range rapid.IntRange(1, 10).Draw(rt, "steps") {
+			target := rapid.SampledFrom([]string{"shop/staging", "shop/production", "search/staging"}).Draw(rt, "target")
+			var fence int64
+			fails := rapid.Bool().Draw(rt, "fails")
+			err := s.Drive.Update(t.Context(), func(tx drive.Tx) (err error) {
+				if fence, err = tx.NextFence(target); err == nil && fails {
+					return fault.Errorf(fault.Conflict, "no")
+				}
+				return err
+			})
+			switch {
+			case fails:
+				wantCode(t, "a failed update", err, fault.Conflict)
+			case err != nil:
+				rt.Fatal(err)
+			case fence <= last[target]:
+				rt.Fatalf("%s got fence %d after %d", target, fence, last[target])
+			default:
+				last[target] = fence
+			}
+		}
+		if rapid.IntRange(0, 9).Draw(rt, "restart") == 0 {
+			s = s.Reopen(t)
+		}
+	})
+	if len(last) == 0 {
+		t.Error("no fence was ever given out")
+	}
+}
