@@ -145,7 +145,10 @@ func newGate(expr string) (*gate, *problem) {
 	return g, nil
 }
 
-var celUndeclared = regexp.MustCompile(`undeclared reference to '([^']+)'`)
+var (
+	celUndeclared = regexp.MustCompile(`undeclared reference to '([^']+)'`)
+	celAssignment = regexp.MustCompile(`[^=!<>]=[^=]`)
+)
 
 // gateVariables are what a condition can name.
 var gateVariables = []string{"evidence", "latest", "release", "environments", "now"}
@@ -160,9 +163,12 @@ func celProblem(expr string, issues *cel.Issues) *problem {
 	}
 	if m := celUndeclared.FindStringSubmatch(message); m != nil {
 		p.message = fmt.Sprintf("a condition knows no %q", m[1])
-		p.hint = meant(m[1], gateVariables, "it can use ")
+		p.hint = meant(m[1], gateVariables, "it can use ", "and")
 	} else if at := strings.Index(message, "Syntax error: "); at >= 0 {
 		p.message = "the condition is not CEL: " + message[at+len("Syntax error: "):]
+		if celAssignment.MatchString(expr) {
+			p.hint = "compare with == in place of ="
+		}
 	}
 	return p
 }
@@ -202,7 +208,7 @@ func (g *gate) collectPaths(ast *celast.AST) (found *problem) {
 		if fields := knownFields[path[0]]; fields != nil && len(path) > depth && !slices.Contains(fields, path[depth]) && found == nil {
 			found = &problem{
 				message: fmt.Sprintf("%q has no %q", strings.Join(path[:depth], "."), path[depth]),
-				hint:    meant(path[depth], fields, "it has "), offset: -1,
+				hint:    meant(path[depth], fields, "it has ", "and"), offset: -1,
 			}
 			if at := strings.Index(g.text, "."+path[depth]); at >= 0 {
 				found.offset = len([]rune(g.text[:at])) + 1

@@ -100,7 +100,7 @@ func (c *compiler) environments() []EnvironmentDefinition {
 	}
 	for _, name := range slices.Concat(c.in.Only, c.in.Skip) {
 		if !slices.Contains(names, name) {
-			c.fault(meant(name, names, "the environments are "), "there is no environment %q", name)
+			c.fault(meant(name, names, "the environments are ", "and"), "there is no environment %q", name)
 		}
 	}
 	var through []EnvironmentDefinition
@@ -110,7 +110,7 @@ func (c *compiler) environments() []EnvironmentDefinition {
 		}
 	}
 	if len(through) == 0 && len(c.faults) == 0 {
-		c.fault("leave at least one of "+list(names), "the release goes through no environment")
+		c.fault("leave at least one of "+list(names, "and"), "the release goes through no environment")
 	}
 	return through
 }

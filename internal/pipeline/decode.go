@@ -27,7 +27,9 @@ type decoder struct {
 	values, keys map[string]place
 	anchors      map[string]ast.Node
 	open         map[string]bool
-	budget       int
+	// unread are the paths of mappings that were something else.
+	unread map[string]bool
+	budget int
 }
 
 // maxNodes bounds what aliases can expand to.
@@ -35,7 +37,7 @@ const maxNodes = 50_000
 
 func newDecoder(s *source) *decoder {
 	return &decoder{source: s, values: map[string]place{}, keys: map[string]place{},
-		anchors: map[string]ast.Node{}, open: map[string]bool{}, budget: maxNodes}
+		anchors: map[string]ast.Node{}, open: map[string]bool{}, unread: map[string]bool{}, budget: maxNodes}
 }
 
 // decode fills v from the node. A false answer means that v is not usable.
@@ -130,6 +132,8 @@ func (d *decoder) decodeStruct(v reflect.Value, n ast.Node, path string, f field
 		fd, known := shape.field(key)
 		if !known {
 			d.fault(nodePlace(e.Key), shape.suggest(key), "unknown key %q%s", key, inside(f))
+			// What it was meant to be is not missed as well.
+			seen[nearest(key, shape.names())] = true
 			continue
 		}
 		seen[key] = true
@@ -154,10 +158,10 @@ func (d *decoder) checkRequired(shape shape, seen map[string]bool, n ast.Node, p
 			d.fault(at, "for instance: "+fd.name+": "+fd.example, "%q is missing%s", fd.name, inside(f))
 		}
 	}
-	if words := shape.kinds(); len(words) > 0 && len(kinds) == 0 {
-		d.fault(nodePlace(n), "the kinds are "+list(words), "the stage has no kind")
+	if words := shape.kinds(); len(words) > 0 && len(kinds) == 0 && !d.unread[path] {
+		d.fault(nodePlace(n), "the kinds are "+list(words, "and"), "the stage has no kind")
 	} else if len(kinds) > 1 {
-		d.fault(d.keys[join(path, kinds[1])], "begin a new stage with `- `", "a stage has one kind, but here are %s", list(kinds))
+		d.fault(d.keys[join(path, kinds[1])], "begin a new stage with `- `", "a stage has one kind, but here are %s", list(kinds, "and"))
 	}
 }
 
@@ -167,7 +171,7 @@ func (d *decoder) decodeShort(v reflect.Value, shape shape, n ast.Node, path str
 		word := n.GetToken().Value
 		fd, ok := shape.field(word)
 		if !ok || !fd.kind {
-			d.fault(nodePlace(n), meant(word, words, "the kinds are "), "unknown kind of stage %q", word)
+			d.fault(nodePlace(n), meant(word, words, "the kinds are ", "and"), "unknown kind of stage %q", word)
 			return
 		}
 		kind := reflect.New(v.FieldByIndex(fd.index).Type().Elem())
@@ -190,7 +194,8 @@ func (d *decoder) decodeShort(v reflect.Value, shape shape, n ast.Node, path str
 			return
 		}
 	}
-	d.fault(nodePlace(n), "for instance: "+shape.sample(), "%s must be a mapping, not %s", f.title(), kindOf(n))
+	d.unread[path] = true
+	d.fault(nodePlace(n), f.like(shape.sample()), "%s must be a mapping, not %s", f.title(), kindOf(n))
 }
 
 func (d *decoder) decodeList(v reflect.Value, n ast.Node, path string, f field) {

@@ -97,7 +97,7 @@ func (s shape) suggest(key string) string {
 	if len(s.names()) == 0 {
 		return "leave it out; there is nothing to set here"
 	}
-	return meant(key, s.names(), "the keys here are ")
+	return meant(key, s.names(), "the keys here are ", "and")
 }
 
 // sample is a mapping as a user might write it.
@@ -189,7 +189,15 @@ func inside(f field) string {
 }
 
 // meant is a hint: the known word nearest to what was written, else all of them.
-func meant(written string, words []string, all string) string {
+func meant(written string, words []string, all, last string) string {
+	if near := nearest(written, words); near != "" {
+		return fmt.Sprintf("did you mean %q?", near)
+	}
+	return all + list(words, last)
+}
+
+// nearest is the word that was likely meant, or nothing.
+func nearest(written string, words []string) string {
 	best, distance := "", len([]rune(written))/3+1
 	for _, w := range words {
 		if n := editDistance(strings.ToLower(written), strings.ToLower(w)); n <= distance && n < len(w) {
@@ -198,21 +206,15 @@ func meant(written string, words []string, all string) string {
 			}
 		}
 	}
-	if best != "" {
-		return fmt.Sprintf("did you mean %q?", best)
-	}
-	return all + list(words)
+	return best
 }
 
-// list joins words as a sentence does.
-func list(words []string) string {
-	switch len(words) {
-	case 0:
-		return "none"
-	case 1:
-		return words[0]
+// list joins words as a sentence does, with "and" or "or" before the last.
+func list(words []string, last string) string {
+	if len(words) < 2 {
+		return strings.Join(words, "")
 	}
-	return strings.Join(words[:len(words)-1], ", ") + " and " + words[len(words)-1]
+	return strings.Join(words[:len(words)-1], ", ") + " " + last + " " + words[len(words)-1]
 }
 
 // editDistance counts the insertions, deletions, replacements and swaps of

@@ -38,9 +38,6 @@ type place struct{ line, column, width int }
 // fault notes a fault once; beyond maxFaults it only notes that there are more.
 func (s *source) fault(at place, hint, format string, args ...any) {
 	f := Fault{File: s.file, Line: at.line, Column: at.column, width: at.width, Hint: hint, Message: fmt.Sprintf(format, args...)}
-	if at.line >= 1 && at.line <= len(s.lines) {
-		f.Source = s.lines[at.line-1]
-	}
 	known := slices.ContainsFunc(s.faults, func(o Fault) bool {
 		return o.Line == f.Line && o.Column == f.Column && o.Message == f.Message
 	})
@@ -53,8 +50,21 @@ func (s *source) fault(at place, hint, format string, args ...any) {
 	}
 }
 
-// result returns the faults in the order of their places.
+// mask hides a text that must not be shown, such as a secret, in the source of
+// every fault; the columns stay as they are.
+func (s *source) mask(line int, text string) {
+	if line >= 1 && line <= len(s.lines) && text != "" {
+		s.lines[line-1] = strings.ReplaceAll(s.lines[line-1], text, strings.Repeat("*", utf8.RuneCountInString(text)))
+	}
+}
+
+// result returns the faults with their sources, in the order of their places.
 func (s *source) result() Faults {
+	for i, f := range s.faults {
+		if f.Line >= 1 && f.Line <= len(s.lines) {
+			s.faults[i].Source = s.lines[f.Line-1]
+		}
+	}
 	slices.SortStableFunc(s.faults, func(a, b Fault) int {
 		if a.Line != b.Line {
 			return a.Line - b.Line
@@ -200,8 +210,12 @@ func (s *source) syntaxFault(err error) {
 		s.tabFaults(at)
 		return
 	}
+	if word, at, ok := s.missingColon(at.line); ok {
+		s.fault(at, "write `"+word+":`", "the colon after %q is missing", word)
+		return
+	}
 	for _, known := range []struct{ part, message, hint string }{
-		{"mapping value is not allowed", "a `key: value` cannot stand here", "check the indentation of this line and the one before; put text that contains `: ` in quotes"},
+		{"mapping value is not allowed", "a `key: value` cannot stand here", "check the indentation of this line and the next; put text that contains `: ` in quotes"},
 		{"sequence end token", "the `[` is not closed", "close it with `]`"},
 		{"mapping end token", "the `{` is not closed", "close it with `}`"},
 		{"end character of single-quoted", "the quote ' is not closed", "close it; write '' for a quote inside the text"},
@@ -215,6 +229,20 @@ func (s *source) syntaxFault(err error) {
 		}
 	}
 	s.fault(at, "check the indentation, brackets and quotes here and on the line before", "this is not YAML: %s", syntax.Message)
+}
+
+// missingColon finds the last line up to the given one that is a lone word above
+// lines that belong to it, as a key without its colon is.
+func (s *source) missingColon(until int) (string, place, bool) {
+	for i := min(until, len(s.lines)) - 2; i >= 0; i-- {
+		word := strings.TrimSpace(s.lines[i])
+		below := strings.TrimLeft(s.lines[i+1], " ")
+		indent, indentBelow := strings.Index(s.lines[i], word), len(s.lines[i+1])-len(below)
+		if variableRegexp.MatchString(word) && indentBelow > indent && (strings.Contains(below, ":") || strings.HasPrefix(below, "- ")) {
+			return word, place{i + 1, indent + 1, len(word)}, true
+		}
+	}
+	return "", place{}, false
 }
 
 // tabFaults reports every line that is indented by a tab.

@@ -30,7 +30,11 @@ func (d *decoder) decodeText(v reflect.Value, target encoding.TextUnmarshaler, n
 func (d *decoder) decodeScalar(v reflect.Value, n ast.Node, f field) {
 	text, ok := scalarText(n)
 	wrong := func(want string) {
-		d.fault(nodePlace(n), f.like(f.sample(want)), "%s must be %s, not %s", f.title(), want, kindOf(n))
+		is := kindOf(n)
+		if ok && v.Kind() != reflect.String {
+			is = text
+		}
+		d.fault(nodePlace(n), f.like(f.sample(want)), "%s must be %s, not %s", f.title(), want, is)
 	}
 	switch v.Kind() {
 	case reflect.String:
@@ -80,11 +84,15 @@ func (d *decoder) decodeString(v reflect.Value, text string, n ast.Node, f field
 				return
 			}
 		}
-		d.fault(nodePlace(n), meant(text, words, "it can be "), "%s cannot be %q", f.title(), text)
+		d.fault(nodePlace(n), meant(text, words, "it can be ", "or"), "%s cannot be %q", f.title(), text)
 		return
 	}
 	if check := checks[f.tag.Get("check")]; check != nil {
-		d.problem(nodePlace(n), n, check(text))
+		p := check(text)
+		d.problem(nodePlace(n), n, p)
+		if p != nil && f.tag.Get("check") == "secret" {
+			d.mask(nodePlace(n).line, text)
+		}
 	}
 }
 
@@ -215,7 +223,7 @@ func (d *decoder) inside(n ast.Node, offset int) (place, bool) {
 		}
 		rest := []rune(d.lines[at.line-1])[min(at.column-1, len([]rune(d.lines[at.line-1]))):]
 		column, ok := columnInside(rest, v.Token.Type, offset)
-		return place{at.line, at.column + column, 1}, ok && !strings.Contains(v.Token.Origin, "\n ")
+		return place{at.line, at.column + column, 1}, ok && !strings.Contains(strings.TrimSpace(v.Token.Origin), "\n")
 	case *ast.LiteralNode:
 		if v.Start.Type != token.LiteralType {
 			return place{}, false

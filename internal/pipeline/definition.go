@@ -22,7 +22,7 @@ type Definition struct {
 	// Metrics is where the samples of both arms come from, for every environment that does not say so itself.
 	Metrics MetricsDefinition `yaml:"metrics"`
 	// Environments are gone through in this order.
-	Environments []EnvironmentDefinition `yaml:"environments,required" min:"1" max:"50"`
+	Environments []EnvironmentDefinition `yaml:"environments,required" min:"1" max:"50" example:"[{name: production}]"`
 }
 
 // ExpectDefinition is the traffic that a team expects.
@@ -39,7 +39,7 @@ type ConfigDefinition struct {
 	// Env sets variables of the environment.
 	Env map[string]string `yaml:"env" keys:"variable" example:"{LOG_LEVEL: info}"`
 	// Files are config files whose content is captured when the release is created.
-	Files []FileDefinition `yaml:"files" max:"100"`
+	Files []FileDefinition `yaml:"files" max:"100" example:"[config/app.yaml]"`
 	// Secrets sets variables to secrets by reference: `file:` and an absolute path,
 	// or `env:` and a variable of the worker. Values never stand here.
 	Secrets map[string]string `yaml:"secrets" keys:"variable" check:"secret" example:"{DB_PASSWORD: file:/run/secrets/db}"`

@@ -20,7 +20,7 @@ func parse(t *testing.T, text string) *pipeline.Definition {
 	return def
 }
 
-func example(t *testing.T, name string) string {
+func example(t testing.TB, name string) string {
 	t.Helper()
 	b, err := os.ReadFile("../../examples/" + name)
 	if err != nil {

@@ -54,6 +54,9 @@ func (v *validator) validate() {
 	names := map[string]int{}
 	for i := range v.def.Environments {
 		e, path := &v.def.Environments[i], fmt.Sprintf("environments[%d]", i)
+		if v.unread[path] {
+			continue
+		}
 		if first, twice := names[e.Name]; twice && e.Name != "" {
 			v.fault(v.at(path+".name"), "give each environment its own name",
 				"the environment %q is there twice, first on line %d", e.Name, v.at(fmt.Sprintf("environments[%d].name", first)).line)
@@ -153,7 +156,11 @@ func (v *validator) needs(names map[string]int) {
 			case seen[need.Environment]:
 				v.fault(at, "name it once", "%q needs %q twice", e.Name, need.Environment)
 			case !known:
-				v.fault(at, meant(need.Environment, v.before(i), "the environments before it are "),
+				hint := meant(need.Environment, v.before(i), "the environments before it are ", "and")
+				if i == 0 {
+					hint = "it is the first environment, so it cannot need another"
+				}
+				v.fault(at, hint,
 					"%q needs the environment %q, which does not exist", e.Name, need.Environment)
 			case target == i:
 				v.fault(at, "name an earlier environment", "%q needs itself", e.Name)

@@ -29,7 +29,7 @@ func (v *validator) stages(path string, e *EnvironmentDefinition) {
 		v.stage(at, s)
 		way.step(at, s, e.Stages[i+1:])
 	}
-	if len(e.Stages) > 0 && way.now == untouched && !way.unsure {
+	if len(e.Stages) > 0 && way.now == untouched && !way.unsure && !way.watched {
 		v.fault(v.key(path+".stages"), "add `deploy`, `canary`, or `promote` with a strategy", "no stage of %q brings the release up", e.Name)
 	}
 }
@@ -127,7 +127,7 @@ func watchAhead(rest []StageDefinition) bool {
 
 // stage checks what must agree within one stage.
 func (v *validator) stage(path string, s StageDefinition) {
-	if c := s.Check; c != nil && len(c.HTTP) == 0 && len(c.Run) == 0 && c.Load == nil &&
+	if c := s.Check; c != nil && !v.unread[path+".check"] && len(c.HTTP) == 0 && len(c.Run) == 0 && c.Load == nil &&
 		!v.known(path+".check.http") && !v.known(path+".check.run") && !v.known(path+".check.load") {
 		v.fault(v.key(path+".check"), "for instance: check: {http: [/healthz]}", "the check looks at nothing")
 	}
