@@ -1,0 +1,49 @@
+import { useState } from 'react'
+import type { Live } from '../api/live.ts'
+import type { ReleaseDetail, Verification } from '../api/types.ts'
+import { Actions } from './Actions.tsx'
+import { Asks } from './Asks.tsx'
+import { Charts } from './Charts.tsx'
+import { ConnectionBanner } from './ConnectionBanner.tsx'
+import { EventList } from './EventList.tsx'
+import { Header } from './Header.tsx'
+import { Headline } from './Headline.tsx'
+import { currentEnvironment, judgedEnvironment } from './run.ts'
+import { Track } from './Track.tsx'
+import { lastVerdict } from './verdict.ts'
+import { VerdictCard } from './VerdictCard.tsx'
+import classes from './ReleaseView.module.css'
+
+interface Props {
+  live: Live
+  detail: ReleaseDetail
+  verification?: Verification
+  onChanged: (detail: ReleaseDetail) => void
+  onRetry: () => void
+}
+
+/** Everything about one release: where it is, why, what comes next, and what one can do. */
+export function ReleaseView({ live, detail, verification, onChanged, onRetry }: Props) {
+  const [chosen, setChosen] = useState<string>()
+  const moving = currentEnvironment(detail)
+  // The charts show the environment that was chosen, else the one that is judged.
+  const environment = chosen ?? judgedEnvironment(detail, live.points) ?? moving
+  const verdict = lastVerdict(detail, live.events, environment)
+
+  return (
+    <main className="page" id="main">
+      <title>{`${detail.service} ${detail.version} · Fairway`}</title>
+      <ConnectionBanner live={live} onRetry={onRetry} />
+      <div className={classes.top}>
+        <Header detail={detail} />
+        <Actions detail={detail} environment={moving} onChanged={onChanged} />
+      </div>
+      <Headline detail={detail} />
+      <Asks detail={detail} environment={moving} verdict={verdict} onChanged={onChanged} />
+      <Track detail={detail} shown={environment} onShow={setChosen} />
+      <VerdictCard verdict={verdict} environment={environment} ended={!detail.live?.[environment]?.verdict} />
+      <Charts points={live.points} events={live.events} environment={environment} threshold={verdict?.threshold} loaded={live.loaded} />
+      <EventList events={live.events} loaded={live.loaded} verification={verification} />
+    </main>
+  )
+}

@@ -1,0 +1,86 @@
+import type { ArmVerdict, MetricVerdict, Verdict } from '../api/types.ts'
+import { number, percent, ratio, unknown } from '../format/number.ts'
+import { duration } from '../format/time.ts'
+import { Empty } from '../layout/Fallback.tsx'
+import { EvidenceScale } from './EvidenceScale.tsx'
+import { balances, metricName, sentence, verdictLabel, verdictTone } from './verdict.ts'
+import classes from './VerdictCard.module.css'
+
+interface Props {
+  verdict?: Verdict
+  environment: string
+  /** Nothing is judged any more: this is the last one. */
+  ended: boolean
+}
+
+/** What the judge says, in a sentence and in numbers. */
+export function VerdictCard({ verdict, environment, ended }: Props) {
+  return (
+    <section className="panel" aria-labelledby="verdict">
+      <div className="panel-head">
+        <h2 id="verdict">Verdict <span className="faint">in {environment}</span></h2>
+        {verdict && ended && <span className="faint small">the last one; nothing is judged now</span>}
+        {verdict && <span className={classes.kind} data-tone={verdictTone(verdict)}>{verdictLabel(verdict)}</span>}
+      </div>
+      {verdict ? <Body verdict={verdict} /> : (
+        <Empty title="Nothing has been judged here">A canary or a watch compares the new version with the old one on real traffic.</Empty>
+      )}
+    </section>
+  )
+}
+
+const Body = ({ verdict }: { verdict: Verdict }) => (
+  <div className={classes.body}>
+    <div className={classes.words}>
+      <p className={classes.sentence}>{sentence(verdict)}</p>
+      {balances(verdict).map((balance, i) => <EvidenceScale key={balance.name} {...balance} harm={i === 0} />)}
+      <p className="faint small">
+        Judged for {duration(verdict.observed / 1e6)}
+        {!verdict.watching && verdict.atMiddle > 0 && `, ${duration(verdict.atMiddle / 1e6)} of it at the middle level`},
+        at {percent(verdict.weight)} of the traffic. A healthy release is taken back at most once in {number(verdict.threshold)}, however often one looks.
+      </p>
+    </div>
+    <Metrics metrics={verdict.metrics ?? []} />
+  </div>
+)
+
+const Metrics = ({ metrics }: { metrics: MetricVerdict[] }) => (
+  <div className={`table-scroll ${classes.metrics}`}>
+    <table className="table">
+      <thead>
+        <tr>
+          <th scope="col">Bad requests</th>
+          <th scope="col" className="right"><span className={classes.canary}>Canary</span></th>
+          <th scope="col" className="right"><span className={classes.stable}>Stable</span></th>
+          <th scope="col" className="right">Ratio, 95 %</th>
+          <th scope="col" className="right">Evidence</th>
+        </tr>
+      </thead>
+      <tbody>
+        {metrics.map((m) => (
+          <tr key={m.name}>
+            <th scope="row" className={classes.metric}>{metricName(m)}<div className="faint small">harm begins at {percent(m.tolerated)}</div></th>
+            <Arm arm={m.canary} /><Arm arm={m.stable} />
+            <td className="right nowrap">
+              {m.ratio ? `${ratio(m.ratio.low)} to ${ratio(m.ratio.high)}` : unknown}
+              {m.extra >= 1 && <div className="faint small">{number(Math.round(m.extra))} too many</div>}
+            </td>
+            <td className="right nowrap">{number(m.evidence)}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  </div>
+)
+
+const Arm = ({ arm }: { arm: ArmVerdict }) => (
+  <td className="right nowrap">
+    {arm.requests > 0 ? (
+      <>
+        <b>{percent(arm.rate)}</b>
+        <div className="faint small">{percent(arm.interval.low)} to {percent(arm.interval.high)}</div>
+        <div className="faint small">{arm.bad.toLocaleString('en')} of {arm.requests.toLocaleString('en')}</div>
+      </>
+    ) : <span className="faint">no data</span>}
+  </td>
+)

@@ -1,0 +1,129 @@
+// What a person can do to a release, and exactly what will happen then.
+
+import type { Change } from '../api/queries.ts'
+import type { Action, ReleaseDetail } from '../api/types.ts'
+import { percent, shortDigest } from '../format/number.ts'
+import { currentEnvironment, exposed, place, undoing } from './run.ts'
+
+export interface Choice {
+  action: Action
+  label: string
+  tone: 'primary' | 'plain' | 'danger'
+  /** Who must say why. */
+  reasonRequired: boolean
+  title: string
+  /** What will happen, in sentences. */
+  consequences: string[]
+  change: Change
+}
+
+const order: Action[] = ['approve', 'decide', 'reject', 'resume', 'pause', 'skip', 'rollback']
+
+/** The choices that the server allows now, in a fixed order; others are not shown at all. */
+export function choices(detail: ReleaseDetail): Choice[] {
+  const allowed = new Set(detail.actions ?? [])
+  return order.filter((action) => allowed.has(action)).map((action) => describe(action, detail))
+}
+
+export function describe(action: Action, detail: ReleaseDetail): Choice {
+  const environment = currentEnvironment(detail)
+  const name = `${detail.service} ${detail.version}`
+  const here = place(detail, environment)
+  const stage = here?.steps.find(({ current }) => current)
+  const change: Change = { action: action === 'decide' ? 'approve' : action, environment }
+  const answer = { ...change, stage: stage?.plan.name }
+  const bound = `It is bound to the artifact ${shortDigest(detail.digest)} and the plan ${detail.planHash.slice(0, 8)} that you see here.`
+
+  switch (action) {
+    case 'approve': {
+      const needed = stage?.plan.approval?.count ?? 1
+      const given = stage?.run.approvals?.length ?? 0
+      const last = given + 1 >= needed
+      return {
+        action, label: 'Approve', tone: 'primary', reasonRequired: false, change: answer,
+        title: `Approve ${stage?.plan.name ?? 'the release'} in ${environment}?`,
+        consequences: [
+          last ? `Yours is the last approval that is needed (${given + 1} of ${needed}): the release goes on${following(detail)}.`
+            : `Yours is approval ${given + 1} of ${needed}; the release goes on when all are given.`,
+          bound,
+        ],
+      }
+    }
+    case 'decide':
+      return {
+        action, label: 'Go on', tone: 'primary', reasonRequired: false, change: answer,
+        title: `Go on with ${name} in ${environment}?`,
+        consequences: [
+          `You decide in the place of missing proof: stage ${stage?.plan.name ?? ''} goes on with the new version${following(detail)}.`,
+          'Proof of harm takes it back all the same while it is watched.', bound,
+        ],
+      }
+    case 'reject':
+      return {
+        action, label: 'Reject', tone: 'danger', reasonRequired: false, change: answer,
+        title: `Reject ${name} in ${environment}?`,
+        consequences: [`The release ends here and does not go further.`, ...retreat(detail, environment)],
+      }
+    case 'pause':
+      return {
+        action, label: 'Pause', tone: 'plain', reasonRequired: false, change: { action: 'pause' },
+        title: `Pause ${name}?`,
+        consequences: [
+          `Nothing advances until somebody resumes it.${weight(detail, environment)}`,
+          'It is watched meanwhile, and goes back by itself if there is proof of harm. The time limit of the stage stands still.',
+        ],
+      }
+    case 'resume':
+      return {
+        action, label: 'Resume', tone: 'primary', reasonRequired: false, change: { action: 'resume' },
+        title: `Resume ${name}?`,
+        consequences: [`It goes on where it was: stage ${stage?.plan.name ?? 'to come'} in ${environment}. The time limit of the stage runs again.`],
+      }
+    case 'skip':
+      return {
+        action, label: `Skip ${environment}`, tone: 'plain', reasonRequired: true, change,
+        title: `Skip ${environment}?`,
+        consequences: [
+          `None of its ${here?.steps.length ?? 0} stages is carried out there, and what they would have proven stays unproven.`,
+          'Your name and your reason stay in the record.',
+        ],
+      }
+    case 'rollback':
+      return {
+        action, label: 'Roll back', tone: 'danger', reasonRequired: false, change,
+        title: `Roll back ${name} in ${environment}?`,
+        consequences: retreat(detail, environment),
+      }
+  }
+}
+
+function following(detail: ReleaseDetail): string {
+  const steps = place(detail, currentEnvironment(detail))?.steps ?? []
+  const next = steps[steps.findIndex(({ current }) => current) + 1]
+  return next ? ` to stage ${next.plan.name}` : ''
+}
+
+function weight(detail: ReleaseDetail, environment: string): string {
+  const live = detail.live?.[environment]
+  return live ? ` The traffic stays as it is: ${percent(live.weight)} on the new version.` : ''
+}
+
+/** What a retreat from the environment does, now. */
+function retreat(detail: ReleaseDetail, environment: string): string[] {
+  const state = place(detail, environment)?.run.state
+  const steps = undoing(detail, environment)
+  const later = (detail.run.environments ?? []).filter((e) => e.state === 'pending' && e.name !== environment).map((e) => e.name)
+  const lines: string[] = []
+  if (state === 'pending') lines.push(`It does not go to ${environment}. Nothing was placed there, so there is nothing to undo.`)
+  else if (steps.length === 0) lines.push(`Nothing was changed in ${environment} yet, so there is nothing to undo.`)
+  else {
+    lines.push(exposed(detail, environment)
+      ? `The users' traffic in ${environment} returns to the version before, at once as far as it has the capacity.`
+      : `The new version has had no users' traffic in ${environment}; it is taken away.`)
+    for (const { stage, undo } of steps) lines.push(`Stage ${stage}: ${undo}.`)
+  }
+  if (later.length > 0) lines.push(`It does not go to ${later.join(' or ')} either.`)
+  const earlier = (detail.run.environments ?? []).filter((e) => e.state === 'succeeded' && e.name !== environment).map((e) => e.name)
+  if (earlier.length > 0) lines.push(`It stays in ${earlier.join(' and ')}.`)
+  return lines
+}

@@ -1,0 +1,64 @@
+// Questions to a run and its plan.
+
+import type { EnvironmentRun, PlanEnvironment, PlanStage, Point, ReleaseDetail, StageRun } from '../api/types.ts'
+import { duration, instant } from '../format/time.ts'
+
+/** One stage as planned and as carried out. */
+export interface Step {
+  plan: PlanStage
+  run: StageRun
+  current: boolean
+}
+
+export interface Place {
+  plan?: PlanEnvironment
+  run: EnvironmentRun
+  steps: Step[]
+}
+
+export function places(detail: ReleaseDetail): Place[] {
+  return (detail.run.environments ?? []).map((run) => {
+    const plan = detail.plan?.environments?.find((e) => e.name === run.name)
+    const moves = run.state === 'running' || run.state === 'rolling-back'
+    const steps = (plan?.stages ?? []).map((stage, i) => ({
+      plan: stage,
+      run: run.stages?.[i] ?? { state: 'pending' as const },
+      current: moves && run.stage === i,
+    }))
+    return { plan, run, steps }
+  })
+}
+
+export const place = (detail: ReleaseDetail, environment: string) => places(detail).find(({ run }) => run.name === environment)
+
+/** The environment that moves or waits, else the last one that was begun. */
+export function currentEnvironment(detail: ReleaseDetail): string {
+  const list = detail.run.environments ?? []
+  const moves = list.find(({ state }) => state === 'running' || state === 'rolling-back')
+  return moves?.name ?? detail.environment ?? list[0]?.name ?? ''
+}
+
+/** The environment that moves if it has points, else the last one that has. */
+export function judgedEnvironment(detail: ReleaseDetail, points: Point[]): string | undefined {
+  const moving = currentEnvironment(detail)
+  return points.some((point) => point.environment === moving) ? moving : points.at(-1)?.environment
+}
+
+/** What a rollback does now, in the order in which it does it: the stages begun, backwards. */
+export function undoing(detail: ReleaseDetail, environment: string): { stage: string; undo: string }[] {
+  return (place(detail, environment)?.steps ?? [])
+    .filter(({ plan, run }) => Boolean(run.startedAt) && run.state !== 'undone' && Boolean(plan.undo))
+    .map(({ plan }) => ({ stage: plan.name, undo: plan.undo! }))
+    .reverse()
+}
+
+/** Whether users' traffic has reached the new revision in the environment. */
+export const exposed = (detail: ReleaseDetail, environment: string) =>
+  (place(detail, environment)?.steps ?? []).some(({ run }) => run.exposed)
+
+/** How long something took, or has taken until now. */
+export function took(startedAt: string | undefined, endedAt: string | undefined, now: number): string | undefined {
+  const from = instant(startedAt)
+  if (from === undefined) return undefined
+  return duration((instant(endedAt) ?? now) - from)
+}

@@ -1,0 +1,26 @@
+import { useServices } from '../api/queries.ts'
+import { Empty, Failed, Loading } from '../layout/Fallback.tsx'
+import { ServiceTable } from './ServiceTable.tsx'
+import { useMoving } from './useMoving.ts'
+
+/** What runs where, and what moves. */
+export function ServicesPage() {
+  const services = useServices()
+  const releases = useMoving(services.data ?? [])
+  return (
+    <main className="page" id="main">
+      <title>Services · Fairway</title>
+      <h1>Services</h1>
+      <div className="panel">
+        {services.isPending ? <Loading what="services" lines={6} />
+          : services.isError && !services.data ? <Failed error={services.error} what="services" retry={() => void services.refetch()} />
+          : services.data?.length === 0 ? (
+            <Empty title="No service yet">
+              <p>A service appears with its first release.</p>
+              <p>In its repository: <code>fairway init</code>, then <code>fairway ship</code>.</p>
+            </Empty>
+          ) : <ServiceTable services={services.data ?? []} releases={releases} />}
+      </div>
+    </main>
+  )
+}
