@@ -10,8 +10,10 @@ package metric
 
 import (
 	"context"
+	"fmt"
 	"time"
 
+	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/judge"
 )
 
@@ -47,3 +49,66 @@ type Ask struct {
 type Historian interface {
 	History(ctx context.Context, ask Ask, span time.Duration) (judge.History, error)
 }
+
+// Prober is the optional ability of a source to tell now whether it can answer
+// for the stable arm: what it asks is reachable, and its queries name something
+// that is counted. The error says what is wrong, with a hint. A stable arm that
+// has had no traffic yet is no fault.
+type Prober interface {
+	Probe(ctx context.Context, ask Ask) error
+}
+
+// Paced is the optional ability of a source to say how often it has something
+// new. Looking more often is harmless, but every other look is then Missing.
+type Paced interface {
+	Interval() time.Duration
+}
+
+// Target is the key of the target in the router: "service/environment", or
+// "service/environment/region".
+func (a Ask) Target() string {
+	t := a.Service + "/" + a.Environment
+	if a.Region != "" {
+		t += "/" + a.Region
+	}
+	return t
+}
+
+// arms lists the revisions in the order in which faults are reported.
+func (a Ask) arms() []armAsk { return []armAsk{{"stable", a.Stable}, {"canary", a.Canary}} }
+
+type armAsk struct{ arm, revision string }
+
+// validate refuses what no source can compare.
+func (a Ask) validate() error {
+	switch {
+	case a.Service == "" || a.Environment == "":
+		return fault.Errorf(fault.Invalid, "a sample needs a service and an environment")
+	case a.Stable != "" && a.Stable == a.Canary:
+		return fault.Errorf(fault.Invalid, "stable and canary are both revision %s; there is nothing to compare", a.Stable)
+	case a.WarmUp < 0:
+		return fault.Errorf(fault.Invalid, "the warm-up is negative")
+	}
+	return nil
+}
+
+// without says which arm has no revision to look for, or nothing.
+func (a Ask) without() string {
+	for _, arm := range a.arms() {
+		if arm.revision == "" {
+			return fmt.Sprintf("there is no %s revision", arm.arm)
+		}
+	}
+	return ""
+}
+
+// missing is a sample without evidence.
+func (a Ask) missing(at time.Time, reason string) judge.Sample {
+	return judge.Sample{At: at, Weight: a.Weight, Missing: reason}
+}
+
+// What the first look says, and the first one after a position that is of no use.
+const (
+	firstLook = "first look"
+	lostPlace = "first look again: where the last look ended could not be read"
+)

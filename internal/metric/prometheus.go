@@ -1,0 +1,205 @@
+package metric
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/judge"
+)
+
+func openPrometheus(raw json.RawMessage, deps Deps) (Source, error) {
+	var c PrometheusConfig
+	if err := decodeConfig("prometheus", raw, &c); err != nil {
+		return nil, err
+	}
+	return NewPrometheus(c, deps.HTTP)
+}
+
+// PrometheusConfig says where the counters are and how to tell the arms apart.
+//
+// Queries are selectors such as
+//
+//	http_requests_total{service="$service",revision="$revision"}
+//
+// without rate(), sum() or a range: Fairway reads the raw samples and makes the
+// increments itself, series by series, because extrapolated rates contain
+// requests that never happened. In the values of labels $arm ("stable" or
+// "canary"), $revision, $service, $environment and $region are replaced; each
+// query must tell the arms apart by $arm or $revision.
+//
+// Prefer counters of the caller or the gateway: an instance that cannot accept
+// connections counts none itself.
+type PrometheusConfig struct {
+	// URL is the base of the API, for instance "http://prometheus:9090". Queries
+	// are not followed to another host.
+	URL string `json:"url"`
+	// Requests selects counters of requests, or of units of work done.
+	Requests string `json:"requests"`
+	// Errors selects counters of those that failed. They must be contained in Requests.
+	Errors string `json:"errors"`
+	// Histogram selects a histogram of seconds, classic or native; its base name
+	// is enough. Without one there is no evidence about latency.
+	Histogram string `json:"histogram,omitempty"`
+	// Interval is the scrape interval; 15s if it is left out.
+	Interval textDuration `json:"interval,omitempty"`
+	// Instance is the label that tells the instances of an arm apart; pod, or
+	// instance where there is no pod, if it is left out.
+	Instance string `json:"instance,omitempty"`
+}
+
+// textDuration is a duration that is written as text, for instance "15s".
+type textDuration time.Duration
+
+// UnmarshalJSON reads the text.
+func (d *textDuration) UnmarshalJSON(b []byte) error {
+	var text string
+	if err := json.Unmarshal(b, &text); err != nil {
+		return errors.New(`a duration is text such as "15s"`)
+	}
+	parsed, err := time.ParseDuration(text)
+	*d = textDuration(parsed)
+	return err
+}
+
+// MarshalJSON writes the text.
+func (d textDuration) MarshalJSON() ([]byte, error) { return json.Marshal(time.Duration(d).String()) }
+
+var variables = []string{"$arm", "$environment", "$region", "$revision", "$service"}
+
+// Validate returns all faults of the configuration.
+func (c PrometheusConfig) Validate() error {
+	var faults []error
+	note := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	if u, err := url.Parse(c.URL); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		note("url: it must be like http://prometheus:9090")
+	}
+	if i := time.Duration(c.Interval); i != 0 && (i < 100*time.Millisecond || i > 10*time.Minute) {
+		note("interval: %s is not between 100ms and 10m", i)
+	}
+	for _, q := range []struct{ name, text string }{{"requests", c.Requests}, {"errors", c.Errors}, {"histogram", c.Histogram}} {
+		if q.text == "" && q.name == "histogram" {
+			continue
+		}
+		s, err := parseSelector(q.text)
+		if err != nil {
+			note("%s: %w; write a selector such as http_requests_total{revision=\"$revision\"}, without functions", q.name, err)
+			continue
+		}
+		used := s.placeholders()
+		for _, word := range used {
+			if !slices.Contains(variables, word) {
+				note("%s: there is no %s, only %v", q.name, word, variables)
+			}
+		}
+		if !slices.Contains(used, "$arm") && !slices.Contains(used, "$revision") {
+			note("%s: it selects the same for both arms; use $revision or $arm in the value of a label", q.name)
+		}
+	}
+	if len(faults) == 0 {
+		return nil
+	}
+	return fault.Errorf(fault.Invalid, "the metric source prometheus: %w", errors.Join(faults...))
+}
+
+// Prometheus takes samples from a Prometheus, or what speaks its query API. Both
+// arms are cut at one instant that lies one scrape interval and a little more in
+// the past, so that every scrape up to it has arrived.
+type Prometheus struct {
+	config PrometheusConfig
+	api    promAPI
+	// queries by name; histogram is absent where there is none.
+	queries map[string]selector
+}
+
+// NewPrometheus makes the source; it does not connect yet. A nil transport is the default one.
+func NewPrometheus(c PrometheusConfig, transport http.RoundTripper) (*Prometheus, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	if c.Interval == 0 {
+		c.Interval = textDuration(15 * time.Second)
+	}
+	base, err := url.Parse(c.URL)
+	if err != nil {
+		return nil, fault.Errorf(fault.Invalid, "the URL of Prometheus: %w", err)
+	}
+	p := &Prometheus{config: c, api: newPromAPI(base, transport), queries: map[string]selector{}}
+	for name, text := range map[string]string{"requests": c.Requests, "errors": c.Errors, "histogram": c.Histogram} {
+		if text == "" {
+			continue
+		}
+		if p.queries[name], err = parseSelector(text); err != nil {
+			return nil, fault.Errorf(fault.Invalid, "the query %s: %w", name, err)
+		}
+	}
+	if h, ok := p.queries["histogram"]; ok {
+		p.queries["histogram"] = h.orBuckets()
+	}
+	return p, nil
+}
+
+// Interval is how often the source has something new.
+func (p *Prometheus) Interval() time.Duration { return time.Duration(p.config.Interval) }
+
+// lag is how long a scrape may take to be found by a query.
+func (p *Prometheus) lag() time.Duration { return min(2*time.Second, p.Interval()/2) }
+
+// Sample implements Source.
+func (p *Prometheus) Sample(ctx context.Context, ask Ask, cursor []byte) (judge.Sample, []byte, error) {
+	if err := ask.validate(); err != nil {
+		return judge.Sample{}, nil, err
+	}
+	at := ask.Now.Add(-p.Interval() - p.lag())
+	if why := ask.without(); why != "" {
+		return ask.missing(at, why), cursor, nil
+	}
+	before, first := readPromCursor(cursor, ask)
+	before.weigh(ask, p.Interval())
+	if first == "" && at.UnixMilli() <= before.At {
+		return ask.missing(at, "no time has passed since the last look, or the clock went back"), encode(before), nil
+	}
+	seen, err := p.fetch(ctx, ask, at, p.reach(before, ask, at, first != ""))
+	if err != nil {
+		return p.unanswered(ask.missing(at, ""), cursor, before, err)
+	}
+	after, arms := before.advance(seen, at, p.Interval(), ask.WarmUp)
+	if first != "" {
+		return ask.missing(at, first), encode(after), nil
+	}
+	s := judge.Sample{At: at, Weight: before.weightAt(at), Stable: arms[0], Canary: arms[1]}
+	why, err := p.doubt(ctx, before, after, s, seen)
+	if err != nil {
+		return p.unanswered(s, cursor, before, err)
+	}
+	if why != "" {
+		return judge.Sample{At: at, Weight: s.Weight, Missing: why}, encode(before), nil
+	}
+	return s, encode(after), nil
+}
+
+// unanswered turns an error of a query into a sample without evidence, or into a
+// fault where the query itself is wrong.
+func (p *Prometheus) unanswered(s judge.Sample, cursor []byte, before *promCursor, err error) (judge.Sample, []byte, error) {
+	if fault.CodeOf(err) == fault.Invalid {
+		return judge.Sample{}, nil, err
+	}
+	if before.At != 0 {
+		cursor = encode(before)
+	}
+	why := fmt.Sprintf("Prometheus at %s: %v", p.api.base.Redacted(), err)
+	return judge.Sample{At: s.At, Weight: s.Weight, Missing: why}, cursor, nil
+}
+
+var (
+	_ Source    = (*Prometheus)(nil)
+	_ Historian = (*Prometheus)(nil)
+	_ Prober    = (*Prometheus)(nil)
+	_ Paced     = (*Prometheus)(nil)
+)

@@ -1,0 +1,106 @@
+package metric
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"gonum.org/v1/gonum/mathext"
+
+	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/judge"
+)
+
+// doubt says why a look carries no evidence, or nothing. The cursor then stays,
+// so that the next good look carries everything.
+func (p *Prometheus) doubt(ctx context.Context, before, after *promCursor, s judge.Sample, seen []armSeries) (string, error) {
+	arms := []judge.Arm{s.Stable, s.Canary}
+	for i, a := range seen {
+		was := before.Arms[a.revision]
+		switch {
+		case len(a.requests) == 0 && len(was.Requests) == 0:
+			return fmt.Sprintf("the requests query finds nothing of the %s arm (revision %s)", a.arm, a.revision), nil
+		case !a.fresh(was) && len(was.Requests) == 0:
+			return fmt.Sprintf("nothing of the %s arm has been scraped yet", a.arm), nil
+		case !a.fresh(was):
+			return fmt.Sprintf("nothing of the %s arm has been scraped since %s", a.arm, was.newest().Format(time.TimeOnly)), nil
+		case arms[i].Errors > arms[i].Requests:
+			return fmt.Sprintf("the %s arm counts %d errors in %d requests", a.arm, arms[i].Errors, arms[i].Requests), nil
+		}
+	}
+	least := before.leastWeight(s.At, p.Interval())
+	if trafficMissing(s.Stable.Requests, s.Canary.Requests, least) {
+		return fmt.Sprintf("traffic is missing: the canary had %d requests at a weight of %.2g %%, while stable had %d",
+			s.Canary.Requests, 100*least, s.Stable.Requests), nil
+	}
+	return p.errorsUnknown(ctx, after, s.At)
+}
+
+// trafficMissing tells whether the canary got far less than its share: so little
+// that it would be one chance in a million even with half of it.
+func trafficMissing(stable, canary int64, weight float64) bool {
+	if weight <= 0 || weight >= 1 {
+		return false
+	}
+	half := float64(stable) * weight / (1 - weight) / 2
+	// The chance that a Poisson variable of this mean is at most n is Q(n+1, mean).
+	return half > float64(canary) && mathext.GammaIncRegComp(float64(canary)+1, half) < 1e-6
+}
+
+// errorsUnknown says that the errors query may never find anything, or nothing.
+// Counters of errors often come into being with the first error, so none is as
+// good as zero where the name is known: it is that of the requests, or something
+// has it.
+func (p *Prometheus) errorsUnknown(ctx context.Context, c *promCursor, at time.Time) (string, error) {
+	for _, arm := range c.Arms {
+		if len(arm.Errors) > 0 {
+			return "", nil
+		}
+	}
+	name := p.queries["errors"].name
+	if name == "" || name == p.queries["requests"].name {
+		return "", nil
+	}
+	ok, err := p.api.exists(ctx, name, at)
+	if err != nil {
+		return "", fmt.Errorf("the errors: %w", err)
+	}
+	if !ok {
+		return fmt.Sprintf("nothing is named %s, as the errors query says", name), nil
+	}
+	return "", nil
+}
+
+// Probe implements Prober.
+func (p *Prometheus) Probe(ctx context.Context, ask Ask) error {
+	stable := armAsk{"stable", ask.Stable}
+	for _, name := range []string{"requests", "errors", "histogram"} {
+		s, ok := p.armSelector(name, ask, stable)
+		if !ok {
+			continue
+		}
+		if _, err := p.api.samples(ctx, s, 4*p.Interval(), ask.Now); err != nil {
+			return p.probeFault(name, err)
+		}
+		if s.name == "" {
+			continue
+		}
+		known, err := p.api.exists(ctx, s.name, ask.Now)
+		if err != nil {
+			return p.probeFault(name, err)
+		}
+		if !known {
+			return fault.Errorf(fault.Invalid, "Prometheus at %s has nothing named %s, as the %s query says", p.api.base.Redacted(), s.name, name).
+				WithHint("look for the name in Prometheus' own page; it must be the counter as it is scraped")
+		}
+	}
+	return nil
+}
+
+func (p *Prometheus) probeFault(name string, err error) error {
+	if fault.CodeOf(err) == fault.Invalid {
+		return fmt.Errorf("the %s query: %w", name, err)
+	}
+	return fault.Errorf(fault.Unavailable, "Prometheus at %s, asked for the %s: %w", p.api.base.Redacted(), name, err).
+		WithHint("see whether the URL is right and can be reached from here")
+}
