@@ -132,6 +132,8 @@ type Interval struct {
 	Value float64 `json:"value"`
 	Low   float64 `json:"low"`
 	High  float64 `json:"high"`
+	// Open says that there is too little data for an upper bound; High is then the highest seen.
+	Open bool `json:"open,omitempty" doc:"too little data for an upper bound; high is then the highest seen"`
 }
 
 // Approval approves (or rejects) what waits. Digest and PlanHash bind it to what was looked at.
@@ -195,6 +197,13 @@ type NewUser struct {
 	Name     string   `json:"name"`
 	Roles    []string `json:"roles"`
 	Password string   `json:"password,omitempty"`
+}
+
+// User is somebody who may have tokens and sessions.
+type User struct {
+	Name      string    `json:"name"`
+	Roles     []string  `json:"roles"`
+	CreatedAt time.Time `json:"createdAt"`
 }
 
 // NewToken asks for a token of a user (default: the caller).

@@ -1,0 +1,57 @@
+package release
+
+import (
+	"context"
+	"crypto/rand"
+	"strings"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/fairwayhq/fairway/internal/drive"
+	"github.com/fairwayhq/fairway/internal/pipeline"
+)
+
+// Driver is what the use cases need of package drive.
+type Driver interface {
+	// Apply gives the release's run an event, in a transaction of its own.
+	Apply(ctx context.Context, release string, ev pipeline.Event) error
+	// Start gives a run that was just stored its first event, in the caller's transaction.
+	Start(tx drive.Tx, release string, actor string) error
+	// Frozen says why the lane does not move now, or "".
+	Frozen(tx drive.Tx, service, environment string) (string, error)
+	// Wake says that the caller committed something that drive has to look at.
+	Wake()
+}
+
+// Config wires a Control.
+type Config struct {
+	Store Store
+	Drive Driver
+	// Now is the clock; nil means the system's.
+	Now func() time.Time
+}
+
+// Control carries out the use cases: it checks who asks for what, and turns it
+// into an event for drive. It is safe for concurrent use.
+type Control struct {
+	store Store
+	drive Driver
+	now   func() time.Time
+}
+
+// New returns a Control.
+func New(c Config) *Control {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return &Control{store: c.Store, drive: c.Drive, now: c.Now}
+}
+
+// newID makes an ID that sorts by time of creation: a ULID in lower case.
+func newID(now time.Time) string {
+	return strings.ToLower(ulid.MustNew(ulid.Timestamp(now), rand.Reader).String())
+}
+
+// view reads on one consistent snapshot.
+func (c *Control) view(ctx context.Context, f func(Tx) error) error { return c.store.View(ctx, f) }

@@ -1,0 +1,213 @@
+package release
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"time"
+
+	"github.com/fairwayhq/fairway/internal/auth"
+	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/pipeline"
+)
+
+// Request asks for a release. Either Definition is the text of a fairway.yaml, or
+// Service names one whose newest release's definition is used again.
+type Request struct {
+	Service    string
+	Definition string
+	Version    string
+	Artifact   string
+	Digest     string
+	// Files are the contents of the config files that the definition names, by their 'from' path.
+	Files map[string][]byte
+	Note  string
+	// Key makes a repeated request return the release that the first one made; empty for none.
+	Key string
+}
+
+// DefinitionName is what the definition's file is called in faults.
+const DefinitionName = "fairway.yaml"
+
+var digestForm = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+
+// Create makes a release and starts it, and returns its ID. The same request
+// posted again by the same person under the same key returns the first release;
+// another request under the key is a conflict.
+func (c *Control) Create(ctx context.Context, who auth.Identity, ask Request) (string, error) {
+	if err := need(who, "ship releases", mayShip...); err != nil {
+		return "", err
+	}
+	if err := ask.validate(); err != nil {
+		return "", err
+	}
+	now := c.now()
+	given, err := ask.compileGiven()
+	if err != nil {
+		return "", err
+	}
+	var id string
+	err = c.store.Update(ctx, func(tx Tx) error {
+		first, err := repeated(tx, who.User, ask)
+		if first != "" || err != nil {
+			id = first
+			return err
+		}
+		made := given
+		if made == nil {
+			if made, err = ask.compileNewest(tx); err != nil {
+				return err
+			}
+		}
+		r := made.release(ask, who.User, now)
+		id = r.ID
+		if err := c.begin(tx, r, made.plan); err != nil || ask.Key == "" {
+			return err
+		}
+		return tx.Remember(who.User, ask.Key, r.ID)
+	})
+	if err != nil {
+		return "", err
+	}
+	c.drive.Wake()
+	return id, nil
+}
+
+// begin stores the release with its run and gives the run its first event.
+func (c *Control) begin(tx Tx, r Release, plan *pipeline.Plan) error {
+	run := pipeline.NewRun(plan, r.Author, r.CreatedAt)
+	if err := tx.AddRelease(r, plan, run); err != nil {
+		return err
+	}
+	return c.drive.Start(tx, r.ID, r.Author)
+}
+
+func (a Request) validate() error {
+	switch {
+	case a.Artifact == "":
+		return fault.Errorf(fault.Invalid, "the release has no artifact").
+			WithHint("name the file or URL of the build output with --artifact")
+	case !digestForm.MatchString(a.Digest):
+		return fault.Errorf(fault.Invalid, "%q is not the digest of an artifact", a.Digest).
+			WithHint("a digest is sha256: and 64 hexadecimal digits in lower case")
+	case a.Definition == "" && a.Service == "":
+		return fault.Errorf(fault.Invalid, "the release has neither a definition nor a service").
+			WithHint("send the text of the fairway.yaml, or name a service that was released before")
+	}
+	return nil
+}
+
+// made is a plan with the text that it was made of.
+type made struct {
+	plan       *pipeline.Plan
+	definition string
+}
+
+// compileGiven compiles the definition that came with the request; nil if none did.
+func (a Request) compileGiven() (*made, error) {
+	if a.Definition == "" {
+		return nil, nil
+	}
+	m, err := a.compile(a.Definition)
+	if err != nil {
+		return nil, err
+	}
+	if a.Service != "" && a.Service != m.plan.Service {
+		return nil, fault.Errorf(fault.Invalid, "the definition is for service %s, the request for %s", m.plan.Service, a.Service)
+	}
+	return m, nil
+}
+
+// compileNewest compiles the definition of the service's newest release.
+func (a Request) compileNewest(tx Tx) (*made, error) {
+	newest, err := find(tx, a.Service)
+	if err != nil {
+		return nil, err
+	}
+	return a.compile(newest.Definition)
+}
+
+func (a Request) compile(text string) (*made, error) {
+	def, faults := pipeline.Parse(DefinitionName, []byte(text))
+	if len(faults) > 0 {
+		return nil, faulty(faults)
+	}
+	plan, err := pipeline.Compile(def, pipeline.Request{
+		Version: a.version(), Artifact: a.Artifact, Digest: a.Digest, Files: a.Files,
+	})
+	if errors.As(err, &faults) {
+		return nil, faulty(faults)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &made{plan: plan, definition: text}, nil
+}
+
+// faulty says the first fault in a line; the others are in the chain.
+func faulty(faults pipeline.Faults) error {
+	first := faults[0]
+	text := fmt.Sprintf("%s:%d:%d: %s", first.File, first.Line, first.Column, first.Message)
+	if first.Line == 0 {
+		text = first.File + ": " + first.Message
+	}
+	switch n := len(faults) - 1; n {
+	case 0:
+	case 1:
+		text += " (and 1 fault more)"
+	default:
+		text += fmt.Sprintf(" (and %d faults more)", n)
+	}
+	hint := first.Hint
+	if hint == "" {
+		hint = "`fairway check` shows all faults with their places"
+	}
+	return &fault.Error{Code: fault.Invalid, Message: text, Hint: hint, Err: faults}
+}
+
+// version is what people call the release; without a name, the beginning of its digest.
+func (a Request) version() string {
+	if a.Version != "" {
+		return a.Version
+	}
+	return a.Digest[len("sha256:"):][:12]
+}
+
+func (m *made) release(a Request, author string, now time.Time) Release {
+	return Release{
+		ID: newID(now), Service: m.plan.Service, Version: m.plan.Component.Version,
+		Artifact: a.Artifact, Digest: a.Digest, Author: author, Note: a.Note,
+		PlanHash: m.plan.Hash(), CreatedAt: now, Definition: m.definition,
+	}
+}
+
+// repeated returns the release that the person made under the key before, or "".
+func repeated(tx Tx, actor string, ask Request) (string, error) {
+	if ask.Key == "" {
+		return "", nil
+	}
+	id, err := tx.Repeated(actor, ask.Key)
+	if id == "" || err != nil {
+		return "", err
+	}
+	first, err := tx.LoadRelease(id)
+	if err != nil {
+		return "", err
+	}
+	text := ask.Definition
+	if text == "" {
+		text = first.Definition
+	}
+	again, err := ask.compile(text)
+	if err != nil {
+		return "", err
+	}
+	// The plan's hash covers the service, the component and the files.
+	if again.plan.Hash() != first.PlanHash || ask.Note != first.Note || text != first.Definition ||
+		ask.Service != "" && ask.Service != first.Service {
+		return "", fault.Errorf(fault.Conflict, "the idempotency key %q was already used for another request, which made %s", ask.Key, first.label()).
+			WithHint("use a new key for a new release")
+	}
+	return id, nil
+}

@@ -1,0 +1,124 @@
+package release
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/fairwayhq/fairway/internal/auth"
+	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/pipeline"
+	"github.com/fairwayhq/fairway/internal/platform"
+	"github.com/fairwayhq/fairway/internal/stage"
+)
+
+// Detail is a release with everything that its page shows.
+type Detail struct {
+	Summary
+	Plan *pipeline.Plan
+	Run  pipeline.Run
+	// Live is the present of the stages that workers carry out, by environment.
+	Live map[string]stage.Progress
+	Story
+	// Actions are what the caller may do now.
+	Actions []string
+	// Asks says what a person has to decide; empty if nothing.
+	Asks string
+	// Queue are the releases before this one in its lane.
+	Queue []string
+}
+
+// Get returns the release as the caller sees it.
+func (c *Control) Get(ctx context.Context, who auth.Identity, ref string) (Detail, error) {
+	var d Detail
+	err := c.view(ctx, func(tx Tx) error {
+		s, err := loadSubject(tx, ref)
+		if err != nil {
+			return err
+		}
+		d, err = c.detail(tx, who, s)
+		return err
+	})
+	return d, err
+}
+
+func (c *Control) detail(tx Tx, who auth.Identity, s subject) (Detail, error) {
+	e := &s.run.Environments[s.run.Current()]
+	d := Detail{Summary: summary(s), Plan: s.run.Plan, Run: s.run}
+	var err error
+	if d.Live, err = progress(tx, s); err != nil {
+		return d, err
+	}
+	if d.Queue, err = queueBefore(tx, s, e); err != nil {
+		return d, err
+	}
+	homes, err := tx.Homes(s.Service)
+	if err != nil {
+		return d, err
+	}
+	scene := scene{run: &s.run, environment: e, plan: s.run.Plan.Environment(e.Name), queue: d.Queue}
+	if live, ok := d.Live[e.Name]; ok {
+		scene.live = &live
+	}
+	d.Story = scene.story()
+	d.Asks = scene.asks()
+	d.Actions = actions(who, s, e, homes[e.Name])
+	return d, nil
+}
+
+func summary(s subject) Summary {
+	return Summary{
+		Release: s.Release, State: s.run.State, EndedAt: s.run.EndedAt,
+		Environment: s.run.Environments[s.run.Current()].Name,
+	}
+}
+
+// progress reads what the workers last said about the release's tasks.
+func progress(tx Tx, s subject) (map[string]stage.Progress, error) {
+	live := map[string]stage.Progress{}
+	for _, e := range s.run.Environments {
+		if e.State != pipeline.EnvironmentRunning && e.State != pipeline.EnvironmentRollingBack {
+			continue
+		}
+		row, err := tx.LoadTask(s.ID, e.Name)
+		if fault.CodeOf(err) == fault.NotFound || err == nil && len(row.Progress) == 0 {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		var p stage.Progress
+		if err := json.Unmarshal(row.Progress, &p); err != nil {
+			return nil, fault.Errorf(fault.Internal, "read progress of %s in %s: %w", s.ID, e.Name, err)
+		}
+		live[e.Name] = p
+	}
+	return live, nil
+}
+
+// queueBefore returns who holds or waits in the lane before the release.
+func queueBefore(tx Tx, s subject, e *pipeline.EnvironmentRun) ([]string, error) {
+	if e.Lane != pipeline.LaneQueued {
+		return nil, nil
+	}
+	entries, err := tx.Lane(laneOf(s.run.Plan, e.Name))
+	if err != nil {
+		return nil, err
+	}
+	var before []string
+	for _, entry := range entries {
+		if entry.Release == s.ID {
+			break
+		}
+		before = append(before, entry.Release)
+	}
+	return before, nil
+}
+
+// laneOf names the lane as drive does: by its target.
+func laneOf(p *pipeline.Plan, environment string) string {
+	t := platform.Target{Service: p.Service, Environment: environment}
+	if e := p.Environment(environment); e != nil {
+		t.Region = e.Region
+	}
+	return t.String()
+}

@@ -1,0 +1,138 @@
+package release
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/fairwayhq/fairway/internal/auth"
+	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/pipeline"
+)
+
+// Restore names an older release to bring back, by its ID or its version.
+type Restore struct {
+	To          string
+	Environment string
+	Reason      string
+}
+
+// Restore brings an older release of the same service back to one environment. It
+// makes a new release of the older one's component whose plan has just that
+// environment, with one blue-green promotion, and returns its ID. Who may roll
+// back the release that ref names may do so.
+func (c *Control) Restore(ctx context.Context, who auth.Identity, ref string, a Restore) (string, error) {
+	now := c.now()
+	var id string
+	err := c.store.Update(ctx, func(tx Tx) error {
+		s, err := loadSubject(tx, ref)
+		if err != nil {
+			return err
+		}
+		if err := mayTakeBack(who, s.Release); err != nil {
+			return err
+		}
+		e, err := s.environment(a.Environment)
+		if err != nil {
+			return err
+		}
+		if e.State == pipeline.EnvironmentRunning || e.State == pipeline.EnvironmentRollingBack {
+			return fault.Errorf(fault.Conflict, "%s is still %s in %s", s.label(), e.State, e.Name).
+				WithHint("roll it back first: `fairway rollback %s` returns to what ran before", s.label())
+		}
+		older, err := findOlder(tx, s.Service, a.To)
+		if err != nil {
+			return err
+		}
+		plan, err := restorePlan(older, e.Name)
+		if err != nil {
+			return err
+		}
+		if err := notHome(tx, older, plan); err != nil {
+			return err
+		}
+		r := restored(older.Release, plan, who.User, a.Reason, now)
+		id = r.ID
+		return c.begin(tx, r, plan)
+	})
+	if err != nil {
+		return "", err
+	}
+	c.drive.Wake()
+	return id, nil
+}
+
+// findOlder returns the release to bring back, by ID, version or SERVICE@VERSION.
+func findOlder(tx Tx, service, to string) (subject, error) {
+	ref := to
+	if !isID(to) && !strings.Contains(to, "@") {
+		ref = service + "@" + to
+	}
+	older, err := loadSubject(tx, ref)
+	if err != nil {
+		return subject{}, err
+	}
+	if older.Service != service {
+		return subject{}, fault.Errorf(fault.Invalid, "%s is a release of %s, not of %s", older.ID, older.Service, service)
+	}
+	return older, nil
+}
+
+// restorePlan is the older plan cut down to one environment and one promotion.
+func restorePlan(older subject, environment string) (*pipeline.Plan, error) {
+	e := older.run.Plan.Environment(environment)
+	if e == nil {
+		return nil, fault.Errorf(fault.Invalid, "%s was never made for %s", older.label(), environment).
+			WithHint("choose a release whose plan has the environment")
+	}
+	plan := *older.run.Plan
+	only := *e
+	only.Needs = nil
+	only.Stages = []pipeline.Stage{{
+		Name: "promote", Kind: pipeline.KindPromote, TimeLimit: promoteLimit(e),
+		Undo:    "traffic goes back to the revision that was home before",
+		Promote: &pipeline.Promote{Strategy: pipeline.BlueGreen},
+	}}
+	plan.Environments = []pipeline.Environment{only}
+	plan.Supersede = false
+	return &plan, nil
+}
+
+// promoteLimit is the time that the plan gave its own promotion.
+func promoteLimit(e *pipeline.Environment) pipeline.Duration {
+	for _, s := range e.Stages {
+		if s.Kind == pipeline.KindPromote || s.Kind == pipeline.KindDeploy {
+			return s.TimeLimit
+		}
+	}
+	return pipeline.Duration(30 * time.Minute)
+}
+
+// notHome refuses to bring back what already runs there.
+func notHome(tx Tx, older subject, plan *pipeline.Plan) error {
+	e := &plan.Environments[0]
+	homes, err := tx.Homes(older.Service)
+	if err != nil || homes[e.Name] == "" {
+		return err
+	}
+	record, err := tx.LoadRun(homes[e.Name])
+	if err != nil {
+		return err
+	}
+	now := record.Run.Plan
+	if at := now.Environment(e.Name); at != nil && now.Revision(at) == plan.Revision(e) {
+		return fault.Errorf(fault.Conflict, "%s is already at home in %s", older.label(), e.Name)
+	}
+	return nil
+}
+
+func restored(older Release, plan *pipeline.Plan, author, reason string, now time.Time) Release {
+	r := older
+	r.ID = newID(now)
+	r.Author = author
+	r.Note = reason
+	r.PlanHash = plan.Hash()
+	r.RollbackTo = older.ID
+	r.CreatedAt = now
+	return r
+}

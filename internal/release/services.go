@@ -1,0 +1,130 @@
+package release
+
+import (
+	"context"
+
+	"github.com/fairwayhq/fairway/internal/drive"
+	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/pipeline"
+)
+
+// ServiceView is what runs and moves under one name.
+type ServiceView struct {
+	Name         string
+	Owner        string
+	Environments []EnvironmentView
+}
+
+// EnvironmentView is one environment of a service.
+type EnvironmentView struct {
+	Name        string
+	Home        string
+	HomeVersion string
+	Moving      string
+	Queue       []string
+	Frozen      string
+}
+
+// Services returns all services that ever had a release.
+func (c *Control) Services(ctx context.Context) ([]ServiceView, error) {
+	var views []ServiceView
+	err := c.view(ctx, func(tx Tx) error {
+		names, err := tx.Services()
+		if err != nil {
+			return err
+		}
+		views = make([]ServiceView, 0, len(names))
+		for _, name := range names {
+			v, err := c.service(tx, name)
+			if err != nil {
+				return err
+			}
+			views = append(views, v)
+		}
+		return nil
+	})
+	return views, err
+}
+
+// Service returns one service.
+func (c *Control) Service(ctx context.Context, name string) (ServiceView, error) {
+	var v ServiceView
+	err := c.view(ctx, func(tx Tx) error {
+		var err error
+		v, err = c.service(tx, name)
+		return err
+	})
+	return v, err
+}
+
+// service shows the environments of the newest ordinary release's plan; one that
+// brought an older release back knows only its own.
+func (c *Control) service(tx Tx, name string) (ServiceView, error) {
+	newest, err := newestOrdinary(tx, name)
+	if err != nil {
+		return ServiceView{}, err
+	}
+	record, err := tx.LoadRun(newest)
+	if err != nil {
+		return ServiceView{}, err
+	}
+	homes, err := tx.Homes(name)
+	if err != nil {
+		return ServiceView{}, err
+	}
+	plan := record.Run.Plan
+	v := ServiceView{Name: name, Owner: plan.Owner}
+	for i := range plan.Environments {
+		e, err := c.environmentView(tx, plan, plan.Environments[i].Name, homes)
+		if err != nil {
+			return v, err
+		}
+		v.Environments = append(v.Environments, e)
+	}
+	return v, nil
+}
+
+func newestOrdinary(tx Tx, service string) (string, error) {
+	list, err := tx.ListReleases(Filter{Service: service, Limit: 20})
+	if err != nil {
+		return "", err
+	}
+	if len(list) == 0 {
+		return "", fault.Errorf(fault.NotFound, "there is no service %q", service).WithHint("a service appears with its first release")
+	}
+	for _, s := range list {
+		if s.RollbackTo == "" {
+			return s.ID, nil
+		}
+	}
+	return list[0].ID, nil
+}
+
+func (c *Control) environmentView(tx Tx, plan *pipeline.Plan, name string, homes map[string]string) (EnvironmentView, error) {
+	v := EnvironmentView{Name: name, Home: homes[name]}
+	if v.Home != "" {
+		home, err := tx.LoadRelease(v.Home)
+		if err != nil {
+			return v, err
+		}
+		v.HomeVersion = home.Version
+	}
+	entries, err := tx.Lane(laneOf(plan, name))
+	if err != nil {
+		return v, err
+	}
+	v.Moving, v.Queue = inLane(entries)
+	v.Frozen, err = c.drive.Frozen(tx, plan.Service, name)
+	return v, err
+}
+
+func inLane(entries []drive.LaneEntry) (moving string, queue []string) {
+	for _, e := range entries {
+		if e.Held {
+			moving = e.Release
+		} else {
+			queue = append(queue, e.Release)
+		}
+	}
+	return moving, queue
+}
