@@ -3,6 +3,7 @@ package judge
 import (
 	"math"
 	"math/rand/v2"
+	"time"
 )
 
 // Audit is the judge's test on itself: imaginary canaries, made of stable's own
@@ -31,7 +32,7 @@ func audit(h History, s Settings, c *Calibration, seed uint64) Audit {
 	if len(h.used()) < 2 || h.Minutes() < leastHistory {
 		return a
 	}
-	s.Watch, s.Block = 1, max(s.Block, blockMinute*1e9) // history has no finer blocks; a watch needs no proof of non-inferiority
+	s.Block = max(s.Block, time.Minute) // history has no finer blocks
 	s.MaxBlock, s.OnsetHorizon = max(s.MaxBlock, s.Block), max(s.OnsetHorizon, s.Block)
 	metrics := []struct {
 		series series
@@ -88,6 +89,7 @@ func imaginary(s series, random *rand.Rand) []halves {
 
 // replay is the largest evidence of the imaginary canary.
 func replay(t *track, h halves) float64 {
+	t.rules.bare = true
 	t.CanaryInstances, t.StableInstances = len(h.first), len(h.second)
 	top := 0.0
 	for m := range h.minutes() {

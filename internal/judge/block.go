@@ -66,6 +66,8 @@ type rules struct {
 	// regression and promotion are the null hypotheses; the first is without the
 	// allowance for instances.
 	regression, promotion hypothesis
+	// bare leaves out what only a verdict needs: the proof and the ratio.
+	bare bool
 }
 
 const pastHalfLife = 1200 // seconds
@@ -119,7 +121,7 @@ func (t *track) fold(from, at float64, counts tally, weight float64) {
 	null := t.rules.regression
 	null.ratio *= t.instanceAllowance()
 	t.Harm.look(&l, null, t.rules.effects)
-	if t.rules.settings.Watch == 0 {
+	if t.rules.settings.Watch == 0 && !t.rules.bare {
 		t.Proof.look(&l, t.rules.promotion)
 	}
 	if at-t.SliceStart < t.rules.settings.Block.Seconds()-timeSlack {
@@ -144,7 +146,9 @@ func (t *track) endSlice() {
 }
 
 func (t *track) endBlock() {
-	t.Ratio = t.bookRatio(t.Ratio)
+	if !t.rules.bare {
+		t.Ratio = t.bookRatio(t.Ratio)
+	}
 	t.forget(t.Last - t.BlockStart)
 	t.PastBad += t.Block.StableBad
 	t.Past += t.Block.Stable
@@ -174,22 +178,33 @@ func (t *track) restartProof() {
 // look is one evaluation of the open block.
 type look struct {
 	pooled, fresh view
-	alone         bool // fresh counts as well
-	clip          float64
+	// later tells that the slice is not the block's first: fresh counts for harm.
+	// alone tells that it is busy: fresh counts for the proof as well.
+	alone, later bool
+	clip         float64
 }
 
 // look prepares the evaluation. A slice of a prolonged block that turns out busy
 // is also judged alone, and the smaller ratio counts (the minimum of two e-values
 // is one): an incident that begins inside the block must not be measured with the
-// quiet part's rate.
+// quiet part's rate. A slice that is not yet busy gains no more harm than it would
+// with just enough bad requests of the canary to be: one more must never help it.
 func (t *track) look() look {
 	noise := t.blockNoise()
 	rate := t.stableRate()
 	l := look{clip: t.clip(), pooled: viewOf(t.Block, rate, noise)}
-	if t.SliceStart > t.BlockStart+timeSlack && t.Slice.events() >= t.rules.settings.BlockEvents {
-		l.alone = true
+	if t.SliceStart > t.BlockStart+timeSlack {
+		missing := t.rules.settings.BlockEvents - t.Slice.events()
+		l.alone, l.later = missing <= 0, true
 		l.fresh = viewOf(t.Slice, rate, noise)
+		l.fresh.bad += math.Max(0, missing)
 	}
+	return l
+}
+
+// spotless is the same look with a canary without bad requests.
+func (l look) spotless() look {
+	l.pooled.bad, l.fresh.bad = 0, 0
 	return l
 }
 
@@ -202,18 +217,18 @@ type base struct{ pooled, fresh float64 }
 
 func (l *look) base(null hypothesis) base {
 	b := base{pooled: l.pooled.logProb(null)}
-	if l.alone {
+	if l.later {
 		b.fresh = l.fresh.logProb(null)
 	}
 	return b
 }
 
 // gain is the block's log ratio of h now, and what the slice gained on start, its
-// value when the slice began.
-func (l *look) gain(h hypothesis, b base, start float64) (now, gain float64) {
+// value when the slice began. fresh tells whether the slice alone counts as well.
+func (l *look) gain(h hypothesis, b base, start float64, fresh bool) (now, gain float64) {
 	now = l.pooled.logProb(h) - b.pooled
 	gain = now - start
-	if l.alone {
+	if fresh {
 		gain = math.Min(gain, l.fresh.logProb(h)-b.fresh)
 	}
 	return now, gain

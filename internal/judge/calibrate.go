@@ -38,8 +38,9 @@ var (
 )
 
 const (
-	historyEvents = 3 // a rate from history weighs as so many bad events
-	guessEvents   = 1 // and one from the priors as so many
+	historyEvents = 3  // a rate from history weighs as so many bad events
+	guessEvents   = 1  // and one from the priors as so many
+	earlyEvents   = 10 // above a threshold that is chosen from few requests
 )
 
 func (p prior) noise(rate, events float64) Noise {
@@ -69,7 +70,7 @@ func Calibrate(h History, s Settings, requestRate float64, seed uint64) Calibrat
 	}
 	c.Minutes = h.Minutes()
 	c.Errors = calibrated(h.errors(), errorPrior, s, seed)
-	for i, t := range chooseThresholds(h.latency()) {
+	for i, t := range chooseThresholds(h.latency(), historyEvents) {
 		t.Noise = calibrated(h.slower(t.Bound), latencyPrior, s, seed+uint64(i)+1)
 		c.Latency = append(c.Latency, t)
 	}
@@ -104,7 +105,7 @@ const blockMinute = 60.0 // seconds
 // thresholdsNow chooses thresholds from what the stable arm of this release showed.
 func thresholdsNow(h Histogram) []Threshold {
 	total := float64(h.Total())
-	chosen := chooseThresholds(h)
+	chosen := chooseThresholds(h, earlyEvents)
 	for i := range chosen {
 		bad, _ := h.Above(chosen[i].Bound)
 		chosen[i].Noise = latencyPrior.noise((float64(bad)+0.5)/(total+1), historyEvents)

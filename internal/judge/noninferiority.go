@@ -25,14 +25,25 @@ func newNoninferiority() noninferiority {
 	}
 }
 
+// look evaluates the open slice.
+//
+// More bad requests must never help the proof. The ratio falls with them almost
+// everywhere, but not where the parts of the predictive law take turns: near zero,
+// and far out in the tails. So a count proves no more than a count of zero would,
+// and one beyond what the margin itself expects proves nothing. Both only lower it.
 func (p *noninferiority) look(l *look, null hypothesis) {
 	base := l.base(null)
-	// The predictive tails of the null and of an equal canary cross far out. More
-	// bad requests than even the margin expects must not be read as proof there.
+	spotless := l.spotless()
+	spotlessBase := spotless.base(null)
 	beyond := l.pooled.bad > l.pooled.expected(null)
 	for i, r := range equalRatios {
+		h := hypothesis{ratio: r, factor: 1}
 		var gain float64
-		p.now[i], gain = l.gain(hypothesis{ratio: r, factor: 1}, base, p.Start[i])
+		p.now[i], gain = l.gain(h, base, p.Start[i], l.alone)
+		if l.pooled.bad > 0 {
+			_, most := spotless.gain(h, spotlessBase, p.Start[i], l.alone)
+			gain = math.Min(gain, most)
+		}
 		if l.clip > 0 {
 			gain = math.Min(gain, l.clip)
 		}

@@ -120,6 +120,9 @@ func (v *view) logNegativeBinomial(part int, mean, shape float64) float64 {
 type gammaRatio struct{ y, shape, value float64 }
 
 func (g *gammaRatio) of(y, shape float64) float64 {
+	if y == 0 {
+		return 0
+	}
 	if g.shape != shape || g.y != y {
 		*g = gammaRatio{y, shape, lgamma(y+shape) - lgamma(shape)}
 	}

@@ -66,7 +66,7 @@ func (r *regression) look(l *look, null hypothesis, effects []effect) {
 		h := null
 		h.factor, h.extra = e.factor, e.extra
 		var gain float64
-		r.now[i], gain = l.gain(h, base, r.Start[i])
+		r.now[i], gain = l.gain(h, base, r.Start[i], l.later)
 		if l.clip > 0 && !e.catastrophe {
 			gain = math.Min(gain, l.clip)
 		}

@@ -20,20 +20,21 @@ var survivalTargets = []float64{0.3, 0.01, 0.001}
 
 const (
 	largestSurvival = 0.7
-	leastEvents     = 3
 	targetRatio     = 6 // how far the survival may be from its target
 	smallestSlope   = 1
 	largestSlope    = 12
 	unknownSlope    = 2
-	// slopeStretch is the least distance over which a slope is measured: between
-	// the narrow bounds of a native histogram it would be all noise.
+	// slopeStretch and slopeEvents are the least distance and the least requests over
+	// which a slope is measured: between the narrow bounds of a native histogram it
+	// would be all noise.
 	slopeStretch = 1.15
+	slopeEvents  = 20
 )
 
-// chooseThresholds takes, for each target, the bound with the nearest survival. If
-// none fits, it takes the lowest bound that most requests stay under, so that a
-// canary that becomes much slower is seen.
-func chooseThresholds(h Histogram) []Threshold {
+// chooseThresholds takes, for each target, the bound with the nearest survival and
+// at least leastEvents above it. If none fits, it takes the lowest bound that most
+// requests stay under, so that a canary that becomes much slower is seen.
+func chooseThresholds(h Histogram, leastEvents float64) []Threshold {
 	total := float64(h.Total())
 	if total == 0 {
 		return nil
@@ -46,7 +47,7 @@ func chooseThresholds(h Histogram) []Threshold {
 			return
 		}
 		used[i] = true
-		chosen = append(chosen, Threshold{Bound: h.Bounds[i], Slope: slopeAt(h.Bounds, survival, i)})
+		chosen = append(chosen, Threshold{Bound: h.Bounds[i], Slope: slopeAt(h.Bounds, survival, total, i)})
 	}
 	for _, target := range survivalTargets {
 		best, distance := -1, math.Log(targetRatio)
@@ -87,9 +88,9 @@ func survivalOf(h Histogram) []float64 {
 
 // slopeAt looks below the bound, because that is where requests that a slowdown
 // lifts over it come from.
-func slopeAt(bounds, survival []float64, i int) float64 {
+func slopeAt(bounds, survival []float64, total float64, i int) float64 {
 	below := i - 1
-	for below > 0 && bounds[i] < slopeStretch*bounds[below] {
+	for below > 0 && (bounds[i] < slopeStretch*bounds[below] || (survival[below]-survival[i])*total < slopeEvents) {
 		below--
 	}
 	if below < 0 || bounds[below] <= 0 || survival[below] <= survival[i] {
