@@ -167,7 +167,8 @@ func (t *turn) wait(e *EnvironmentRun) bool {
 			return true
 		}
 	}
-	if !s.Deadline.IsZero() && !t.now.Before(s.Deadline) {
+	if s.Asks == "" && !s.Deadline.IsZero() && !t.now.Before(s.Deadline) {
+		// A stage that waits for a person's answer has no time limit.
 		reason := fmt.Sprintf("it did not finish within its time limit of %s", stage.TimeLimit)
 		if s.Reason != "" {
 			reason += "; " + s.Reason

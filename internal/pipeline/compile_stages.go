@@ -110,7 +110,7 @@ func compileStage(def StageDefinition, canary *CanaryDefinition, holdback float6
 	case KindApproval:
 		a := *def.Approval
 		fillDefaults(&a)
-		s.Approval, s.TimeLimit = &Approval{Roles: slices.Clone(a.Roles), Count: a.Count, Expires: a.Expires}, a.Expires
+		s.Approval, s.TimeLimit = &Approval{Roles: slices.Clone(a.Roles), Count: a.Count, Expires: a.Expires}, gateLimit
 	case KindDeploy:
 		s.Deploy, s.TimeLimit = &Deploy{}, deployLimit
 		s.Undo = "brings the previous revision back and gives it all the traffic"

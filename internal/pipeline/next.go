@@ -50,6 +50,9 @@ func (r *Run) clone() Run {
 
 // apply takes the event in; what follows from it is advance's part.
 func (t *turn) apply(ev Event) error {
+	if t.run.State == RunPending && ev.Kind != EventCreated {
+		return fault.Errorf(fault.Conflict, "the release has not begun")
+	}
 	switch ev.Kind {
 	case EventCreated:
 		return t.create(ev)
@@ -122,15 +125,26 @@ func (t *turn) takeOutcome(ev Event) error {
 		s.Memory = ev.Memory
 		t.fail(e, s, ev)
 	default:
-		if ev.Asks != "" && ev.Asks != s.Asks {
-			t.record(ev, "stage.asks", ev.Asks)
-		}
-		s.Asks = ev.Asks
+		t.ask(s, ev)
 		if ev.Memory != nil {
 			s.Memory = ev.Memory
 		}
 	}
 	return nil
+}
+
+// ask notes what a person has to decide, or that nothing is to be decided any
+// more. The stage's clock stands still between the two.
+func (t *turn) ask(s *StageRun, ev Event) {
+	switch {
+	case ev.Asks != "" && s.Asks == "":
+		s.AskedAt = t.now
+		t.record(ev, "stage.asks", ev.Asks)
+	case ev.Asks == "" && s.Asks != "":
+		s.Deadline = s.Deadline.Add(t.now.Sub(s.AskedAt))
+		s.AskedAt = time.Time{}
+	}
+	s.Asks = ev.Asks
 }
 
 // running returns the environment and stage that a worker's event is about, if

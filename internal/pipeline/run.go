@@ -120,7 +120,9 @@ type StageRun struct {
 	// Exposed says that the stage gave the revision users' traffic.
 	Exposed bool `json:"exposed,omitempty"`
 	// Asks says that a person has to decide, and what.
-	Asks      string          `json:"asks,omitempty"`
+	Asks string `json:"asks,omitempty"`
+	// AskedAt is when it began to ask; the stage's clock stands still meanwhile.
+	AskedAt   time.Time       `json:"askedAt,omitzero"`
 	Approvals []ApprovalGiven `json:"approvals,omitempty"`
 	// Memory is what the executor left for the stages after it and for its undoing.
 	Memory json.RawMessage `json:"memory,omitempty"`

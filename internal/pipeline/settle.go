@@ -75,7 +75,9 @@ func (t *turn) nextWake() time.Time {
 				sooner(needs)
 			}
 		case e.State == EnvironmentRunning && e.Stages[e.Stage].State == StageRunning:
-			sooner(e.Stages[e.Stage].Deadline)
+			if e.Stages[e.Stage].Asks == "" {
+				sooner(e.Stages[e.Stage].Deadline)
+			}
 			if g := t.plan(e).Stages[e.Stage].Gate; g != nil && strings.Contains(g.When, "now") {
 				sooner(t.now.Add(gateInterval))
 			}

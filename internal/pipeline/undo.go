@@ -15,7 +15,18 @@ func (t *turn) takeBack(e *EnvironmentRun, reason string) {
 	e.Reason = reason
 	e.EndedAt = time.Time{}
 	e.HeldSince = time.Time{}
-	t.record(Event{Environment: e.Name}, "environment.rolling-back", fmt.Sprintf("Rolling back in %s: %s.", e.Name, strings.TrimSuffix(reason, ".")))
+	if t.anythingToUndo(e) {
+		t.record(Event{Environment: e.Name}, "environment.rolling-back", fmt.Sprintf("Rolling back in %s: %s.", e.Name, strings.TrimSuffix(reason, ".")))
+	}
+}
+
+func (t *turn) anythingToUndo(e *EnvironmentRun) bool {
+	for i, stage := range t.plan(e).Stages {
+		if stage.undoable() && e.Stages[i].begun() {
+			return true
+		}
+	}
+	return false
 }
 
 // undoNext undoes the last stage that is still to be undone, or ends the environment.

@@ -1,0 +1,170 @@
+package pipeline_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/tools/txtar"
+
+	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/pipeline"
+)
+
+// Lives are whole runs told in text: a definition, then what happens and when
+// (lines with ">"), each followed by what the run does about it. A new case
+// needs no Go:
+//
+//	> TIME EVENT [ENVIRONMENT[/STAGE]] [key=value …] [: reason]
+func TestLives(t *testing.T) {
+	files, err := filepath.Glob("testdata/lives/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no lives found: %v", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			a, err := txtar.ParseFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			told := live(t, a.Files[0].Data, a.Files[1].Data)
+			if *update {
+				a.Files[1].Data = told
+				if err := os.WriteFile(file, txtar.Format(a), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if diff := cmp.Diff(string(a.Files[1].Data), string(told)); diff != "" {
+				t.Errorf("the life differs (-file +now); -update writes it:\n%s", diff)
+			}
+		})
+	}
+}
+
+var birth = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+
+func planOf(t testing.TB, definition []byte) *pipeline.Plan {
+	t.Helper()
+	def, faults := pipeline.Parse("fairway.yaml", definition)
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	plan, err := pipeline.Compile(def, pipeline.Request{Version: "v2", Artifact: "./shop", Digest: digest})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plan
+}
+
+// live plays the script and returns it with the answers written anew.
+func live(t *testing.T, definition, script []byte) []byte {
+	run := pipeline.NewRun(planOf(t, definition), "anna", birth)
+	var out bytes.Buffer
+	for _, line := range strings.Split(strings.TrimSpace(string(script)), "\n") {
+		switch {
+		case strings.HasPrefix(line, "#"):
+			fmt.Fprintln(&out, line)
+			continue
+		case !strings.HasPrefix(line, ">"):
+			continue
+		}
+		fmt.Fprintln(&out, line)
+		now, ev := readEvent(t, strings.TrimSpace(line[1:]))
+		if ev.Kind == pipeline.EventEvidence {
+			run.Evidence = append(run.Evidence, pipeline.Evidence{Digest: digest, Kind: "tests", Status: ev.Reason, At: now})
+		}
+		next, commands, err := pipeline.Next(run, ev, now)
+		if err != nil {
+			fmt.Fprintf(&out, "  refused (%s): %s\n", fault.CodeOf(err), err)
+			continue
+		}
+		evidence := run.Evidence
+		run = next
+		run.Evidence = evidence
+		tellCommands(&out, commands)
+		tellRun(&out, &run)
+	}
+	return out.Bytes()
+}
+
+var eventWords = map[string]pipeline.EventKind{
+	"created": pipeline.EventCreated, "woken": pipeline.EventWoken, "granted": pipeline.EventLaneGranted,
+	"frozen": pipeline.EventLaneFrozen, "thawed": pipeline.EventLaneThawed, "evidence": pipeline.EventEvidence,
+	"approved": pipeline.EventApproved, "rejected": pipeline.EventRejected, "paused": pipeline.EventPaused,
+	"resumed": pipeline.EventResumed, "rollback": pipeline.EventRollback, "skipped": pipeline.EventSkipped,
+	"superseded": pipeline.EventSuperseded, "passed": pipeline.EventStagePassed, "failed": pipeline.EventStageFailed,
+	"reported": pipeline.EventStageReported, "undone": pipeline.EventUndoPassed, "undo-failed": pipeline.EventUndoFailed,
+}
+
+func readEvent(t *testing.T, text string) (time.Time, pipeline.Event) {
+	text, reason, _ := strings.Cut(text, " : ")
+	words := strings.Fields(text)
+	after, err := time.ParseDuration(words[0])
+	kind, known := eventWords[words[1]]
+	if err != nil || !known {
+		t.Fatalf("cannot read the event %q", text)
+	}
+	ev := pipeline.Event{Kind: kind, Reason: reason}
+	for _, w := range words[2:] {
+		key, value, isPair := strings.Cut(w, "=")
+		switch {
+		case !isPair:
+			ev.Environment, ev.Stage, _ = strings.Cut(w, "/")
+		case key == "by":
+			ev.Actor = value
+		case key == "roles":
+			ev.Roles = strings.Split(value, ",")
+		case key == "digest":
+			ev.Digest = value
+		case key == "plan":
+			ev.PlanHash = value
+		case key == "exposed":
+			ev.Exposed = value == "true"
+		case key == "asks":
+			ev.Asks = value
+		default:
+			t.Fatalf("unknown key %q in %q", key, text)
+		}
+	}
+	return birth.Add(after), ev
+}
+
+func tellCommands(out *bytes.Buffer, commands []pipeline.Command) {
+	for _, c := range commands {
+		switch c.Kind {
+		case pipeline.CommandRecord:
+			fmt.Fprintf(out, "  %s: %s\n", c.Line, c.Text)
+		case pipeline.CommandWake:
+			if !c.At.IsZero() {
+				fmt.Fprintf(out, "  → wake at %s\n", c.At.Sub(birth))
+			}
+		default:
+			what := strings.TrimSpace(string(c.Kind) + " " + strings.Trim(c.Environment+"/"+c.Stage, "/"))
+			if c.Undo {
+				what += " (undo)"
+			}
+			if c.Text != "" {
+				what += " " + fmt.Sprintf("%q", c.Text)
+			}
+			fmt.Fprintf(out, "  → %s\n", what)
+		}
+	}
+}
+
+func tellRun(out *bytes.Buffer, r *pipeline.Run) {
+	fmt.Fprintf(out, "  = %s", r.State)
+	for i := range r.Environments {
+		e := &r.Environments[i]
+		fmt.Fprintf(out, "; %s %s", e.Name, e.State)
+		if e.State == pipeline.EnvironmentRunning || e.State == pipeline.EnvironmentRollingBack {
+			fmt.Fprintf(out, " (%s %s)", r.Plan.Environments[i].Stages[e.Stage].Name, e.Stages[e.Stage].State)
+		}
+	}
+	fmt.Fprintln(out)
+}
