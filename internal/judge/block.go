@@ -148,6 +148,7 @@ func (t *track) endSlice() {
 func (t *track) endBlock() {
 	if !t.rules.bare {
 		t.Ratio = t.bookRatio(t.Ratio)
+		settle(t.Ratio)
 	}
 	t.forget(t.Last - t.BlockStart)
 	t.PastBad += t.Block.StableBad

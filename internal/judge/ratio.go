@@ -1,6 +1,9 @@
 package judge
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // The interval of the ratio between the canary's and the stable's rate: a
 // confidence sequence by the method of mixtures (Robbins 1970), inverted on a grid.
@@ -10,6 +13,7 @@ const (
 	ratioPoints = 94
 	ratioStep   = 0.1
 	ratioMiss   = 20 // 1 / 0.05
+	leastLog    = 10000
 )
 
 // ratioAt is the grid: 0.1 to about 1,100, in steps of 10 %.
@@ -29,6 +33,15 @@ func (t *track) bookRatio(closed []float64) []float64 {
 		closed[i] += v.logProb(hypothesis{ratio: ratioAt(i), factor: 1})
 	}
 	return closed
+}
+
+// settle makes closed short to write: only differences count, and a thousandth of
+// a nat is more than a person sees.
+func settle(closed []float64) {
+	top := slices.Max(closed)
+	for i, x := range closed {
+		closed[i] = math.Max(-leastLog, math.Round((x-top)*1000)/1000)
+	}
 }
 
 // ratio is the estimate of the ratio with its 95 % interval, widened by the

@@ -16,7 +16,7 @@ type arena struct {
 	incident           bool    // six minutes at ten times the rate, in both arms
 	canary, stable     int
 	minutes            int
-	harmOnly           bool // leaves the proof out
+	harmOnly           bool                                         // leaves the proof out
 	worse              func(minute float64, lambda float64) float64 // the canary's rate
 }
 

@@ -111,13 +111,17 @@ type ArmVerdict struct {
 // Verdict decides at now and gives all the numbers.
 func (j *Judge) Verdict(now time.Time) Verdict {
 	v := j.Decide(now)
+	if !v.Watching && (v.Reason == Collecting || v.Reason == Undecided) {
+		v.Detail = j.state.awaited(&v)
+	}
 	for _, t := range j.state.Tracks {
 		v.Metrics = append(v.Metrics, t.verdict())
 	}
 	return v
 }
 
-// Decide is Verdict without the metrics: the same decision, at little cost.
+// Decide is Verdict without the metrics and without what a pass waits for: the same
+// decision at little cost.
 func (j *Judge) Decide(now time.Time) Verdict {
 	st := &j.state
 	v := Verdict{
@@ -156,7 +160,7 @@ func (st *state) decideCanary(v *Verdict, now time.Time) {
 	case suspicious:
 		v.Kind, v.Reason = Hold, Suspicious
 	default:
-		v.Kind, v.Reason, v.Detail = Hold, Collecting, st.awaited(v)
+		v.Kind, v.Reason = Hold, Collecting
 	}
 }
 
@@ -172,7 +176,6 @@ func (st *state) decideLate(v *Verdict, suspicious bool) {
 	default:
 		v.Kind, v.Reason = Hold, Undecided
 		v.ForPerson = suspicious || v.Proof < leaningProof
-		v.Detail = st.awaited(v)
 	}
 }
 
