@@ -1,141 +1,143 @@
-// Package load sends a bounded open-loop load over HTTP: requests leave at a
-// constant rate whether or not earlier ones were answered, as users do, and each
-// latency counts from the instant at which the request was due. So a service
-// that stalls shows the stall in every request that it kept waiting.
+// Package load sends HTTP requests at a constant rate and counts what comes back.
 //
-//	result, err := load.Run(ctx, load.Config{URL: "http://127.0.0.1:8080/", Rate: 200, Duration: time.Minute})
+// It is open loop: a request is sent when its time has come, whether or not
+// earlier ones were answered, and its latency runs from that time, so a service
+// that stalls is not measured kindly. It never retries: every failure is
+// counted, also those that a browser would hide. It keeps connections alive.
+//
+//	l, err := load.New(load.Config{URL: "http://127.0.0.1:8080/", Rate: 500, Duration: time.Minute})
+//	report := l.Run(ctx)
 package load
 
 import (
+	"bytes"
 	"context"
-	"io"
 	"net/http"
-	"strconv"
+	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/fault"
 )
 
-// The most that may be asked, so that a slip of the keyboard is no attack.
-const (
-	MaxRate     = 20_000
-	MaxDuration = time.Hour
-)
-
 // Config says what to send.
 type Config struct {
+	// URL is http or https.
 	URL string
-	// Rate is in requests per second, above 0 and at most MaxRate.
+	// Method is GET when empty.
+	Method string
+	Header http.Header
+	Body   []byte
+	// Rate is in requests per second.
 	Rate float64
-	// Duration is above 0 and at most MaxDuration.
+	// Duration ends the load; 0 means when its context ends.
 	Duration time.Duration
-	// Timeout bounds one request; default 10 s.
+	// Requests ends the load after so many; 0 means no limit.
+	Requests int64
+	// Timeout is for one request; 10 s when 0.
 	Timeout time.Duration
-	// Connections bounds the idle connections kept; default 256.
-	Connections int
-	// Label is the answer's header by which Result.ByLabel counts; empty counts none.
-	Label string
-	// Observe is called after every request, from many goroutines; may be nil.
-	Observe func(Answer)
+	// MaxInflight bounds the requests under way; one that would exceed it is not
+	// sent and counts as failed. 10,000 when 0.
+	MaxInflight int64
+	// VersionHeader is the header of answers that is counted in Report.Versions;
+	// Fairway-Revision when empty.
+	VersionHeader string
 }
 
-// Answer is the outcome of one request.
-type Answer struct {
-	At      time.Time // when it was due
-	Latency time.Duration
-	// Status is 0 where there was no answer; Err says why.
-	Status int
-	Err    error
-	Label  string
-}
-
-// OK tells whether the request was answered, and not with a server's error.
-func (a Answer) OK() bool { return a.Err == nil && a.Status < 500 }
-
-// Result is what a load came to.
-type Result struct {
-	Requests int
-	// Errors had no answer; Statuses counts the answers.
-	Errors   int
-	Statuses map[int]int
-	Latency  Latencies
-	ByLabel  map[string]Count
-	// LastError is an example of a missing answer.
-	LastError error
-}
-
-// Count is what one label did.
-type Count struct{ Requests, Failed int }
-
-// Failed counts requests without an answer, or with a server's error.
-func (r *Result) Failed() int {
-	n := r.Errors
-	for status, count := range r.Statuses {
-		if status >= 500 {
-			n += count
-		}
-	}
-	return n
-}
-
-// Validate returns what is wrong with c.
+// Validate returns the first fault.
 func (c Config) Validate() error {
-	if !(c.Rate > 0 && c.Rate <= MaxRate) {
-		return fault.Errorf(fault.Invalid, "a load of %v requests per second is not between 0 and %d", c.Rate, MaxRate)
-	}
-	if c.Duration <= 0 || c.Duration > MaxDuration {
-		return fault.Errorf(fault.Invalid, "a load of %s is not between 0 and %s", c.Duration, MaxDuration)
-	}
-	if _, err := http.NewRequest(http.MethodGet, c.URL, nil); err != nil {
-		return fault.Errorf(fault.Invalid, "the load has no address: %w", err)
+	u, err := url.Parse(c.URL)
+	switch {
+	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
+		return fault.Errorf(fault.Invalid, "%q is not an http or https URL", c.URL)
+	case !(c.Rate > 0 && c.Rate <= 1e6):
+		return fault.Errorf(fault.Invalid, "the rate %v is not between 0 and a million requests per second", c.Rate)
+	case c.Duration < 0 || c.Requests < 0 || c.Timeout < 0 || c.MaxInflight < 0:
+		return fault.Errorf(fault.Invalid, "a limit of the load is negative")
 	}
 	return nil
 }
 
-// Run sends the load and returns when every request has its outcome. When ctx
-// ends, no new ones are sent.
-func Run(ctx context.Context, c Config) (*Result, error) {
-	if err := c.Validate(); err != nil {
-		return nil, err
+func (c Config) withDefaults() Config {
+	if c.Method == "" {
+		c.Method = http.MethodGet
 	}
 	if c.Timeout == 0 {
 		c.Timeout = 10 * time.Second
 	}
-	if c.Connections == 0 {
-		c.Connections = 256
+	if c.MaxInflight == 0 {
+		c.MaxInflight = 10_000
 	}
-	transport := &http.Transport{MaxIdleConns: c.Connections, MaxIdleConnsPerHost: c.Connections, IdleConnTimeout: time.Minute}
-	defer transport.CloseIdleConnections()
-	l := &sender{
-		config: c, result: &Result{Statuses: map[int]int{}, ByLabel: map[string]Count{}},
-		client: http.Client{Transport: transport, Timeout: c.Timeout, CheckRedirect: noRedirect},
+	if c.VersionHeader == "" {
+		c.VersionHeader = "Fairway-Revision"
 	}
-	l.send(ctx)
-	return l.result, nil
+	return c
 }
 
-func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-
-type sender struct {
-	config Config
-	client http.Client
-	mu     sync.Mutex
-	result *Result
+// Load is one run of load. Report may be called at any time.
+type Load struct {
+	config   Config
+	client   *client
+	tally    tally
+	inflight atomic.Int64
 }
 
-// send starts each request when it is due. A sender that fell behind catches up,
-// so the number of requests is right in the end.
-func (l *sender) send(ctx context.Context) {
-	var all sync.WaitGroup
-	defer all.Wait()
-	start := time.Now()
+// New makes a load that does not run yet.
+func New(c Config) (*Load, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	c = c.withDefaults()
+	req, err := http.NewRequest(c.Method, c.URL, bytes.NewReader(c.Body))
+	if err != nil {
+		return nil, fault.Errorf(fault.Invalid, "make the request: %w", err)
+	}
+	if c.Header != nil {
+		req.Header = c.Header.Clone()
+		req.Host = c.Header.Get("Host")
+	}
+	client, err := newClient(req, c.Timeout)
+	if err != nil {
+		return nil, err
+	}
+	return &Load{config: c, client: client, tally: newTally()}, nil
+}
+
+// Run sends until the load is over, waits for the last answers and returns what
+// came back.
+func (l *Load) Run(ctx context.Context) Report {
+	var wait sync.WaitGroup
+	l.tally.begin(time.Now())
+	l.schedule(ctx, func(due time.Time) {
+		if l.inflight.Add(1) > l.config.MaxInflight {
+			l.inflight.Add(-1)
+			l.tally.fail("too many in flight", due, time.Now())
+			return
+		}
+		wait.Go(func() {
+			defer l.inflight.Add(-1)
+			l.one(due)
+		})
+	})
+	wait.Wait()
+	l.client.close()
+	return l.Report()
+}
+
+// schedule calls send at each request's time. After a pause of the machine it
+// catches up at once.
+func (l *Load) schedule(ctx context.Context, send func(due time.Time)) {
 	gap := float64(time.Second) / l.config.Rate
-	total := int(l.config.Rate * l.config.Duration.Seconds())
+	start := time.Now()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	for i := range total {
-		due := start.Add(time.Duration(float64(i) * gap))
+	for i := int64(0); l.config.Requests == 0 || i < l.config.Requests; i++ {
+		offset := time.Duration(float64(i) * gap)
+		if l.config.Duration > 0 && offset >= l.config.Duration {
+			return
+		}
+		due := start.Add(offset)
 		if wait := time.Until(due); wait > 0 {
 			timer.Reset(wait)
 			select {
@@ -146,61 +148,19 @@ func (l *sender) send(ctx context.Context) {
 		} else if ctx.Err() != nil {
 			return
 		}
-		all.Add(1)
-		go func() {
-			defer all.Done()
-			// A request under way is not given up when the load ends: that would count as a failure.
-			l.take(l.one(context.WithoutCancel(ctx), due))
-		}()
+		send(due)
 	}
 }
 
-func (l *sender) one(ctx context.Context, due time.Time) Answer {
-	a := Answer{At: due}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, l.config.URL, nil)
+func (l *Load) one(due time.Time) {
+	res, err := l.client.do()
+	now := time.Now()
 	if err != nil {
-		a.Err = err
-		return a
+		l.tally.fail(classOf(err), due, now)
+		return
 	}
-	res, err := l.client.Do(req)
-	if err == nil {
-		_, err = io.Copy(io.Discard, res.Body)
-		res.Body.Close()
-		a.Status = res.StatusCode
-		if l.config.Label != "" {
-			a.Label = res.Header.Get(l.config.Label)
-		}
-	}
-	a.Err = err
-	a.Latency = time.Since(due)
-	return a
+	l.tally.answer(res.StatusCode, res.Header.Get(l.config.VersionHeader), due, now)
 }
 
-func (l *sender) take(a Answer) {
-	l.mu.Lock()
-	r := l.result
-	r.Requests++
-	if a.Err != nil {
-		r.Errors++
-		r.LastError = a.Err
-	} else {
-		r.Statuses[a.Status]++
-	}
-	r.Latency.Add(a.Latency)
-	if l.config.Label != "" {
-		label := a.Label
-		if label == "" {
-			label = strconv.Itoa(a.Status)
-		}
-		count := r.ByLabel[label]
-		count.Requests++
-		if !a.OK() {
-			count.Failed++
-		}
-		r.ByLabel[label] = count
-	}
-	l.mu.Unlock()
-	if l.config.Observe != nil {
-		l.config.Observe(a)
-	}
-}
+// Report returns what came back so far.
+func (l *Load) Report() Report { return l.tally.report(l.inflight.Load()) }

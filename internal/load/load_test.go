@@ -2,99 +2,123 @@ package load_test
 
 import (
 	"context"
+	"math"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/load"
 )
 
-func TestEveryRequestIsCountedByItsOutcome(t *testing.T) {
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func run(t *testing.T, c load.Config) load.Report {
+	t.Helper()
+	l, err := load.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l.Run(t.Context())
+}
+
+func TestEveryOutcomeIsCounted(t *testing.T) {
 	var n atomic.Int64
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Version", "v1")
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Version", "v2")
 		switch n.Add(1) % 4 {
 		case 0:
-			w.WriteHeader(500)
+			w.WriteHeader(http.StatusInternalServerError)
 		case 1:
 			panic(http.ErrAbortHandler)
 		}
 	}))
-	defer srv.Close()
-	r, err := load.Run(context.Background(), load.Config{URL: srv.URL, Rate: 400, Duration: time.Second / 2, Label: "Version"})
-	if err != nil {
-		t.Fatal(err)
+	defer s.Close()
+	r := run(t, load.Config{URL: s.URL, Rate: 2000, Requests: 400, VersionHeader: "Version"})
+	if r.Requests != 400 || r.Status[200] != 200 || r.Status[500] != 100 || r.Transport["closed"] != 100 || r.Failed != 200 {
+		t.Errorf("counted %+v", r)
 	}
-	if r.Requests != 200 || r.Latency.Count() != 200 {
-		t.Errorf("sent %d requests, want 200", r.Requests)
+	if v := r.Versions["v2"]; v.Requests != 300 || v.Failed != 100 {
+		t.Errorf("versions are %+v", r.Versions)
 	}
-	if r.Errors == 0 || r.Statuses[500] == 0 || r.Statuses[200] == 0 || r.Failed() != r.Errors+r.Statuses[500] {
-		t.Errorf("outcomes are %d without answer and %v", r.Errors, r.Statuses)
-	}
-	if c := r.ByLabel["v1"]; c.Requests != r.Statuses[200]+r.Statuses[500] || c.Failed != r.Statuses[500] {
-		t.Errorf("v1 counted %+v of %v", c, r.Statuses)
+	if r.Latency.Count() != 400 || r.Latency.Quantile(0.5) <= 0 || r.Latency.Quantile(0.99) > r.Latency.Max() {
+		t.Errorf("the latency is %v at the median, %v at most", r.Latency.Quantile(0.5), r.Latency.Max())
 	}
 }
 
-func TestAStallShowsInTheRequestsItKeptWaiting(t *testing.T) {
-	var n atomic.Int64
+func TestTheRateIsKeptWhileTheServiceStalls(t *testing.T) {
 	stall := make(chan struct{})
+	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-stall }))
+	defer s.Close()
 	time.AfterFunc(300*time.Millisecond, func() { close(stall) })
-	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
-		n.Add(1)
-		<-stall
-	}))
-	defer srv.Close()
-	r, err := load.Run(context.Background(), load.Config{URL: srv.URL, Rate: 100, Duration: 200 * time.Millisecond})
+	r := run(t, load.Config{URL: s.URL, Rate: 1000, Duration: 400 * time.Millisecond})
+	if r.Requests != 400 || r.Failed != 0 {
+		t.Errorf("sent %d of 400, %d failed", r.Requests, r.Failed)
+	}
+	if p50 := r.Latency.Quantile(0.5); p50 < 50*time.Millisecond {
+		t.Errorf("the stall is hidden: the median is %v", p50)
+	}
+}
+
+func TestAClosedConnectionIsAFailureAndNotRetried(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p := r.Latency.Quantile(0.5); p < 150*time.Millisecond {
-		t.Errorf("the median is %s, but the service stood still for 300 ms", p)
+	defer l.Close()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			buf := make([]byte, 1024)
+			c.Read(buf)
+			c.Write([]byte("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"))
+			c.Read(buf) // the second request gets no answer
+			c.Close()
+		}
+	}()
+	r := run(t, load.Config{URL: "http://" + l.Addr().String(), Rate: 50, Requests: 10})
+	if r.Transport["closed"] != 5 || r.Status[200] != 5 {
+		t.Errorf("counted %+v, want five answers and five closed connections", r)
 	}
 }
 
-func TestTheRateHolds(t *testing.T) {
-	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-	defer srv.Close()
-	start := time.Now()
-	if _, err := load.Run(context.Background(), load.Config{URL: srv.URL, Rate: 100, Duration: time.Second / 2}); err != nil {
+func TestRefusedConnectionsAndTheEndOfTheContext(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
 		t.Fatal(err)
 	}
-	if took := time.Since(start); took < 450*time.Millisecond {
-		t.Errorf("50 requests at 100/s were sent in %s", took)
+	l.Close()
+	ld, err := load.New(load.Config{URL: "http://" + l.Addr().String(), Rate: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	r := ld.Run(ctx)
+	if r.Requests == 0 || r.Transport["connect"] != r.Requests {
+		t.Errorf("counted %+v, want refused connections only", r)
 	}
 }
 
-func TestNonsenseIsRefused(t *testing.T) {
+func TestImpossibleLoadsAreRefused(t *testing.T) {
 	for name, c := range map[string]load.Config{
-		"no rate":      {URL: "http://127.0.0.1", Duration: time.Second},
-		"too fast":     {URL: "http://127.0.0.1", Rate: 1e6, Duration: time.Second},
-		"no end":       {URL: "http://127.0.0.1", Rate: 1},
-		"not a number": {URL: "http://127.0.0.1", Rate: nan(), Duration: time.Second},
-		"no address":   {URL: "http://[::1", Rate: 1, Duration: time.Second},
+		"no URL":          {Rate: 1},
+		"another scheme":  {URL: "ftp://a", Rate: 1},
+		"no rate":         {URL: "http://a"},
+		"a negative rate": {URL: "http://a", Rate: -1},
+		"not a number":    {URL: "http://a", Rate: math.NaN()},
+		"a bad duration":  {URL: "http://a", Rate: 1, Duration: -1},
 	} {
-		t.Run(name, func(t *testing.T) {
-			if _, err := load.Run(context.Background(), c); fault.CodeOf(err) != fault.Invalid {
-				t.Errorf("Run = %v, want invalid", err)
-			}
-		})
-	}
-}
-
-func nan() float64 { z := 0.0; return z / z }
-
-func TestQuantilesAreWithinFivePercent(t *testing.T) {
-	var l load.Latencies
-	for i := 1; i <= 1000; i++ {
-		l.Add(time.Duration(i) * time.Millisecond)
-	}
-	for q, want := range map[float64]time.Duration{0.5: 500 * time.Millisecond, 0.99: 990 * time.Millisecond, 1: time.Second} {
-		if got := l.Quantile(q); got < want || float64(got) > 1.05*float64(want) {
-			t.Errorf("quantile %v is %s, want %s within 5 %%", q, got, want)
+		if _, err := load.New(c); fault.CodeOf(err) != fault.Invalid {
+			t.Errorf("%s gave %v, want invalid", name, err)
 		}
 	}
 }
