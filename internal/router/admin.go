@@ -20,6 +20,8 @@ type admin struct {
 	tally    *tally
 	// health says what is not as it should be; empty when all is well.
 	health func() []string
+	// handing says whether another process is about to answer in place of this one.
+	handing func() bool
 }
 
 func (a admin) handler() http.Handler {
@@ -40,8 +42,19 @@ func (a admin) handler() http.Handler {
 	} {
 		mux.Handle(pattern, reply(h))
 	}
-	return mux
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if a.handing() {
+			fail(w, errHanding)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
 }
+
+// errHanding is the answer of a process that is being taken over from. It answers
+// nothing more, not even its counters, so that nobody sees them go backwards.
+var errHanding = fault.Errorf(fault.Unavailable, "the router is being handed over").
+	WithHint("ask again; the new process answers in a moment")
 
 // Claim is a fence with its holder.
 type Claim struct {
@@ -117,7 +130,10 @@ type problem struct {
 	Hint   string `json:"hint,omitempty"`
 }
 
-const typeFenced = "urn:fairway:fenced"
+const (
+	typeFenced  = "urn:fairway:fenced"
+	typeHanding = "urn:fairway:handing-over"
+)
 
 var statusOf = map[fault.Code]int{
 	fault.Invalid:     http.StatusUnprocessableEntity,
@@ -132,16 +148,23 @@ func reply(h func(*http.Request) (any, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		answer, err := h(r)
 		if err != nil {
-			code := fault.CodeOf(err)
-			p := problem{Title: string(code), Status: statusOf[code], Detail: fault.MessageOf(err), Hint: fault.HintOf(err)}
-			if errors.Is(err, ErrFenced) {
-				p.Type = typeFenced
-			}
-			write(w, "application/problem+json", p.Status, p)
+			fail(w, err)
 			return
 		}
 		write(w, "application/json", http.StatusOK, answer)
 	})
+}
+
+func fail(w http.ResponseWriter, err error) {
+	code := fault.CodeOf(err)
+	p := problem{Title: string(code), Status: statusOf[code], Detail: fault.MessageOf(err), Hint: fault.HintOf(err)}
+	switch {
+	case errors.Is(err, ErrFenced):
+		p.Type = typeFenced
+	case errors.Is(err, errHanding):
+		p.Type = typeHanding
+	}
+	write(w, "application/problem+json", p.Status, p)
 }
 
 func write(w http.ResponseWriter, contentType string, status int, v any) {

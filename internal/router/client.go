@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -101,7 +102,25 @@ func (c *Client) Counters(ctx context.Context) (Counters, error) {
 
 func routePath(target string) string { return "/routes/" + url.PathEscape(target) }
 
-func call[T any](ctx context.Context, c *Client, method, path string, body any) (answer T, err error) {
+// call asks once more, for a while, when it meets a router that is being handed
+// over; nothing has happened then.
+func call[T any](ctx context.Context, c *Client, method, path string, body any) (T, error) {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(patience); ; {
+		answer, err := callOnce[T](ctx, c, method, path, body)
+		if !errors.Is(err, errHanding) || time.Now().After(end) {
+			return answer, err
+		}
+		select {
+		case <-ctx.Done():
+			return answer, err
+		case <-tick.C:
+		}
+	}
+}
+
+func callOnce[T any](ctx context.Context, c *Client, method, path string, body any) (answer T, err error) {
 	raw, err := json.Marshal(body)
 	if err != nil {
 		return answer, fmt.Errorf("ask the router: %w", err)
@@ -132,8 +151,11 @@ func readProblem(status int, dec *json.Decoder) error {
 		return fault.Errorf(fault.Unavailable, "the router answered %d", status)
 	}
 	e := &fault.Error{Code: fault.Code(p.Title), Message: p.Detail, Hint: p.Hint}
-	if p.Type == typeFenced {
+	switch p.Type {
+	case typeFenced:
 		e.Err = ErrFenced
+	case typeHanding:
+		e.Err = errHanding
 	}
 	return e
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"log/slog"
+	"maps"
 	"net"
 	"slices"
 	"sync"
@@ -19,6 +20,8 @@ type listener struct {
 	net  *net.TCPListener
 	tls  atomic.Bool
 	site atomic.Pointer[site]
+	// accepting: connections are accepted; guarded by listeners.
+	accepting bool
 }
 
 // listeners are all addresses that the router listens on.
@@ -30,6 +33,7 @@ type listeners struct {
 	mu      sync.Mutex
 	bound   map[string]*listener
 	wanted  map[string]*site
+	closed  bool
 	accepts sync.WaitGroup
 }
 
@@ -40,6 +44,9 @@ func (ls *listeners) open(addr string, useTLS bool) (string, error) {
 	}
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
+	if ls.closed {
+		return "", errHanding
+	}
 	if l := ls.bound[addr]; l != nil {
 		if l.tls.Load() != useTLS && l.site.Load() != nil {
 			return "", fault.Errorf(fault.Conflict, "%s is in use, and cannot change between TLS and cleartext", addr)
@@ -59,12 +66,32 @@ func (ls *listeners) open(addr string, useTLS bool) (string, error) {
 	return addr, nil
 }
 
-// adopt accepts connections on l from now on. ls.mu is held.
+// adopt takes a listening socket. ls.mu is held.
 func (ls *listeners) adopt(addr string, l *net.TCPListener, useTLS bool) {
 	ln := &listener{addr: addr, net: l}
 	ln.tls.Store(useTLS)
 	ls.bound[addr] = ln
-	ls.accepts.Go(func() { ls.accept(ln) })
+}
+
+// inherit takes a listening socket of the process before.
+func (ls *listeners) inherit(addr string, l *net.TCPListener, useTLS bool) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	ls.adopt(addr, l, useTLS)
+}
+
+// all returns the addresses that are listened on.
+func (ls *listeners) all() []*listener {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	return slices.Collect(maps.Values(ls.bound))
+}
+
+// at returns the listener of an address, or nil.
+func (ls *listeners) at(addr string) *listener {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	return ls.bound[addr]
 }
 
 func (ls *listeners) serve(sites map[string]*site) {
@@ -77,6 +104,9 @@ func (ls *listeners) serve(sites map[string]*site) {
 		if s == nil {
 			l.net.Close()
 			delete(ls.bound, addr)
+		} else if !l.accepting && !ls.closed {
+			l.accepting = true
+			ls.accepts.Go(func() { ls.accept(l) })
 		}
 	}
 }
@@ -101,6 +131,9 @@ func (ls *listeners) missing() []string {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	var addrs []string
+	if ls.closed {
+		return nil
+	}
 	for addr := range ls.wanted {
 		if ls.bound[addr] == nil {
 			addrs = append(addrs, addr)
@@ -110,12 +143,13 @@ func (ls *listeners) missing() []string {
 	return addrs
 }
 
-// close stops listening everywhere.
+// close stops listening everywhere. What each address serves can still be set,
+// for connections that came in on it before.
 func (ls *listeners) close() {
 	ls.mu.Lock()
-	for addr, l := range ls.bound {
+	ls.closed = true
+	for _, l := range ls.bound {
 		l.net.Close()
-		delete(ls.bound, addr)
 	}
 	ls.mu.Unlock()
 	ls.accepts.Wait()

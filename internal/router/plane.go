@@ -121,7 +121,9 @@ func (p *plane) leave(c *conn) bool {
 
 // drain waits until all connections have ended, and ends them when ctx does.
 func (p *plane) drain(ctx context.Context) {
-	p.closing.Store(true)
+	if !p.leaving.Load() {
+		p.closing.Store(true)
+	}
 	var wait sync.WaitGroup
 	wait.Go(func() {
 		if p.server.Shutdown(ctx) != nil {

@@ -152,8 +152,7 @@ func (g *registry) change(target string, make func(Route) (Route, error)) (Route
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.frozen {
-		return Route{}, fault.Errorf(fault.Unavailable, "the router is being handed over").
-			WithHint("ask again; the new process answers in a moment")
+		return Route{}, errHanding
 	}
 	if target == "" {
 		return Route{}, fault.Errorf(fault.Invalid, "the target is empty")

@@ -16,7 +16,7 @@ import (
 	"github.com/fairwayhq/fairway/internal/router"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func verify(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const target = "shop/production"
 

@@ -2,19 +2,21 @@ package router
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
-	"net"
 	"net/http"
 	"os"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
-
-	"github.com/fairwayhq/fairway/internal/fault"
 )
 
-// Run serves until ctx ends. It then stops accepting, lets requests in flight
-// finish within the drain timeout, and returns nil.
+// Run serves until ctx ends or another process takes over, and returns nil then.
+// It first takes over itself from a process that serves the state directory. At
+// the end it accepts nothing more and lets requests in flight finish within the
+// drain timeout.
 func Run(ctx context.Context, c Config) error {
 	c = c.withDefaults()
 	if err := c.Validate(); err != nil {
@@ -23,16 +25,22 @@ func Run(ctx context.Context, c Config) error {
 	if err := c.prepareDir(); err != nil {
 		return err
 	}
-	r, err := newProcess(c)
+	e, err := settle(ctx, c.StateDir)
 	if err != nil {
 		return err
 	}
-	return r.run(ctx)
+	p, err := newProcess(c, e)
+	if err != nil {
+		e.close()
+		return err
+	}
+	return p.run(ctx)
 }
 
 // process is a router with its parts wired together.
 type process struct {
 	config    Config
+	estate    *estate
 	tally     *tally
 	listeners *listeners
 	registry  *registry
@@ -40,9 +48,12 @@ type process struct {
 	admin     *http.Server
 	warnings  []string
 	loaded    Table
+	// handing: another process is taking over, and answers from now on.
+	handing  atomic.Bool
+	inherits sync.WaitGroup
 }
 
-func newProcess(c Config) (*process, error) {
+func newProcess(c Config, e *estate) (*process, error) {
 	tlsConfig, err := c.tls()
 	if err != nil {
 		return nil, err
@@ -52,15 +63,22 @@ func newProcess(c Config) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &process{config: c, tally: newTally(), loaded: table}
+	p := &process{config: c, estate: e, tally: newTally(), loaded: table}
 	if warning != "" {
 		c.Log.Error("read a damaged table", "error", warning)
 		p.warnings = append(p.warnings, warning)
 	}
+	if e.counters.Epoch != "" {
+		p.tally.epoch = e.counters.Epoch
+		p.tally.merge(e.counters, Counters{})
+	}
 	p.plane = newPlane(p.tally, tlsConfig, !c.NoRevisionHeader)
 	p.listeners = &listeners{tls: tlsConfig, handle: p.plane.handle, log: c.Log, bound: map[string]*listener{}}
 	p.registry = newRegistry(d, p.tally, p.listeners, c.Log)
-	p.admin = &http.Server{Handler: admin{p.registry, p.tally, p.health}.handler(), ReadHeaderTimeout: 10 * time.Second}
+	p.admin = &http.Server{
+		Handler:           admin{p.registry, p.tally, p.health, p.handing.Load}.handler(),
+		ReadHeaderTimeout: 10 * time.Second,
+	}
 	return p, nil
 }
 
@@ -73,25 +91,76 @@ func (p *process) health() []string {
 }
 
 func (p *process) run(ctx context.Context) error {
-	socket := adminSocket(p.config.StateDir)
-	if err := os.Remove(socket); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fault.Errorf(fault.Unavailable, "remove the old admin socket: %w", err)
-	}
-	l, err := net.Listen("unix", socket)
-	if err != nil {
-		return fault.Errorf(fault.Unavailable, "listen on the admin socket: %w", err)
-	}
 	var g errgroup.Group
-	g.Go(func() error { return served(p.plane.server.Serve(p.plane.feed)) })
-	p.registry.restore(p.loaded)
-	g.Go(func() error { return served(p.admin.Serve(l)) })
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
-	g.Go(func() error { p.upkeep(work); return nil })
+	g.Go(func() error { return served(p.plane.server.Serve(p.plane.feed)) })
 	g.Go(func() error { p.plane.sweep(work); return nil })
-	<-ctx.Done()
-	p.shutdown()
+	p.serveTable()
+	g.Go(func() error { return served(p.admin.Serve(p.estate.admin)) })
+	g.Go(func() error { p.upkeep(work); return nil })
+	successor := make(chan *wire, 1)
+	g.Go(func() error { successor <- p.awaitSuccessor(); return nil })
+	select {
+	case <-ctx.Done():
+		p.estate.handover.Close()
+		if w := <-successor; w != nil { // it came first
+			p.retire(w)
+		} else {
+			p.stop()
+		}
+	case w := <-successor:
+		p.retire(w)
+	}
 	stop()
+	p.closeAdmin()
+	p.registry.close()
+	p.estate.close()
 	return g.Wait()
+}
+
+// serveTable begins to accept, and tells the process before that it may stop.
+func (p *process) serveTable() {
+	for _, l := range p.estate.listeners {
+		p.listeners.inherit(l.addr, l.net, l.tls)
+	}
+	p.estate.listeners = nil
+	p.registry.restore(p.loaded)
+	from := p.estate.from
+	if from == nil {
+		return
+	}
+	if err := from.send(message{Kind: kindReady}, nil); err != nil {
+		p.config.Log.Error("lost the process before", "error", err)
+	}
+	p.inherits.Go(func() { p.inherit(from, p.estate.counters) })
+}
+
+// stop ends a process that nobody takes over from; what it counted is kept for
+// the next one.
+func (p *process) stop() {
+	ctx, cancel := context.WithTimeout(context.Background(), p.config.DrainTimeout)
+	defer cancel()
+	p.registry.freeze(true)
+	p.listeners.close()
+	p.plane.drain(ctx)
+	p.inherits.Wait()
+	raw, err := json.Marshal(p.tally.snapshot(time.Now()))
+	if err == nil {
+		err = writeFile(countersFile(p.config.StateDir), raw)
+	}
+	if err != nil {
+		p.config.Log.Error("could not keep the counters", "error", err)
+	}
+	os.Remove(adminSocket(p.config.StateDir))
+	os.Remove(handoverSocket(p.config.StateDir))
+}
+
+func (p *process) closeAdmin() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if p.admin.Shutdown(ctx) != nil {
+		p.admin.Close()
+	}
 }
 
 // upkeep does what has to be done now and then.
@@ -110,15 +179,6 @@ func (p *process) upkeep(ctx context.Context) {
 			}
 		}
 	}
-}
-
-func (p *process) shutdown() {
-	ctx, cancel := context.WithTimeout(context.Background(), p.config.DrainTimeout)
-	defer cancel()
-	p.listeners.close()
-	p.plane.drain(ctx)
-	p.admin.Close()
-	p.registry.close()
 }
 
 func served(err error) error {
