@@ -30,17 +30,19 @@ const release = createRoute({
 
 const freezes = createRoute({ getParentRoute: () => root, path: '/freezes', component: FreezesPage })
 
-const stories = createRoute({
-  getParentRoute: () => root,
-  path: '/stories',
-  component: lazyRouteComponent(() => import('./stories/StoriesPage.tsx'), 'StoriesPage'),
-})
-
 const pages = [services, releases, release, freezes]
+
+// Stories are for who works on the pages; a build leaves them out.
+const stories = () =>
+  createRoute({
+    getParentRoute: () => root,
+    path: '/stories',
+    component: lazyRouteComponent(() => import('./stories/StoriesPage.tsx'), 'StoriesPage'),
+  })
 
 export const newRouter = () =>
   createRouter({
-    routeTree: root.addChildren(import.meta.env.DEV ? [...pages, stories] : pages),
+    routeTree: root.addChildren(import.meta.env.DEV ? [...pages, stories()] : pages),
     defaultPreload: false,
     scrollRestoration: true,
   })

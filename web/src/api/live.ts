@@ -1,11 +1,11 @@
-// The live page's data: a release with its ledger lines and its points. It comes in
-// twice, as a backlog (pages) and as a stream; merging is idempotent, so after a lost
-// connection both are simply asked again and there are neither gaps nor duplicates.
+// The live page's data: a release with its ledger lines and its points. One stream
+// brings all of it, from the beginning and then as it happens. Every message carries
+// a cursor, so after a lost connection the stream goes on where it was; merging is
+// idempotent, so there are neither gaps nor duplicates.
 
-import { ask, Fault, faultOf, unreachable } from './client.ts'
-import { all } from './queries.ts'
+import { Fault, faultOf, unreachable } from './client.ts'
 import { backoff, newParser, type Message } from './sse.ts'
-import type { Event, Point, ReleaseDetail } from './types.ts'
+import type { Event, Point, Problem, ReleaseDetail } from './types.ts'
 
 export type Connection = 'connecting' | 'live' | 'lost'
 
@@ -40,20 +40,21 @@ export function merge<T>(known: T[], more: T[], key: (item: T) => number): T[] {
 export const withEvents = (live: Live, events: Event[]): Live => ({ ...live, events: merge(live.events, events, (e) => e.seq) })
 export const withPoints = (live: Live, points: Point[]): Live => ({ ...live, points: merge(live.points, points, (p) => p.id) })
 
-/** Applies one message of the stream. What cannot be read is left out: the next backlog has it. */
-export function withMessage(live: Live, message: Message): Live {
-  try {
-    const data = JSON.parse(message.data)
-    switch (message.event) {
-      case 'release': return { ...live, detail: data as ReleaseDetail }
-      case 'event': return withEvents(live, [data as Event])
-      case 'point': return withPoints(live, [data as Point])
-    }
-  } catch { /* left out */ }
+/** Applies one message of the stream; throws what the server gives as the reason for its end. */
+export function withMessage(live: Live, { event, data }: Message): Live {
+  switch (event) {
+    case 'release': return { ...live, detail: JSON.parse(data) as ReleaseDetail }
+    case 'event': return withEvents(live, [JSON.parse(data) as Event])
+    case 'point': return withPoints(live, [JSON.parse(data) as Point])
+    case 'problem': throw new Fault(JSON.parse(data) as Problem)
+  }
   return live
 }
 
-/** Where the ledger's lines stop following each other; the backlog is asked from there. */
+/** Where the stream has to go on: after the last line that follows the one before it, and after the last point. */
+export const cursor = (live: Live) => `${lastWithoutGap(live.events)}.${live.points.at(-1)?.id ?? 0}`
+
+/** Where the ledger's lines stop following each other. */
 export function lastWithoutGap(events: Event[]): number {
   if (events.at(-1)?.seq === events.length) return events.length
   let seq = 0
@@ -75,45 +76,24 @@ export interface Store {
 
 /** Follows a release until the signal aborts, or until the server says no for good. */
 export async function follow(release: string, store: Store, signal: AbortSignal) {
-  const path = `/v1/releases/${encodeURIComponent(release)}`
-  let lastId = ''
   let attempt = 0
-  let catchingUp: Promise<void> | undefined
-
-  const backlog = async () => {
-    const { events, points } = store.get()
-    const [detail, moreEvents, morePoints] = await Promise.all([
-      ask<ReleaseDetail>(path, { signal }),
-      all<Event>(path + '/events', { after: lastWithoutGap(events) || undefined, limit: 1000 }, 'after', signal),
-      all<Point>(path + '/points', { after: points.at(-1)?.id, limit: 1000 }, 'after', signal),
-    ])
-    store.set(withPoints(withEvents({ ...store.get(), detail, loaded: true }, moreEvents), morePoints))
-  }
-  // Never two at a time.
-  const catchUp = () => (catchingUp ??= backlog().finally(() => { catchingUp = undefined }))
-
-  const receive = (message: Message) => {
-    if (message.id) lastId = message.id
-    store.set(withMessage(store.get(), message))
-    const { events, loaded } = store.get()
-    // A line is missing in the middle: the backlog has it.
-    if (loaded && message.event === 'event' && lastWithoutGap(events) < events.length) void catchUp().catch(() => {})
+  const receive = (messages: Message[]) => {
+    attempt = 0
+    let live: Live = { ...store.get(), connection: 'live', fault: undefined, retryAt: undefined }
+    for (const message of messages) live = withMessage(live, message)
+    store.set({ ...live, loaded: live.loaded || live.detail !== undefined })
+    if (lastWithoutGap(live.events) < live.events.length) throw unreachable() // a line is missing: ask again from there
   }
 
   while (!signal.aborted) {
     try {
       const headers: Record<string, string> = { Accept: 'text/event-stream' }
-      if (lastId) headers['Last-Event-ID'] = lastId
-      const answer = await fetch(path + '/live', { headers, signal, credentials: 'same-origin' }).catch(() => { throw unreachable() })
+      const at = cursor(store.get())
+      if (at !== '0.0') headers['Last-Event-ID'] = at
+      const answer = await fetch(`/v1/releases/${encodeURIComponent(release)}/live`, { headers, signal, credentials: 'same-origin' })
+        .catch(() => { throw unreachable() })
       if (!answer.ok || !answer.body) throw await faultOf(answer)
-      // The stream is open before the backlog is asked, so nothing falls between the two.
-      await Promise.all([
-        catchUp().then(() => {
-          attempt = 0
-          store.set({ ...store.get(), connection: 'live', fault: undefined, retryAt: undefined })
-        }),
-        read(answer.body, receive, signal),
-      ])
+      await read(answer.body, receive, signal)
     } catch (error) {
       if (signal.aborted) return
       const fault = error instanceof Fault ? error : unreachable()
@@ -121,7 +101,9 @@ export async function follow(release: string, store: Store, signal: AbortSignal)
       const final = fault.status >= 400 && fault.status < 500 && ![408, 425, 429].includes(fault.status)
       attempt++
       const wait = backoff(attempt)
-      store.set({ ...store.get(), connection: 'lost', fault, retryAt: final ? undefined : Date.now() + wait })
+      // Streams end now and then; it is only lost when the first try to go on fails, too.
+      const connection = attempt > 1 || final ? 'lost' : 'connecting'
+      store.set({ ...store.get(), connection, fault, retryAt: final ? undefined : Date.now() + wait })
       if (final) return
       await pause(wait, signal)
     }
@@ -129,10 +111,11 @@ export async function follow(release: string, store: Store, signal: AbortSignal)
 }
 
 /** Reads until the stream ends, which is always a fault: a live page has no end. */
-async function read(body: ReadableStream<Uint8Array>, onMessage: (message: Message) => void, signal: AbortSignal) {
+async function read(body: ReadableStream<Uint8Array>, onMessages: (messages: Message[]) => void, signal: AbortSignal) {
   const reader = body.getReader()
   const decoder = new TextDecoder()
-  const feed = newParser(onMessage)
+  let messages: Message[] = []
+  const feed = newParser((message) => messages.push(message))
   const cancel = () => void reader.cancel().catch(() => {})
   signal.addEventListener('abort', cancel, { once: true })
   try {
@@ -141,6 +124,8 @@ async function read(body: ReadableStream<Uint8Array>, onMessage: (message: Messa
       const { done, value } = await reader.read().finally(() => clearTimeout(timer))
       if (done) throw unreachable()
       feed(decoder.decode(value, { stream: true }))
+      onMessages(messages)
+      messages = []
     }
   } finally {
     signal.removeEventListener('abort', cancel)

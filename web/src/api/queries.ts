@@ -1,6 +1,6 @@
 // One hook per resource of the API: what is asked, how often, and what a change makes stale.
 
-import { QueryClient, useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { MutationCache, QueryCache, QueryClient, useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { ask, Fault, carryCsrfToken } from './client.ts'
 import type {
   Action, Freeze, Login, Me, NewFreeze, Page, Release, ReleaseDetail, RunState, Service, Verification,
@@ -8,7 +8,13 @@ import type {
 
 /** A no is final, except when the server could not be reached. */
 export function newQueryClient() {
-  return new QueryClient({
+  // A session that has ended shows the login wherever it is noticed.
+  const onError = (error: unknown) => {
+    if (error instanceof Fault && error.status === 401) void client.resetQueries({ queryKey: ['me'] })
+  }
+  const client = new QueryClient({
+    queryCache: new QueryCache({ onError: (error, query) => { if (query.queryKey[0] !== 'me') onError(error) } }),
+    mutationCache: new MutationCache({ onError: (error, _, __, mutation) => { if (mutation.options.mutationKey?.[0] !== 'login') onError(error) } }),
     defaultOptions: {
       queries: {
         retry: (count, error) => error instanceof Fault && (error.status === 0 || error.status >= 500) && count < 2,
@@ -16,6 +22,7 @@ export function newQueryClient() {
       },
     },
   })
+  return client
 }
 
 export async function fetchMe(): Promise<Me> {
@@ -29,6 +36,7 @@ export const useMe = () => useQuery({ queryKey: ['me'], queryFn: fetchMe, staleT
 export function useLogin() {
   const client = useQueryClient()
   return useMutation({
+    mutationKey: ['login'],
     mutationFn: (login: Login) => ask<Me>('/v1/login', { method: 'POST', body: login }),
     onSuccess: (me) => {
       carryCsrfToken(me.csrf)
@@ -48,21 +56,23 @@ export function useLogout() {
   })
 }
 
+/** Pages without TLS have no crypto.randomUUID. */
+const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
+
 /** Collects all pages of a list that is small by nature. */
-export async function all<T>(path: string, query: Record<string, string | number | undefined> = {}, cursor = 'cursor', signal?: AbortSignal) {
+async function all<T>(path: string, signal: AbortSignal): Promise<T[]> {
   const items: T[] = []
-  let next: string | undefined = String(query[cursor] ?? '')
+  let cursor: string | undefined
   do {
-    const page: Page<T> = await ask<Page<T>>(path, { query: { ...query, [cursor]: next }, signal })
+    const page: Page<T> = await ask<Page<T>>(path, { query: { cursor }, signal })
     items.push(...(page.items ?? []))
-    if (page.next === next) break
-    next = page.next
-  } while (next)
+    cursor = page.next
+  } while (cursor)
   return items
 }
 
 export const useServices = () =>
-  useQuery({ queryKey: ['services'], queryFn: ({ signal }) => all<Service>('/v1/services', {}, 'cursor', signal), refetchInterval: 5_000 })
+  useQuery({ queryKey: ['services'], queryFn: ({ signal }) => all<Service>('/v1/services', signal), refetchInterval: 5_000 })
 
 export interface ReleaseFilter {
   service?: string
@@ -80,12 +90,12 @@ export const useReleases = (filter: ReleaseFilter) =>
   })
 
 export const useFreezes = () =>
-  useQuery({ queryKey: ['freezes'], queryFn: ({ signal }) => all<Freeze>('/v1/freezes', {}, 'cursor', signal), refetchInterval: 10_000 })
+  useQuery({ queryKey: ['freezes'], queryFn: ({ signal }) => all<Freeze>('/v1/freezes', signal), refetchInterval: 10_000 })
 
 export function useCreateFreeze() {
   const client = useQueryClient()
   return useMutation({
-    mutationFn: (freeze: NewFreeze) => ask<Freeze>('/v1/freezes', { method: 'POST', body: freeze, idempotencyKey: crypto.randomUUID() }),
+    mutationFn: (freeze: NewFreeze) => ask<Freeze>('/v1/freezes', { method: 'POST', body: freeze, idempotencyKey: newKey() }),
     onSuccess: () => client.invalidateQueries({ queryKey: ['freezes'] }),
   })
 }
@@ -121,7 +131,7 @@ export function useChange(detail: ReleaseDetail, onDone: (detail: ReleaseDetail)
     mutationFn: ({ action, environment, stage, reason }: Change) =>
       ask<ReleaseDetail>(`/v1/releases/${encodeURIComponent(detail.id)}/${action}`, {
         method: 'POST',
-        idempotencyKey: crypto.randomUUID(),
+        idempotencyKey: newKey(),
         body: action === 'approve' || action === 'reject'
           ? { environment, stage, reason, digest: detail.digest, planHash: detail.planHash }
           : { environment, reason },

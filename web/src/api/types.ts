@@ -146,6 +146,8 @@ export interface Interval {
   value: number
   low: number
   high: number
+  /** Too little data for an upper bound; high is then the highest seen. */
+  open?: boolean
 }
 
 export interface ArmPoint {

@@ -1,4 +1,7 @@
+import { useDebouncedValue } from '@mantine/hooks'
+import { useQueryClient } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
+import { useEffect } from 'react'
 import { useVerification } from '../api/queries.ts'
 import { useLive } from '../api/useLive.ts'
 import { Failed, Loading } from '../layout/Fallback.tsx'
@@ -10,7 +13,13 @@ const route = getRouteApi('/releases/$release')
 export function ReleasePage() {
   const { release } = route.useParams()
   const { live, replace, retry } = useLive(release)
-  const verification = useVerification(release, live.events.length)
+  const [lines] = useDebouncedValue(live.events.length, 1000)
+  const verification = useVerification(release, lines)
+  const client = useQueryClient()
+  const ended = live.fault?.status === 401
+  useEffect(() => {
+    if (ended) void client.resetQueries({ queryKey: ['me'] })
+  }, [ended, client])
 
   if (!live.detail) {
     return (
