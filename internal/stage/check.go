@@ -134,16 +134,17 @@ func request(ctx context.Context, address string, h pipeline.HTTPCheck) string {
 
 // underLoad sends a bounded load and returns what is wrong, or "".
 func underLoad(ctx context.Context, address string, l *pipeline.Load) string {
-	result, err := load.Run(ctx, load.Config{URL: "http://" + address + l.Path, Rate: l.Rate, Duration: l.For.Std()})
+	sender, err := load.New(load.Config{URL: "http://" + address + l.Path, Rate: l.Rate, Duration: l.For.Std()})
 	if err != nil {
-		return "the load could not be sent: " + fault.MessageOf(err)
+		return "the load cannot be sent: " + fault.MessageOf(err)
 	}
-	share := float64(result.Failed()) / float64(max(result.Requests, 1))
-	switch p99 := result.Latency.Quantile(0.99); {
-	case result.Requests == 0:
+	r := sender.Run(ctx)
+	share := float64(r.Failed) / float64(max(r.Requests, 1))
+	switch p99 := r.Latency.Quantile(0.99); {
+	case r.Requests == 0:
 		return "the load sent no request"
 	case share > l.MaxErrors:
-		return fmt.Sprintf("under load %s of %d requests failed, at most %s may", percent(share), result.Requests, percent(l.MaxErrors))
+		return fmt.Sprintf("under load %s of %d requests failed, at most %s may", percent(share), r.Requests, percent(l.MaxErrors))
 	case l.P99 > 0 && p99 > l.P99.Std():
 		return fmt.Sprintf("under load the 99th percentile was %s, at most %s is allowed", p99.Round(time.Millisecond), l.P99)
 	}
