@@ -24,7 +24,7 @@ func (s *server) registerActions(a huma.API) {
 
 // actionInput is what a person asks of a release.
 type actionInput[T any] struct {
-	releaseInput
+	ReleaseInput
 	Body T
 }
 

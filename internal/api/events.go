@@ -21,15 +21,15 @@ func (s *server) registerEvents(a huma.API) {
 	}, s.verify)
 }
 
-// afterInput pages through what has rising numbers.
-type afterInput struct {
+// AfterInput pages through what has rising numbers.
+type AfterInput struct {
 	After int64 `query:"after" minimum:"0" doc:"only what comes after this number; 'next' of the page before"`
 	Limit int   `query:"limit" minimum:"1" maximum:"500" default:"50" doc:"how many at most"`
 }
 
 type listEventsInput struct {
-	releaseInput
-	afterInput
+	ReleaseInput
+	AfterInput
 }
 
 func (s *server) listEvents(ctx context.Context, in *listEventsInput) (*answer[client.Page[client.Event]], error) {
@@ -41,7 +41,7 @@ func (s *server) listEvents(ctx context.Context, in *listEventsInput) (*answer[c
 	return answered(page(lines, next), err)
 }
 
-func (s *server) verify(ctx context.Context, in *releaseInput) (*answer[client.Verification], error) {
+func (s *server) verify(ctx context.Context, in *ReleaseInput) (*answer[client.Verification], error) {
 	v, err := s.Releases.Verify(ctx, in.Release)
 	return answered(client.Verification{Release: v.Release, Lines: v.Lines, OK: v.Broken == "", Broken: v.Broken, Head: v.Head}, err)
 }

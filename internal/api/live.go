@@ -42,14 +42,14 @@ func streaming(_ huma.API, op huma.Operation) huma.Operation {
 	return op
 }
 
-// cursorInput says where a stream goes on: what a browser sends by itself when it
+// CursorInput says where a stream goes on: what a browser sends by itself when it
 // comes back goes before the query.
-type cursorInput struct {
+type CursorInput struct {
 	LastEventID string `header:"Last-Event-ID" doc:"the last ID that the reader got"`
 	After       string `query:"after" doc:"the same, for a first request"`
 }
 
-func (c cursorInput) cursor() string {
+func (c CursorInput) cursor() string {
 	if c.LastEventID != "" {
 		return c.LastEventID
 	}
@@ -57,8 +57,8 @@ func (c cursorInput) cursor() string {
 }
 
 type followReleaseInput struct {
-	releaseInput
-	cursorInput
+	ReleaseInput
+	CursorInput
 }
 
 func (s *server) followRelease(ctx context.Context, in *followReleaseInput) (*huma.StreamResponse, error) {
@@ -152,7 +152,7 @@ func parseCursor(text string) (event, point int64, err error) {
 	return event, point, nil
 }
 
-func (s *server) followEvents(ctx context.Context, in *cursorInput) (*huma.StreamResponse, error) {
+func (s *server) followEvents(ctx context.Context, in *CursorInput) (*huma.StreamResponse, error) {
 	var after int64
 	var err error
 	if text := in.cursor(); text == "" {

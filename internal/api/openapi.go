@@ -4,13 +4,15 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"path"
 	"reflect"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"github.com/fairwayhq/fairway/internal/api/client"
 	"github.com/fairwayhq/fairway/internal/pipeline"
-	"github.com/fairwayhq/fairway/internal/stage"
 )
 
 // apiVersion is the version of the interface, not of the build: it changes when
@@ -72,22 +74,30 @@ func humaConfig(build string) huma.Config {
 	}
 }
 
-// renamed are the types of inner rooms whose names the wire already uses otherwise.
-var renamed = map[reflect.Type]string{
-	reflect.TypeFor[pipeline.Evidence](): "EvidenceRecord",
-	reflect.TypeFor[pipeline.Approval](): "ApprovalStage",
-	reflect.TypeFor[stage.Point]():       "JudgedPoint",
-	reflect.TypeFor[problem]():           "Problem",
+// wireNames are the names of package client that inner rooms use too. A type of
+// theirs gets its package's name in front, as all types of package platform do.
+var wireNames = map[string]bool{
+	"Action": true, "Approval": true, "ArmPoint": true, "Event": true, "Evidence": true, "Freeze": true,
+	"Interval": true, "Point": true, "Release": true, "Rollback": true, "Service": true, "Token": true, "User": true,
+}
+
+// documented are the inner types that client's names stand for as they are.
+var documented = map[reflect.Type]bool{
+	reflect.TypeFor[client.Event]():  true,
+	reflect.TypeFor[client.Freeze](): true,
 }
 
 func schemaName(t reflect.Type, hint string) string {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	if name, ok := renamed[t]; ok {
-		return name
+	name := huma.DefaultSchemaNamer(t, hint)
+	room := path.Base(t.PkgPath())
+	inner := t.PkgPath() != "" && room != "client" && room != "api"
+	if inner && (wireNames[name] || room == "platform") && !documented[t] {
+		return strings.ToUpper(room[:1]) + room[1:] + name
 	}
-	return huma.DefaultSchemaNamer(t, hint)
+	return name
 }
 
 // durationText stands for pipeline.Duration in the document.

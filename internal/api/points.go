@@ -20,8 +20,8 @@ func (s *server) registerPoints(a huma.API) {
 }
 
 type listPointsInput struct {
-	releaseInput
-	afterInput
+	ReleaseInput
+	AfterInput
 	Environment string `query:"environment" doc:"only in this environment"`
 }
 

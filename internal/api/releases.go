@@ -58,12 +58,12 @@ func (s *server) createRelease(ctx context.Context, in *createReleaseInput) (*an
 	return s.detail(ctx, id)
 }
 
-// releaseInput is the path of everything about one release.
-type releaseInput struct {
+// ReleaseInput is the path of everything about one release.
+type ReleaseInput struct {
 	Release string `path:"release" doc:"an ID, SERVICE@VERSION, or SERVICE for its newest release" example:"shop@v2"`
 }
 
-func (s *server) getRelease(ctx context.Context, in *releaseInput) (*answer[client.ReleaseDetail], error) {
+func (s *server) getRelease(ctx context.Context, in *ReleaseInput) (*answer[client.ReleaseDetail], error) {
 	return s.detail(ctx, in.Release)
 }
 
