@@ -16,7 +16,7 @@ type Duration time.Duration
 func ParseDuration(s string) (Duration, error) {
 	if days, ok := strings.CutSuffix(s, "d"); ok {
 		n, err := strconv.ParseFloat(days, 64)
-		if err != nil || n < 0 || n > 3650 {
+		if err != nil || !(n >= 0 && n <= 3650) {
 			return 0, fmt.Errorf("%q is not a duration such as 30s, 10m or 7d", s)
 		}
 		return Duration(n * 24 * float64(time.Hour)), nil
