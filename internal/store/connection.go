@@ -4,10 +4,16 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"net/url"
+	"time"
 
 	_ "modernc.org/sqlite" // the driver named "sqlite"
 )
+
+// busyTimeout is how long a statement waits for another program that has the
+// file locked, which only a person's tool can, as the lock file keeps servers away.
+var busyTimeout = 5 * time.Second
 
 // access says what a connection is for.
 type access int
@@ -40,7 +46,7 @@ func connect(ctx context.Context, file string, a access) (*connection, error) {
 // openDatabase keeps the page caches small on purpose: the hot pages of thousands
 // of waiting releases are few, and the system caches the file anyway.
 func openDatabase(file string, a access) (*sql.DB, error) {
-	pragmas := []string{"busy_timeout(5000)", "foreign_keys(1)", "temp_store(2)"}
+	pragmas := []string{fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()), "foreign_keys(1)", "temp_store(2)"}
 	switch a {
 	case forWriting:
 		pragmas = append(pragmas, "journal_mode(WAL)", "synchronous(FULL)", "cache_size(-4096)",

@@ -59,17 +59,24 @@ func runMigrations(ctx context.Context, db *sql.DB) error {
 }
 
 const (
-	selectVersionTable = `SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'goose_db_version'`
-	selectVersion      = `SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied = 1`
+	countTables   = `SELECT count(*), coalesce(sum(name = 'goose_db_version'), 0) FROM sqlite_master WHERE type = 'table'`
+	selectVersion = `SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied = 1`
 )
+
+var errForeign = fault.Errorf(fault.Conflict, "the database belongs to another program").
+	WithHint("choose another path for Fairway's database")
 
 // schemaVersion returns 0 for an empty database.
 func schemaVersion(ctx context.Context, db *sql.DB) (int64, error) {
-	var tables, version int64
-	if err := db.QueryRowContext(ctx, selectVersionTable).Scan(&tables); err != nil || tables == 0 {
+	var tables, ours, version int64
+	err := db.QueryRowContext(ctx, countTables).Scan(&tables, &ours)
+	switch {
+	case err != nil || tables == 0:
 		return 0, err
+	case ours == 0:
+		return 0, errForeign
 	}
-	err := db.QueryRowContext(ctx, selectVersion).Scan(&version)
+	err = db.QueryRowContext(ctx, selectVersion).Scan(&version)
 	return version, err
 }
 

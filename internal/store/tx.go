@@ -16,8 +16,9 @@ type Tx struct {
 	ctx      context.Context
 	writable bool
 	over     bool
-	// failed is the first trouble of the store itself. It fails the transaction
-	// even where the function that met it went on.
+	// failed is the first trouble of the store itself. It fails the transaction even
+	// where the function that met it went on, and nothing more is done in it: SQLite
+	// may have rolled it back already, and would commit each further write by itself.
 	failed error
 }
 
@@ -90,6 +91,9 @@ func (tx *Tx) mayWrite() error {
 func (tx *Tx) usable() error {
 	if tx.over {
 		return fault.Errorf(fault.Internal, "a transaction was used after its end")
+	}
+	if tx.failed != nil {
+		return tx.failed
 	}
 	if err := tx.ctx.Err(); err != nil {
 		return cancelled(err)

@@ -151,7 +151,9 @@ func (w *writer) inTurn(ctx context.Context, t *turn, f func(*Tx) error) (failed
 	defer func() {
 		tx.over = true
 		if !kept && lost == nil {
-			lost = w.undo()
+			if lost = w.undo(); lost != nil && tx.failed != nil {
+				lost = tx.failed
+			}
 		}
 		t.finished <- lost
 	}()
