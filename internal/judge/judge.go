@@ -30,11 +30,8 @@ type state struct {
 	Weight float64 `json:"weight"`
 	// Tracks are the metrics; the first is the errors.
 	Tracks []*track `json:"tracks"`
-	// Early collects stable's latencies until thresholds can be chosen.
-	Early        Histogram `json:"early,omitzero"`
-	EarlySeconds float64   `json:"earlySeconds,omitempty"`
-	// Unfit tells that stable's latencies fit no threshold: all are above the last bound.
-	Unfit bool `json:"unfit,omitempty"`
+	// Early collects stable's latencies to choose thresholds from.
+	Early early `json:"early,omitzero"`
 	// Convicted is the largest E that reached the threshold; 0 if none did.
 	Convicted float64 `json:"convicted,omitempty"`
 	// Expected and Got are the canary's requests by weight and in fact, since its traffic was last seen.
@@ -46,10 +43,10 @@ type state struct {
 func New(s Settings, c Calibration, start time.Time) *Judge {
 	j := &Judge{state: state{Settings: s, Calibration: c, Start: start, LastAt: start}}
 	st := &j.state
-	c.Latency = append([]Threshold(nil), c.Latency...)
-	st.Calibration = c
+	st.Calibration.Latency = nil
 	st.Tracks = append(st.Tracks, errorTrack(&st.Settings, &st.Calibration))
-	st.addLatency()
+	st.addLatency(c.Latency)
+	st.Early.Done = len(c.Latency) > 0
 	return j
 }
 

@@ -96,14 +96,14 @@ func atMost(runs int, p float64) int {
 }
 
 func TestFalseAlarmsStayWithinTheirBounds(t *testing.T) {
-	runs := 200
+	runs := 150
 	if testing.Short() {
 		runs = 50
 	}
 	for name, a := range arenas {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a.minutes = 90
+			a.minutes = 60
 			var twenty, convicted, proven int
 			for i := range uint64(runs) {
 				a.worse, a.harmOnly = atRegression, true
