@@ -40,7 +40,7 @@ func newDecoder(s *source) *decoder {
 		anchors: map[string]ast.Node{}, open: map[string]bool{}, unread: map[string]bool{}, budget: maxNodes}
 }
 
-// decode fills v from the node. A false answer means that v is not usable.
+// decode fills v from the node at the path. After a fault v may be half-filled.
 func (d *decoder) decode(v reflect.Value, n ast.Node, path string, f field) {
 	if d.budget--; d.budget < 0 {
 		if d.budget == -1 {
