@@ -136,21 +136,16 @@ func taskOf(rec Record, row TaskRow) stage.Task {
 		Fence:        row.Fence, Held: row.Holder, LeaseUntil: row.LeaseUntil,
 		Memories: map[string]json.RawMessage{},
 	}
-	judged := 0
 	run := rec.Run.Environment(row.Environment)
 	for i, s := range env.Stages {
 		if s.Name == row.Stage {
 			task.Stage = s
 		}
-		if s.Kind == pipeline.KindCanary || s.Kind == pipeline.KindWatch {
-			judged++
-		}
 		if m := run.Stages[i].Memory; m != nil {
 			task.Memories[s.Name] = m
 		}
 	}
-	// One budget per environment, in equal parts for all stages that are judged.
-	task.FalseAlarm = env.Budget / float64(max(judged, 1))
+	task.FalseAlarm = env.FalseAlarm()
 	return task
 }
 

@@ -326,6 +326,18 @@ func (p *Plan) Environment(name string) *Environment {
 	return nil
 }
 
+// FalseAlarm is what each judged stage of the environment may spend of its budget:
+// equal parts.
+func (e *Environment) FalseAlarm() float64 {
+	judged := 0
+	for _, s := range e.Stages {
+		if s.Kind == KindCanary || s.Kind == KindWatch {
+			judged++
+		}
+	}
+	return e.Budget / float64(max(judged, 1))
+}
+
 // OnWorker tells whether a worker carries the kind out.
 func (k Kind) OnWorker() bool {
 	switch k {

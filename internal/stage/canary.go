@@ -6,6 +6,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/fairwayhq/fairway/internal/forecast"
 	"github.com/fairwayhq/fairway/internal/judge"
 	"github.com/fairwayhq/fairway/internal/metric"
 	"github.com/fairwayhq/fairway/internal/pipeline"
@@ -122,7 +123,7 @@ func (t *canaryTick) place(ctx context.Context) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
-	set := CanarySettings(t.task.Stage.Canary, t.task.FalseAlarm)
+	set := forecast.CanarySettings(t.task.Stage.Canary, t.task.FalseAlarm)
 	now := t.Now()
 	calibration := calibrate(ctx, src, t.ask(0), set, t.task.ExpectedRate)
 	t.m.Judge = judge.New(set, calibration, now)
@@ -235,7 +236,7 @@ func (t *canaryTick) takeBack(ctx context.Context, reason string) (Outcome, erro
 }
 
 func (t *canaryTick) observation() time.Duration {
-	return CanarySettings(t.task.Stage.Canary, t.task.FalseAlarm).Observation
+	return forecast.CanarySettings(t.task.Stage.Canary, t.task.FalseAlarm).Observation
 }
 
 // passed goes on to full capacity, once nobody holds it.

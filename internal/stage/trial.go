@@ -22,65 +22,6 @@ type trial struct {
 	Asks string       `json:"asks,omitempty"`
 }
 
-// settings translates what the plan says into the judge's words.
-func settings(a pipeline.Analysis, falseAlarm float64) judge.Settings {
-	s := judge.DefaultSettings()
-	if falseAlarm > 0 {
-		s.FalseAlarm = falseAlarm
-	}
-	if a.MarginErrors > 0 {
-		s.Errors = judge.ErrorMargin(a.MarginErrors)
-	}
-	if a.MarginLatency > 0 {
-		s.Latency = judge.LatencyMargin(a.MarginLatency)
-	}
-	if a.Block > 0 {
-		s.Block = a.Block.Std()
-		s.MaxBlock = max(s.MaxBlock, s.Block)
-		s.OnsetHorizon = max(s.OnsetHorizon, s.Block)
-	}
-	if a.SlowerThan > 0 {
-		s.SlowerThan = a.SlowerThan.Std()
-	}
-	if a.SLO > 0 {
-		s.SLO = a.SLO
-	}
-	s.Growth.Exposure = a.ExposureBudget
-	if a.MinimumSamples > 0 {
-		s.MinimumRequests = a.MinimumSamples
-	}
-	return s
-}
-
-// CanarySettings are the judge's settings for a canary of the plan.
-func CanarySettings(c *pipeline.Canary, falseAlarm float64) judge.Settings {
-	s := settings(c.Analysis, falseAlarm)
-	s.Growth.First = c.FirstWeight
-	if c.Every > 0 {
-		s.Growth.Every = c.Every.Std()
-	}
-	if c.Dwell > 0 {
-		s.Dwell = c.Dwell.Std()
-	}
-	if c.Observation > 0 {
-		s.Observation = c.Observation.Std()
-	}
-	if c.Holdback > 0 {
-		s.Growth.Holdback = c.Holdback
-	}
-	return s
-}
-
-// WatchSettings are the judge's settings for a watch of the plan.
-func WatchSettings(w *pipeline.Watch, falseAlarm float64) judge.Settings {
-	s := settings(w.Analysis, falseAlarm)
-	s.Watch = w.For.Std()
-	if w.Holdback > 0 {
-		s.Growth.Holdback = w.Holdback
-	}
-	return s
-}
-
 // warmUp is how long an instance's latency is not judged, if the plan does not say.
 const warmUp = 90 * time.Second
 

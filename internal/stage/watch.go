@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/fairwayhq/fairway/internal/forecast"
 	"github.com/fairwayhq/fairway/internal/judge"
 	"github.com/fairwayhq/fairway/internal/metric"
 	"github.com/fairwayhq/fairway/internal/pipeline"
@@ -48,7 +49,7 @@ func (e *watch) Tick(ctx context.Context, task Task) (Outcome, error) {
 	m.Weight = shareOf(s, task.Revision.ID)
 	ask := e.ask(task, m)
 	if m.Judge == nil {
-		set := WatchSettings(task.Stage.Watch, task.FalseAlarm)
+		set := forecast.WatchSettings(task.Stage.Watch, task.FalseAlarm)
 		calibration, ok := handedOn(task)
 		if !ok {
 			calibration = calibrate(ctx, src, ask, set, task.ExpectedRate)

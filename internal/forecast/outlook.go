@@ -1,0 +1,121 @@
+package forecast
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/fairwayhq/fairway/internal/judge"
+	"github.com/fairwayhq/fairway/internal/pipeline"
+)
+
+// Level is one stretch of a judged stage: a weight, how long it lasts at least, and
+// what the judge sees in that time.
+type Level struct {
+	Environment string        `json:"environment"`
+	Stage       string        `json:"stage"`
+	Weight      float64       `json:"weight"`
+	For         time.Duration `json:"for"`
+	Sight       judge.Sight   `json:"sight"`
+}
+
+// Outlook is what a plan will see.
+type Outlook struct {
+	// Rate is the traffic that was assumed, in requests per second; 0 if none was given.
+	Rate   float64 `json:"rate"`
+	Levels []Level `json:"levels,omitempty"`
+	// Warnings say where the plan is too coarse, or cannot be forecast.
+	Warnings []string `json:"warnings,omitempty"`
+}
+
+// coarseFactor is how many times larger than the margin the smallest visible
+// regression may be before people are warned.
+const coarseFactor = 3
+
+// Of computes the outlook of a plan. It takes some tens of milliseconds per level.
+func Of(p *pipeline.Plan) Outlook {
+	o := Outlook{Rate: p.ExpectedRate}
+	judged := false
+	for i := range p.Environments {
+		e := &p.Environments[i]
+		for j := range e.Stages {
+			judged = judged || e.Stages[j].Canary != nil || e.Stages[j].Watch != nil
+			if p.ExpectedRate > 0 {
+				o.stage(p, e, &e.Stages[j])
+			}
+		}
+	}
+	if judged && p.ExpectedRate <= 0 {
+		o.warn("the expected traffic is not known, so nothing can be said about what the canary sees; add `expect: {rate: 200/s}`")
+	}
+	return o
+}
+
+func (o *Outlook) warn(format string, args ...any) {
+	o.Warnings = append(o.Warnings, fmt.Sprintf(format, args...))
+}
+
+func (o *Outlook) stage(p *pipeline.Plan, e *pipeline.Environment, s *pipeline.Stage) {
+	share := e.FalseAlarm()
+	all := instances(e)
+	add := func(set judge.Settings, weight float64, canary int, d time.Duration) judge.Sight {
+		sight := judge.SmallestRegression(set, judge.Calibrate(judge.History{}, set, p.ExpectedRate, 1), judge.Step{
+			Rate: p.ExpectedRate, Weight: weight, Errors: p.ExpectedErrors, Canary: canary, Stable: all, For: d,
+		})
+		o.Levels = append(o.Levels, Level{Environment: e.Name, Stage: s.Name, Weight: weight, For: d, Sight: sight})
+		return sight
+	}
+	switch {
+	case s.Canary != nil:
+		set := CanarySettings(s.Canary, share)
+		for _, l := range levels(set, p.ExpectedRate) {
+			add(set, l.weight, min(3, all), l.d)
+		}
+		o.judgeCanary(e, s, set, add(set, set.Middle, max(min(3, all), (all+1)/2), set.Observation))
+	case s.Watch != nil:
+		set := WatchSettings(s.Watch, share)
+		add(set, 1-s.Watch.Holdback, all, set.Watch)
+	}
+}
+
+// judgeCanary warns where even the whole observation is too coarse for the margin.
+func (o *Outlook) judgeCanary(e *pipeline.Environment, s *pipeline.Stage, set judge.Settings, best judge.Sight) {
+	where := s.Name + " in " + e.Name
+	margin := set.Errors.Promotion.Add
+	switch {
+	case best.Errors == 0:
+		o.warn("%s: at %s of traffic not even a total failure would be seen; use a longer observation", where, rate(o.Rate))
+	case best.Errors > coarseFactor*margin && best.Errors > 0.005:
+		o.warn("%s: only a rise of the error rate by %.2g percentage points or more is seen within %s; the margin is %.2g. Use more traffic or a longer observation, or expect releases to be held for a person",
+			where, 100*best.Errors, set.Observation, 100*margin)
+	}
+	for _, w := range set.Warnings() {
+		o.warn("%s: %s", where, w)
+	}
+}
+
+func rate(r float64) string { return fmt.Sprintf("%.3g/s", r) }
+
+type level struct {
+	weight float64
+	d      time.Duration
+}
+
+// levels are the weights of a canary of a healthy release: each grows by the factor
+// after the least time between two steps, up to the middle level.
+func levels(set judge.Settings, rate float64) []level {
+	var all []level
+	for w := set.FirstWeight(rate); w < set.Middle*(1-1e-9); w = math.Min(w*set.Growth.Factor, set.Middle) {
+		all = append(all, level{w, max(set.Growth.Every, time.Second)})
+	}
+	return append(all, level{set.Middle, max(set.Dwell, set.Block)})
+}
+
+func instances(e *pipeline.Environment) int {
+	var s struct {
+		Instances int `json:"instances"`
+	}
+	_ = json.Unmarshal(e.Settings, &s) // the platform reports settings that it cannot read
+	return max(s.Instances, 1)
+}
