@@ -96,6 +96,12 @@ func (t *track) stableRate() float64 {
 	return (n.Events + t.PastBad) / (n.Events/n.Rate + t.Past)
 }
 
+// usualRate is the running mean with the open block.
+func (t *track) usualRate() float64 {
+	n := t.rules.noise
+	return (n.Events + t.PastBad + t.Block.StableBad) / (n.Events/n.Rate + t.Past + t.Block.Stable)
+}
+
 // fold adds the counts of the interval from from to at and evaluates.
 func (t *track) fold(from, at float64, counts tally, weight float64) {
 	if !t.Begun {

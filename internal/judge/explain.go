@@ -48,7 +48,9 @@ func (v Verdict) Paragraph() string {
 			number(math.Exp(v.Proof)), number(math.Exp(v.ProofThreshold)))
 	}
 	for _, m := range v.Metrics {
-		b.WriteString(" " + m.paragraph(v.Watching))
+		if m.Canary.Requests+m.Stable.Requests > 0 {
+			b.WriteString(" " + m.paragraph(v.Watching))
+		}
 	}
 	return b.String()
 }
@@ -70,7 +72,7 @@ func (m MetricVerdict) paragraph(watching bool) string {
 		fmt.Fprintf(&b, ", of being no worse %s : 1", number(math.Exp(m.Proof)))
 	}
 	if m.Extra >= 1 {
-		fmt.Fprintf(&b, "; about %s bad requests more than at stable's rate", number(m.Extra))
+		fmt.Fprintf(&b, "; about %s bad requests more than at stable's usual rate", number(m.Extra))
 	}
 	return b.String() + "."
 }

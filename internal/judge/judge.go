@@ -102,9 +102,7 @@ func (j *Judge) Calibration() Calibration {
 	c := j.state.Calibration
 	c.Latency = append([]Threshold(nil), c.Latency...)
 	learn := func(n *Noise, t *track) {
-		bad, all := t.PastBad+t.Block.StableBad, t.Past+t.Block.Stable
-		n.Rate = (n.Events + bad) / (n.Events/n.Rate + all)
-		n.Events = historyEvents
+		n.Rate, n.Events = t.usualRate(), historyEvents
 	}
 	for _, t := range j.state.Tracks {
 		if t.Bound == 0 {

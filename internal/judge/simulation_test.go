@@ -18,6 +18,7 @@ type arena struct {
 	minutes            int
 	harmOnly           bool                                         // leaves the proof out
 	worse              func(minute float64, lambda float64) float64 // the canary's rate
+	seen               func(*track)                                 // each minute, if set
 }
 
 // result is what one run reached.
@@ -64,6 +65,9 @@ func (a arena) run(seed uint64) result {
 			r.harm = e
 		}
 		r.proof = math.Max(r.proof, t.Proof.logEvidence())
+		if a.seen != nil && i%4 == 3 {
+			a.seen(t)
+		}
 	}
 	return r
 }

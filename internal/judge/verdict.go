@@ -77,14 +77,15 @@ type MetricVerdict struct {
 	// Ratio is the canary's rate over stable's with 95 % confidence, however often
 	// one looks; nil while there is nothing to compare.
 	Ratio *Interval `json:"ratio,omitempty"`
-	// Extra is how many bad requests the canary had beyond stable's rate, at least 0.
+	// Extra is how many bad requests the canary had beyond stable's usual rate
+	// (which the calibration knows even where the control is small), at least 0.
 	Extra float64 `json:"extra"`
 	// Evidence is the metric's own E, Share its part in the sum.
 	Evidence float64 `json:"evidence"`
 	Share    float64 `json:"share"`
 	// Proof is the metric's log evidence of non-inferiority.
 	Proof float64 `json:"proof"`
-	// Tolerated and Margin are the rates allowed beside stable's rate now: beyond
+	// Tolerated and Margin are the rates allowed beside stable's usual rate: beyond
 	// Tolerated counts as harm, below Margin passes.
 	Tolerated float64 `json:"tolerated"`
 	Margin    float64 `json:"margin"`
@@ -112,10 +113,11 @@ func (t *track) verdict() MetricVerdict {
 	if r, ok := t.ratio(); ok {
 		m.Ratio = &r
 	}
-	m.Extra = math.Max(0, t.Total.CanaryBad-t.Total.Canary*m.Stable.Rate)
+	usual := t.usualRate()
+	m.Extra = math.Max(0, t.Total.CanaryBad-t.Total.Canary*usual)
 	r, p := t.rules.regression, t.rules.promotion
-	m.Tolerated = math.Min(1, r.ratio*m.InstanceAllowance*m.Stable.Rate+r.add)
-	m.Margin = math.Min(1, p.ratio*m.Stable.Rate+p.add)
+	m.Tolerated = math.Min(1, r.ratio*m.InstanceAllowance*usual+r.add)
+	m.Margin = math.Min(1, p.ratio*usual+p.add)
 	return m
 }
 

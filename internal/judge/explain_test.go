@@ -1,0 +1,96 @@
+package judge
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// errorsVerdict is a verdict about errors alone.
+func errorsVerdict(kind Kind, reason Reason) Verdict {
+	return Verdict{
+		Kind: kind, Reason: reason, Evidence: 240, Threshold: 200, Strongest: 900,
+		Proof: 0.5, ProofThreshold: 3, Weight: 0.18, Observed: 708 * time.Second, AtMiddle: 0,
+		Metrics: []MetricVerdict{{
+			Name: "errors", Canary: armVerdict(312, 51200), Stable: armVerdict(489, 233000),
+			Ratio: &Interval{1.6, 5.6}, Extra: 205, Evidence: 240, Share: 1, Proof: 0.5,
+			Tolerated: 0.0026, Margin: 0.0031, InstanceAllowance: 1.14,
+		}},
+	}
+}
+
+func TestTheSentenceTellsAProductOwner(t *testing.T) {
+	held := errorsVerdict(Hold, Undecided)
+	held.ForPerson = true
+	down := errorsVerdict(Hold, NoEvidence)
+	down.Detail = "the source is down"
+	young := Verdict{Kind: Hold, Reason: Collecting, Detail: "the middle level has not been reached"}
+	watched := Verdict{Kind: Pass, Reason: NotWorse, Watching: true, Observed: 10 * time.Minute}
+	for want, v := range map[string]Verdict{
+		"The new version is worse and goes back: errors 0.61 % against 0.21 %.":                                      errorsVerdict(Fail, Worse),
+		"The new version is not worse than the old one: errors 0.61 % against 0.21 %.":                               errorsVerdict(Pass, NotWorse),
+		"Going slowly, because something may be wrong: errors 0.61 % against 0.21 %.":                                errorsVerdict(Hold, Suspicious),
+		"There is no proof either way yet: errors 0.61 % against 0.21 %.":                                            errorsVerdict(Hold, Undecided),
+		"A person should decide: there is no proof either way, and it leans to harm (errors 0.61 % against 0.21 %).": held,
+		"Waiting, because there is nothing to judge by: the source is down.":                                         down,
+		"All is well so far; still collecting (the middle level has not been reached).":                              young,
+		"The new version is fine: watched for 10m0s without harm.":                                                   watched,
+	} {
+		if got := v.Sentence(); got != want {
+			t.Errorf("the sentence is\n%s\nwant\n%s", got, want)
+		}
+	}
+}
+
+func TestTheParagraphHasAllTheNumbers(t *testing.T) {
+	got := errorsVerdict(Fail, Worse).Paragraph()
+	for _, want := range []string{
+		"Fail (worse) after 11m48s", "18.0 % of the traffic", "240 : 1", "200 : 1", "at most 1 of 200", "900 : 1",
+		"0.61 % (312 of 51200, 95 % between 0.55 % and 0.68 %)", "0.21 % (489 of 233000)", "between 1.6× and 5.6×",
+		"Harm begins at 0.26 % (with 14.0 % for differences between instances)", "margin is 0.31 %", "about 205 bad requests",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the paragraph lacks %q:\n%s", want, got)
+		}
+	}
+	watched := errorsVerdict(Pass, NotWorse)
+	watched.Watching = true
+	if got := watched.Paragraph(); strings.Contains(got, "no worse") || strings.Contains(got, "margin") {
+		t.Errorf("a watch has no proof of non-inferiority, but the paragraph says\n%s", got)
+	}
+}
+
+func TestTheBlameIsOnTheMetricWithTheMostEvidence(t *testing.T) {
+	v := errorsVerdict(Fail, Worse)
+	v.Metrics = append(v.Metrics, MetricVerdict{
+		Name: "latency > 250ms", Bound: 0.25, Canary: armVerdict(300, 1000), Stable: armVerdict(10, 1000), Evidence: 1e5, Share: 0.2,
+	})
+	want := "The new version is worse and goes back: requests slower than 250ms 30.0 % against 1.00 %."
+	if got := v.Sentence(); got != want {
+		t.Errorf("the sentence is %s", got)
+	}
+}
+
+// The interval of the ratio must hold the truth at all looks of a run at once.
+func TestTheIntervalOfTheRatioHoldsTheTruth(t *testing.T) {
+	a := arenas["noise as assumed, 200/s"]
+	a.minutes = 60
+	missed := 0
+	const runs, truth = 60, 3.0
+	for i := range uint64(runs) {
+		out := false
+		a.worse = func(_, lambda float64) float64 { return truth * lambda }
+		a.seen = func(m *track) {
+			if r, ok := m.ratio(); ok && (truth < r.Low || truth > r.High) {
+				out = true
+			}
+		}
+		a.run(i)
+		if out {
+			missed++
+		}
+	}
+	if missed > atMost(runs, 0.05) {
+		t.Errorf("missed in %d of %d runs", missed, runs)
+	}
+}
