@@ -35,6 +35,8 @@ type message struct {
 	// Listen is the address of a socket, or the one a connection came in on.
 	Listen string `json:"listen,omitempty"`
 	TLS    bool   `json:"tls,omitempty"`
+	// Read is what was already read from a connection.
+	Read []byte `json:"read,omitempty"`
 	// Counters are all counts of the sender so far.
 	Counters *Counters `json:"counters,omitempty"`
 }
@@ -237,13 +239,13 @@ func (p *process) inherit(from *wire, before Counters) {
 			p.tally.merge(*m.Counters, before)
 			before = *m.Counters
 		case m.Kind == kindConn && file != nil:
-			p.adopt(m.Listen, file)
+			p.adopt(m, file)
 		}
 	}
 }
 
 // adopt serves a client connection that another process accepted.
-func (p *process) adopt(listen string, file *os.File) {
+func (p *process) adopt(m message, file *os.File) {
 	defer file.Close()
 	c, err := net.FileConn(file)
 	if err != nil {
@@ -251,10 +253,10 @@ func (p *process) adopt(listen string, file *os.File) {
 		return
 	}
 	t, ok := c.(*net.TCPConn)
-	l := p.listeners.at(listen)
+	l := p.listeners.at(m.Listen)
 	if !ok || l == nil {
 		c.Close()
 		return
 	}
-	p.plane.handle(t, l)
+	p.plane.adopt(t, l, m.Read)
 }

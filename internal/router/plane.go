@@ -72,6 +72,15 @@ func (p *plane) handle(nc *net.TCPConn, l *listener) {
 	})
 }
 
+// adopt serves a cleartext connection that another process accepted and has
+// read so much from.
+func (p *plane) adopt(nc *net.TCPConn, l *listener, read []byte) {
+	c := newConn(p, l, nc)
+	c.buf = append(read, c.buf...)
+	c.w = len(read)
+	p.serves.Go(func() { p.serveHTTP1(c) })
+}
+
 func (p *plane) serveHTTP1(c *conn) {
 	p.mu.Lock()
 	p.conns[c] = struct{}{}
@@ -87,6 +96,9 @@ func (p *plane) serveHTTP1(c *conn) {
 
 // toHTTP2 gives a cleartext connection that speaks HTTP/2 to net/http.
 func (p *plane) toHTTP2(c *conn) {
+	if p.leave(c) {
+		return
+	}
 	c.gone = true
 	p.feed.put(&tagged{TCPConn: c.Conn.(*net.TCPConn), on: c.on, read: append([]byte(nil), c.buffered()...)})
 }
@@ -109,7 +121,7 @@ func (p *plane) lastAnswer(c *conn) bool {
 	return p.closing.Load() || p.leaving.Load() && c.tls
 }
 
-// leave moves an idle connection to the process that takes over, if there is one.
+// leave moves a connection without an exchange to the process that takes over, if there is one.
 func (p *plane) leave(c *conn) bool {
 	if !p.leaving.Load() || c.tls || p.pass(c) != nil {
 		return false

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"net"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -26,6 +27,7 @@ type registry struct {
 	backends map[instance]*backend
 	drains   map[*backend]*time.Timer
 	frozen   bool
+	read     time.Time // the age of the table that reload read
 }
 
 // sockets is where the registry puts what each address serves.
@@ -52,6 +54,21 @@ func (g *registry) restore(t Table) {
 	g.mu.Unlock()
 	if err := g.listen(); err != nil {
 		g.log.Error("could not serve all routes", "error", err)
+	}
+}
+
+// reload follows the table that another process writes, for the connections
+// that this one still serves.
+func (g *registry) reload() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	info, err := os.Stat(g.disk.path())
+	if err != nil || info.ModTime().Equal(g.read) {
+		return
+	}
+	if t, err := readTable(g.disk.path()); err == nil {
+		g.table, g.read = t, info.ModTime()
+		g.publish()
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net"
 	"net/http"
 	"os"
 	"sync"
@@ -51,6 +52,8 @@ type process struct {
 	// handing: another process is taking over, and answers from now on.
 	handing  atomic.Bool
 	inherits sync.WaitGroup
+	// answering ends when the admin API accepts nothing more.
+	answering chan struct{}
 }
 
 func newProcess(c Config, e *estate) (*process, error) {
@@ -63,7 +66,7 @@ func newProcess(c Config, e *estate) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &process{config: c, estate: e, tally: newTally(), loaded: table}
+	p := &process{config: c, estate: e, tally: newTally(), loaded: table, answering: make(chan struct{})}
 	if warning != "" {
 		c.Log.Error("read a damaged table", "error", warning)
 		p.warnings = append(p.warnings, warning)
@@ -96,7 +99,7 @@ func (p *process) run(ctx context.Context) error {
 	g.Go(func() error { return served(p.plane.server.Serve(p.plane.feed)) })
 	g.Go(func() error { p.plane.sweep(work); return nil })
 	p.serveTable()
-	g.Go(func() error { return served(p.admin.Serve(p.estate.admin)) })
+	g.Go(func() error { defer close(p.answering); return served(p.admin.Serve(p.estate.admin)) })
 	g.Go(func() error { p.upkeep(work); return nil })
 	successor := make(chan *wire, 1)
 	g.Go(func() error { successor <- p.awaitSuccessor(); return nil })
@@ -112,7 +115,6 @@ func (p *process) run(ctx context.Context) error {
 		p.retire(w)
 	}
 	stop()
-	p.closeAdmin()
 	p.registry.close()
 	p.estate.close()
 	return g.Wait()
@@ -151,11 +153,15 @@ func (p *process) stop() {
 	if err != nil {
 		p.config.Log.Error("could not keep the counters", "error", err)
 	}
+	p.closeAdmin()
 	os.Remove(adminSocket(p.config.StateDir))
 	os.Remove(handoverSocket(p.config.StateDir))
 }
 
+// closeAdmin lets the admin API finish what it has begun.
 func (p *process) closeAdmin() {
+	p.estate.admin.Close()
+	<-p.answering // what was accepted last is known to the server now
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	if p.admin.Shutdown(ctx) != nil {
@@ -182,7 +188,7 @@ func (p *process) upkeep(ctx context.Context) {
 }
 
 func served(err error) error {
-	if errors.Is(err, http.ErrServerClosed) {
+	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, net.ErrClosed) {
 		return nil
 	}
 	return err

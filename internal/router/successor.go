@@ -69,8 +69,10 @@ func (p *process) retire(w *wire) {
 	ctx, cancel := context.WithTimeout(context.Background(), p.config.DrainTimeout)
 	defer cancel()
 	p.plane.pass = func(c *conn) error {
-		return w.send(message{Kind: kindConn, Listen: c.on.addr}, c.Conn.(*net.TCPConn))
+		return w.send(message{Kind: kindConn, Listen: c.on.addr, Read: c.buffered()}, c.Conn.(*net.TCPConn))
 	}
+	p.estate.handover.Close()
+	p.closeAdmin()
 	p.listeners.close()
 	p.plane.moveIdle()
 	drained := make(chan struct{})
@@ -83,7 +85,8 @@ func (p *process) retire(w *wire) {
 	w.Close()
 }
 
-// reportUntil tells the new process what was counted, now and then and at the end.
+// reportUntil tells the new process what was counted, now and then and at the
+// end, and follows its table for the connections that stay here.
 func (p *process) reportUntil(drained <-chan struct{}, w *wire) {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
@@ -93,6 +96,7 @@ func (p *process) reportUntil(drained <-chan struct{}, w *wire) {
 		case <-drained:
 			done = true
 		}
+		p.registry.reload()
 		counters := p.tally.snapshot(time.Now())
 		if err := w.send(message{Kind: kindCounters, Counters: &counters}, nil); err != nil {
 			p.config.Log.Error("lost the process that took over", "error", err)
