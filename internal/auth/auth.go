@@ -1,8 +1,21 @@
 // Package auth knows identities: users, their roles, tokens and sessions. What a
-// role may do to a release is decided where it is done, in package release.
+// role may do to a release is decided where it is done, in package release; who
+// may change users and tokens is decided here.
+//
+//	a := auth.New(store)
+//	secret, err := a.Bootstrap(ctx)                  // the first start: an admin's token, shown once
+//	who, err := a.Authenticate(ctx, secret)          // each request with a token
+//	login, err := a.Login(ctx, "ann", "pass phrase") // a browser
+//	who, session, err := a.Resume(ctx, login.Secret) // each request with a cookie
+//
+// Secrets are 256 random bits, and only their SHA-256 is kept. Passwords are kept
+// as bcrypt hashes.
 package auth
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Role is what somebody may do.
 type Role string
@@ -28,7 +41,7 @@ type User struct {
 	Name      string
 	Roles     []Role
 	CreatedAt time.Time
-	// Password is an argon2id or bcrypt hash; empty where only tokens are used.
+	// Password is a bcrypt hash; empty where only tokens are used.
 	Password string
 }
 
@@ -56,6 +69,9 @@ type Session struct {
 	ExpiresAt time.Time
 }
 
+// Known tells whether there is such a role.
+func (r Role) Known() bool { return slices.Contains(Roles, r) }
+
 // Identity is who makes a request.
 type Identity struct {
 	User   string
@@ -77,4 +93,13 @@ func (i Identity) Has(roles ...Role) bool {
 		}
 	}
 	return false
+}
+
+// MayLease tells whether the identity may lease tasks of the environment: a
+// worker of it, or an admin.
+func (i Identity) MayLease(environment string) bool {
+	if !i.Worker {
+		return i.Has(Admin)
+	}
+	return i.Token != nil && (len(i.Token.Environments) == 0 || slices.Contains(i.Token.Environments, environment))
 }

@@ -1,0 +1,77 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"golang.org/x/crypto/bcrypt"
+
+	"github.com/fairwayhq/fairway/internal/fault"
+)
+
+// Service is the use cases of identities. Its methods may be called from many
+// goroutines; its fields are set before the first call.
+type Service struct {
+	Store Store
+	// Now is the clock.
+	Now func() time.Time
+	// SessionTime is how long a login lasts.
+	SessionTime time.Duration
+	// PasswordCost is bcrypt's: each step up doubles the time of a login.
+	PasswordCost int
+
+	attempts *attempts
+	// hashing bounds the logins that burn a processor at once.
+	hashing chan struct{}
+}
+
+// New returns a service with the defaults: sessions of 12 hours.
+func New(store Store) *Service {
+	return &Service{
+		Store:        store,
+		Now:          time.Now,
+		SessionTime:  12 * time.Hour,
+		PasswordCost: bcrypt.DefaultCost,
+		attempts:     newAttempts(),
+		hashing:      make(chan struct{}, 2),
+	}
+}
+
+// ErrNoIdentity is in the chain of the errors that mean "nobody known", which the
+// HTTP edge answers with 401 and not with 403.
+var ErrNoIdentity = errors.New("no identity")
+
+func noIdentity(message, hint string) error {
+	e := fault.Errorf(fault.Denied, "%s", message).WithHint("%s", hint)
+	e.Err = ErrNoIdentity
+	return e
+}
+
+// FirstAdmin is the user that Bootstrap creates.
+const FirstAdmin = "admin"
+
+// Bootstrap creates the first admin with a token, and returns the token, where
+// there is no user yet; otherwise it returns "". Show it once: it cannot be read again.
+func (s *Service) Bootstrap(ctx context.Context) (string, error) {
+	users, err := s.Store.ListUsers(ctx)
+	if err != nil {
+		return "", err
+	}
+	switch {
+	case len(users) == 0:
+		err := s.Store.AddUser(ctx, User{Name: FirstAdmin, Roles: []Role{Admin}, CreatedAt: s.Now()})
+		if err != nil {
+			return "", err
+		}
+	case len(users) > 1 || users[0].Name != FirstAdmin || users[0].Password != "":
+		return "", nil
+	}
+	// A server that was killed between the two steps left an admin who has no way in.
+	tokens, err := s.Store.ListTokens(ctx, FirstAdmin)
+	if err != nil || len(tokens) > 0 {
+		return "", err
+	}
+	secret, _, err := s.issue(ctx, Token{User: FirstAdmin, Name: "first"})
+	return secret, err
+}

@@ -1,0 +1,90 @@
+package auth
+
+import (
+	"context"
+	"time"
+
+	"github.com/fairwayhq/fairway/internal/fault"
+)
+
+// NewToken is what CreateToken needs.
+type NewToken struct {
+	User string
+	// Name tells the user's tokens apart.
+	Name string
+	// Worker makes a token that may only lease and report tasks of Environments (all if empty).
+	Worker       bool
+	Environments []string
+	// For is how long it lasts; zero for ever.
+	For time.Duration
+}
+
+// CreateToken returns a new token and its secret text, which cannot be read again.
+// Users may create tokens for themselves; an admin for all, and for workers.
+func (s *Service) CreateToken(ctx context.Context, by Identity, n NewToken) (string, Token, error) {
+	if err := mustBeSelf(by, n.User, "create tokens for "+n.User); err != nil {
+		return "", Token{}, err
+	}
+	if n.Worker {
+		if err := mustBeAdmin(by, "create tokens for workers"); err != nil {
+			return "", Token{}, err
+		}
+	}
+	switch {
+	case n.Name == "" || len(n.Name) > 100:
+		return "", Token{}, fault.Errorf(fault.Invalid, "a token needs a name of at most 100 bytes").
+			WithHint("say what it is for, for instance \"ci\"")
+	case !n.Worker && len(n.Environments) > 0:
+		return "", Token{}, fault.Errorf(fault.Invalid, "only a worker's token is bound to environments")
+	case n.For < 0:
+		return "", Token{}, fault.Errorf(fault.Invalid, "a token cannot last for %s", n.For)
+	}
+	t := Token{User: n.User, Name: n.Name, Worker: n.Worker, Environments: n.Environments}
+	if n.For > 0 {
+		t.ExpiresAt = s.Now().Add(n.For)
+	}
+	return s.issue(ctx, t)
+}
+
+// ListTokens returns the user's tokens; an admin may list anybody's, and all with an empty name.
+func (s *Service) ListTokens(ctx context.Context, by Identity, user string) ([]Token, error) {
+	if err := mustBeSelf(by, user, "list the tokens of others"); err != nil {
+		return nil, err
+	}
+	return s.Store.ListTokens(ctx, user)
+}
+
+// RevokeToken makes a token worthless at once. Users may for their own, an admin for all.
+func (s *Service) RevokeToken(ctx context.Context, by Identity, id string) error {
+	if mustBeAdmin(by, "") != nil {
+		own, err := s.ListTokens(ctx, by, by.User)
+		if err != nil {
+			return err
+		}
+		if !holds(own, id) {
+			return fault.Errorf(fault.NotFound, "you have no token %s", id).WithHint("list your tokens, or ask an admin")
+		}
+	}
+	return s.Store.RevokeToken(ctx, id, s.Now())
+}
+
+func holds(tokens []Token, id string) bool {
+	for _, t := range tokens {
+		if t.ID == id {
+			return true
+		}
+	}
+	return false
+}
+
+// issue gives the token its ID and secret, and stores it.
+func (s *Service) issue(ctx context.Context, t Token) (string, Token, error) {
+	secret := randomText(secretBytes)
+	t.ID = randomText(idBytes)
+	t.Hash = hashOf(secret)
+	t.CreatedAt = s.Now()
+	if err := s.Store.AddToken(ctx, t); err != nil {
+		return "", Token{}, err
+	}
+	return joinToken(t.ID, secret), t, nil
+}
