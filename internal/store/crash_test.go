@@ -33,6 +33,13 @@ func TestMain(m *testing.M) {
 	if path := os.Getenv(crashDatabase); path != "" {
 		writeUntilKilled(path)
 	}
+	if path := os.Getenv(memoryDatabase); path != "" {
+		if err := useOnce(path); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	goleak.VerifyTestMain(m)
 }
 
