@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // fakeStore answers range selectors and count() from samples in memory, as
@@ -128,6 +130,10 @@ func line(name, revision, pod string, offset time.Duration, values ...float64) p
 
 const failed = -1
 
+// longAgo is an instance of stable that was scraped and then went, which shows
+// that the store did not only just begin.
+var longAgo = line("requests_total", "r1", "gone", -time.Minute, 1)
+
 func (s promSeries) with(label, value string) promSeries {
 	m := map[string]string{label: value}
 	for k, v := range s.Metric {
@@ -137,4 +143,11 @@ func (s promSeries) with(label, value string) promSeries {
 	}
 	s.Metric = m
 	return s
+}
+
+func same(t testing.TB, got, want any) {
+	t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
 }

@@ -169,6 +169,9 @@ func (p *Prometheus) Sample(ctx context.Context, ask Ask, cursor []byte) (judge.
 	if err != nil {
 		return p.unanswered(ask.missing(at, ""), cursor, before, err)
 	}
+	if why := seen[0].young(at.Add(-2 * p.Interval())); first != "" && why != "" {
+		return ask.missing(at, why), nil, nil
+	}
 	after, arms := before.advance(seen, at, p.Interval(), ask.WarmUp)
 	if first != "" {
 		return ask.missing(at, first), encode(after), nil

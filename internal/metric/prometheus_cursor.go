@@ -17,6 +17,7 @@ type promCursor struct {
 	Bounds  []float64           `json:"bounds"`
 	Arms    map[string]*armMark `json:"arms"` // by revision
 	Weights []weightMark        `json:"weights"`
+	Traffic traffic             `json:"traffic"`
 }
 
 // weightMark is a weight that was in force up to a look, from the mark before.
@@ -129,7 +130,7 @@ func (c *promCursor) leastWeight(at time.Time, interval time.Duration) float64 {
 
 // advance returns the cursor after a look, and what each arm did until then.
 func (c *promCursor) advance(seen []armSeries, at time.Time, interval, warmUp time.Duration) (*promCursor, []judge.Arm) {
-	after := &promCursor{At: at.UnixMilli(), Arms: map[string]*armMark{}, Weights: c.Weights}
+	after := &promCursor{At: at.UnixMilli(), Arms: map[string]*armMark{}, Weights: c.Weights, Traffic: c.Traffic}
 	after.Bounds = commonBounds(c.Bounds, seen[0].latency, seen[1].latency)
 	var arms []judge.Arm
 	for _, s := range seen {

@@ -3,6 +3,7 @@ package metric
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"gonum.org/v1/gonum/mathext"
@@ -19,7 +20,7 @@ func (p *Prometheus) doubt(ctx context.Context, before, after *promCursor, s jud
 		was := before.Arms[a.revision]
 		switch {
 		case len(a.requests) == 0 && len(was.Requests) == 0:
-			return fmt.Sprintf("the requests query finds nothing of the %s arm (revision %s)", a.arm, a.revision), nil
+			return a.absent(), nil
 		case !a.fresh(was) && len(was.Requests) == 0:
 			return fmt.Sprintf("nothing of the %s arm has been scraped yet", a.arm), nil
 		case !a.fresh(was):
@@ -29,22 +30,62 @@ func (p *Prometheus) doubt(ctx context.Context, before, after *promCursor, s jud
 		}
 	}
 	least := before.leastWeight(s.At, p.Interval())
-	if trafficMissing(s.Stable.Requests, s.Canary.Requests, least) {
+	after.Traffic = before.Traffic.and(s, least, float64(s.At.UnixMilli()-before.At)/float64(p.Interval().Milliseconds()))
+	if after.Traffic.missing() {
 		return fmt.Sprintf("traffic is missing: the canary had %d requests at a weight of %.2g %%, while stable had %d",
 			s.Canary.Requests, 100*least, s.Stable.Requests), nil
 	}
 	return p.errorsUnknown(ctx, after, s.At)
 }
 
-// trafficMissing tells whether the canary got far less than its share: so little
-// that it would be one chance in a million even with half of it.
-func trafficMissing(stable, canary int64, weight float64) bool {
-	if weight <= 0 || weight >= 1 {
-		return false
+// absent says that there is nothing of the arm, or nothing.
+func (a armSeries) absent() string {
+	if len(a.requests) > 0 {
+		return ""
 	}
-	half := float64(stable) * weight / (1 - weight) / 2
+	return fmt.Sprintf("the requests query finds nothing of the %s arm (revision %s)", a.arm, a.revision)
+}
+
+// young says that nothing of the arm is older than the instant, or nothing. A
+// first look at stable then has to wait: in a store that is only just filling,
+// all that its instances ever counted would look new.
+func (a armSeries) young(than time.Time) string {
+	for _, s := range a.requests {
+		if len(s.readings) > 0 && s.readings[0].t < than.UnixMilli() {
+			return ""
+		}
+	}
+	if why := a.absent(); why != "" {
+		return why
+	}
+	return fmt.Sprintf("the %s arm has been scraped for too short a time yet", a.arm)
+}
+
+// traffic is what the canary had lately, beside what its weight should have
+// given it. Because the instances are scraped one after the other, a burst may
+// be in one look of stable and in the next of the canary; so looks are taken
+// together, and forgotten by half every two scrape intervals.
+type traffic struct {
+	Expected float64 `json:"expected"`
+	Canary   float64 `json:"canary"`
+}
+
+// and adds a sample that spans a number of scrape intervals.
+func (t traffic) and(s judge.Sample, weight, intervals float64) traffic {
+	keep := math.Exp2(-intervals / 2)
+	sum := traffic{Expected: keep * t.Expected, Canary: keep*t.Canary + float64(s.Canary.Requests)}
+	if weight > 0 && weight < 1 {
+		sum.Expected += float64(s.Stable.Requests) * weight / (1 - weight)
+	}
+	return sum
+}
+
+// missing tells whether the canary got far less than its share: so little that
+// it would be one chance in a million even with half of it.
+func (t traffic) missing() bool {
+	half := t.Expected / 2
 	// The chance that a Poisson variable of this mean is at most n is Q(n+1, mean).
-	return half > float64(canary) && mathext.GammaIncRegComp(float64(canary)+1, half) < 1e-6
+	return half > t.Canary && mathext.GammaIncRegComp(math.Floor(t.Canary)+1, half) < 1e-6
 }
 
 // errorsUnknown says that the errors query may never find anything, or nothing.

@@ -38,6 +38,7 @@ func TestPrometheusCountsIncrements(t *testing.T) {
 		stable, canary [2]int64
 		instances      int
 		missing        string
+		young          bool // the store has only begun to fill
 	}{
 		{
 			name: "from one look to the next",
@@ -93,8 +94,17 @@ func TestPrometheusCountsIncrements(t *testing.T) {
 			looks:  []int{18, 33}, missing: "the requests query finds nothing of the canary arm (revision r2)",
 		},
 		{
-			name:  "nothing at all",
+			name: "nothing at all", young: true,
 			looks: []int{18, 33}, missing: "the requests query finds nothing of the stable arm (revision r1)",
+		},
+		{
+			name: "what stable counted before a store began is not taken for new", young: true,
+			series: []promSeries{
+				line("requests_total", "r1", "a", 0, 100, 110, 120, 130, 140), line("requests_total", "r2", "b", 0, 7, 8, 9, 10, 30),
+				line("requests_total", "r1", "slow", 14*time.Second, 5000, 5000, 5000, 5000, 5000),
+				line("errors_total", "r1", "a", 0, 0, 0, 0, 1, 3),
+			},
+			looks: []int{18, 33, 50, 79}, stable: [2]int64{20, 3}, canary: [2]int64{21, 0}, instances: 2,
 		},
 		{
 			name: "more errors than requests",
@@ -156,9 +166,12 @@ func TestPrometheusCountsIncrements(t *testing.T) {
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
+			if !tc.young {
+				tc.series = append(tc.series, longAgo)
+			}
 			samples := lookAt(t, openFake(t, &fakeStore{tc.series}), tc.looks...)
-			if samples[0].Missing != firstLook {
-				t.Errorf("the first look says %q", samples[0].Missing)
+			if first := samples[0].Missing; !tc.young && first != firstLook {
+				t.Errorf("the first look says %q", first)
 			}
 			got := samples[len(samples)-1]
 			if tc.missing != "" {
@@ -190,6 +203,7 @@ func TestPrometheusCountsIncrements(t *testing.T) {
 // traffic in the samples from before.
 func TestPrometheusKnowsTheWeightOfThePast(t *testing.T) {
 	p := openFake(t, &fakeStore{[]promSeries{
+		longAgo,
 		line("requests_total", "r1", "a", 0, 1000, 2000, 3000, 4000), line("requests_total", "r2", "b", 0, 10, 20, 30, 130),
 		line("errors_total", "r1", "a", 0, 0, 0, 0, 0),
 	}})
@@ -286,7 +300,7 @@ func sumOf(t testing.TB, p *Prometheus, looks []int) sums {
 // miss scrapes, and a canary that is scraped steadily.
 func drawWorld(r *rapid.T) []promSeries {
 	const scrapes = 16
-	world := []promSeries{line("errors_total", "r2", "c", 0, 0)}
+	world := []promSeries{longAgo, line("errors_total", "r2", "c", 0, 0)}
 	steady := make([]float64, scrapes)
 	for i := range steady {
 		steady[i] = float64(1000 * i)
@@ -320,7 +334,7 @@ func drawWorld(r *rapid.T) []promSeries {
 }
 
 func TestACursorThatCannotBeReadBeginsAnew(t *testing.T) {
-	p := openFake(t, &fakeStore{[]promSeries{line("requests_total", "r1", "a", 0, 1, 2), line("requests_total", "r2", "b", 0, 1, 2)}})
+	p := openFake(t, &fakeStore{[]promSeries{longAgo, line("requests_total", "r1", "a", 0, 1, 2), line("requests_total", "r2", "b", 0, 1, 2)}})
 	for _, cursor := range []string{"{", "[]", `{"at":0}`, `{"at":5,"arms":{"r1":null,"r2":null}}`, `{"at":5,"bounds":[1],"arms":{"r1":{"latency":{"k":[1,2]}},"r2":{}}}`} {
 		s, next, err := p.Sample(context.Background(), askAt(start.Add(33*time.Second)), []byte(cursor))
 		if err != nil || s.Missing != lostPlace {
