@@ -92,10 +92,13 @@ func (st *state) decideWatch(v *Verdict) {
 	switch {
 	case over && errors.Canary == 0:
 		v.Kind, v.Reason, v.Detail = Hold, NoEvidence, "the new revision had no requests"
-	case over && errors.Stable == 0 && !long:
+	case over && errors.Stable == 0 && st.Weight < 1:
 		v.Kind, v.Reason, v.Detail = Hold, NoEvidence, "the holdback had no requests to compare with"
 	case over && !suspicious:
 		v.Kind, v.Reason = Pass, NotWorse
+		if errors.Stable == 0 {
+			v.Detail = "compared with the time before, because no traffic stays on stable"
+		}
 	case long && v.Evidence >= leaning*v.Threshold:
 		v.Kind, v.Reason = Fail, LeansToHarm
 	case long:

@@ -189,6 +189,12 @@ func TestAWatchNeedsAControl(t *testing.T) {
 	at := feed(j, 60, 0.95, 0, 0, 3000, 6)
 	expect(t, j, at, Hold, NoEvidence, "holdback")
 	j = watchJudge()
+	at = feed(j, 40, 1, 0, 0, 10000, 20)
+	expect(t, j, at, Pass, NotWorse, "the time before")
+	j = watchJudge()
+	at = feed(j, 40, 1, 0, 0, 10000, 300)
+	expect(t, j, at, Fail, Worse, "")
+	j = watchJudge()
 	at = testStart
 	for range 3 { // a clock that jumps does not end a watch early
 		at = at.Add(time.Hour)

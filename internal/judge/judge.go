@@ -41,6 +41,7 @@ type state struct {
 
 // New begins a comparison at start, the beginning of the first sample.
 func New(s Settings, c Calibration, start time.Time) *Judge {
+	start = wall(start)
 	j := &Judge{state: state{Settings: s, Calibration: c, Start: start, LastAt: start}}
 	st := &j.state
 	st.Calibration.Latency = nil
@@ -58,6 +59,7 @@ func (j *Judge) Observe(s Sample) {
 	if st.Missing = s.broken(); st.Missing != "" {
 		return
 	}
+	s.At = wall(s.At)
 	// A clock that goes back loses time, not counts.
 	seconds := math.Max(0, s.At.Sub(st.LastAt).Seconds())
 	st.LastAt, st.Sampled = s.At, true
@@ -84,6 +86,9 @@ func (j *Judge) Observe(s Sample) {
 		st.Convicted = math.Max(st.Convicted, e)
 	}
 }
+
+// wall is t as it is written and read back, so that a judge read back computes the same.
+func wall(t time.Time) time.Time { return t.Round(0).UTC() }
 
 // Evidence is E, the weight of the evidence that the canary is worse: 1 at the
 // start, on average not growing for a healthy canary, 1/FalseAlarm for a rollback.

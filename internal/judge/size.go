@@ -43,7 +43,7 @@ type Proposal struct {
 
 // NewSizing begins at the first weight.
 func NewSizing(s Settings, c Calibration, start time.Time) *Sizing {
-	z := &Sizing{Settings: s, Prior: c.Errors.Rate, Rate: c.RequestRate, LastAt: start, LastStep: start}
+	z := &Sizing{Settings: s, Prior: c.Errors.Rate, Rate: c.RequestRate, LastAt: wall(start), LastStep: wall(start)}
 	if z.Prior <= 0 {
 		z.Prior = defaultPrior
 	}
@@ -72,8 +72,9 @@ func (z *Sizing) Observe(s Sample) {
 	if s.broken() != "" {
 		return
 	}
-	seconds := math.Max(0, s.At.Sub(z.LastAt).Seconds())
-	z.LastAt = s.At
+	at := wall(s.At)
+	seconds := math.Max(0, at.Sub(z.LastAt).Seconds())
+	z.LastAt = at
 	f := math.Exp(-seconds / forgetting)
 	for _, x := range []*float64{&z.Bad.Canary, &z.Bad.CanaryBad, &z.Bad.Stable, &z.Bad.StableBad, &z.Seconds, &z.Requests} {
 		*x *= f
@@ -103,7 +104,7 @@ func (z *Sizing) bad(a Arm) float64 {
 func (z *Sizing) Next(now time.Time, v Verdict) Proposal {
 	p := z.next(now, v)
 	if !p.Hold {
-		z.Weight, z.LastStep = p.Weight, now
+		z.Weight, z.LastStep = p.Weight, wall(now)
 	}
 	return p
 }
@@ -111,7 +112,7 @@ func (z *Sizing) Next(now time.Time, v Verdict) Proposal {
 // Moved tells which weight is in force since at.
 func (z *Sizing) Moved(weight float64, at time.Time) {
 	if weight != z.Weight {
-		z.Weight, z.LastStep = weight, at
+		z.Weight, z.LastStep = weight, wall(at)
 	}
 }
 
