@@ -78,10 +78,9 @@ type Platform struct {
 	config Config
 	probe  *http.Client
 
-	mu        sync.Mutex           // guards what follows: hints that may be forgotten
-	handedOut map[int]time.Time    // ports, so that two starts at once do not get the same
-	asked     map[string]time.Time // when Keep last asked an instance
-	followed  map[platform.Target]followed
+	mu       sync.Mutex           // guards what follows, which may be forgotten
+	asked    map[string]time.Time // when Keep last asked an instance
+	followed map[platform.Target]followed
 }
 
 // New opens the state folder.
@@ -104,7 +103,7 @@ func New(c Config) (*Platform, error) {
 	if err := c.defaults(); err != nil {
 		return nil, err
 	}
-	return &Platform{config: c, probe: newProbe(), handedOut: map[int]time.Time{}, asked: map[string]time.Time{}, followed: map[platform.Target]followed{}}, nil
+	return &Platform{config: c, probe: newProbe(), asked: map[string]time.Time{}, followed: map[platform.Target]followed{}}, nil
 }
 
 func (c *Config) defaults() error {

@@ -142,7 +142,7 @@ func (p *Platform) inspectRunning(ctx context.Context, l *life, state *platform.
 	}
 	state.Message = problem
 	limit := time.Duration(l.settings.Ready.Timeout)
-	if l.status.everReady() || p.config.Now().Sub(l.record.StartedAt) < limit {
+	if l.status.everReady() || p.age(l.record) < limit {
 		return nil
 	}
 	return p.fail(ctx, l, state, fmt.Sprintf("not ready within %s: %s", limit, problem))

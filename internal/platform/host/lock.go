@@ -76,7 +76,8 @@ func tryLock(path string, how int) (unlock func(), err error) {
 		}
 		return nil, diskFault(err, path)
 	}
-	return func() { _ = f.Close() }, nil
+	// Closing alone would leave the lock with a process that is being forked right now.
+	return func() { _ = flock(f, syscall.LOCK_UN); _ = f.Close() }, nil
 }
 
 func flock(f *os.File, how int) error {

@@ -27,6 +27,17 @@ func (p Process) alive() bool {
 	return err == nil && now == p
 }
 
+// age is how long the process has been running, where possible by a clock that
+// nobody can set: a clock that jumps must not make an instance late.
+func (p *Platform) age(r record) time.Duration {
+	now, known := uptime()
+	started, ok := startedAfterBoot(r.Process)
+	if known && ok {
+		return now - started
+	}
+	return p.config.Now().Sub(r.StartedAt)
+}
+
 // exit is how a process ended, as far as it is known.
 type exit struct {
 	Process
@@ -46,22 +57,36 @@ func reap(dir string, dead Process, now time.Time) exit {
 	if kept, found, err := readJSON[exit](path); err == nil && found && kept.Process == dead {
 		return kept
 	}
-	e := exit{Process: dead, Status: collect(dead.PID), At: now}
+	ended, pending := tryCollect(dead.PID)
+	for range 200 { // the last threads of a process end a little after its first
+		if !pending || dead.alive() {
+			break
+		}
+		time.Sleep(time.Millisecond)
+		ended, pending = tryCollect(dead.PID)
+	}
+	e := exit{Process: dead, Status: ended, At: now}
 	_ = writeJSON(path, e) // a full disk costs the words, not the fact
 	return e
 }
 
-// collect waits for a child that has ended; for any other process it returns "".
+// collect takes the status of a child that has ended; for any other process it returns "".
 func collect(pid int) string {
+	status, _ := tryCollect(pid)
+	return status
+}
+
+// tryCollect also says whether the pid is a child that has not quite ended.
+func tryCollect(pid int) (ended string, pending bool) {
 	var status syscall.WaitStatus
 	got, err := syscall.Wait4(pid, &status, syscall.WNOHANG, nil)
 	switch {
 	case err != nil || got != pid:
-		return ""
+		return "", err == nil
 	case status.Signaled():
-		return fmt.Sprintf("signal %s", unix.SignalName(status.Signal()))
+		return fmt.Sprintf("signal %s", unix.SignalName(status.Signal())), false
 	default:
-		return fmt.Sprintf("status %d", status.ExitStatus())
+		return fmt.Sprintf("status %d", status.ExitStatus()), false
 	}
 }
 
@@ -101,6 +126,9 @@ func untilGone(ctx context.Context, p Process) error {
 // sweep kills what the dead process left behind: members of its session, and
 // whoever inherited the lock of the instance.
 func sweep(lock string, p Process) {
+	// While this process forks, its child has all its files, locks of other instances among them.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	for _, pid := range remnants(lock, p) {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -25,10 +26,26 @@ func identify(pid int) (Process, error) {
 	if err != nil {
 		return Process{}, err
 	}
-	if state := fields[0]; state == "Z" || state == "X" {
+	// A first thread that has ended while others have not is no dead process: it
+	// looks like that for an instant when another thread calls exec.
+	if state, threads := fields[0], fields[17]; (state == "Z" || state == "X") && (threads == "0" || threads == "1") {
 		return Process{}, fmt.Errorf("process %d has ended", pid)
 	}
 	return Process{PID: pid, Start: bootID() + ":" + fields[19]}, nil
+}
+
+// uptime is the time since the boot, which no change of the clock moves.
+func uptime() (time.Duration, bool) {
+	var up unix.Timespec
+	err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &up)
+	return time.Duration(up.Nano()), err == nil
+}
+
+// startedAfterBoot reads the start from an identity, in ticks of 10 ms (USER_HZ).
+func startedAfterBoot(p Process) (time.Duration, bool) {
+	_, ticks, _ := strings.Cut(p.Start, ":")
+	n, err := strconv.ParseInt(ticks, 10, 64)
+	return time.Duration(n) * 10 * time.Millisecond, err == nil
 }
 
 // stat returns the fields of /proc/PID/stat from the third on (see proc_pid_stat(5)).

@@ -5,6 +5,7 @@ package host
 import (
 	"fmt"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -35,6 +36,10 @@ func remnants(_ string, leader Process) []int {
 func stranger(int, int) int { return 0 }
 
 func portsOf(int) []int { return nil }
+
+func uptime() (time.Duration, bool) { return 0, false }
+
+func startedAfterBoot(Process) (time.Duration, bool) { return 0, false }
 
 func commandName(int) string { return "" }
 

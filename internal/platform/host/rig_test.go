@@ -178,6 +178,11 @@ func (r *rig) ready(revision platform.Revision, instances int) platform.Revision
 
 func (r *rig) awaitReady(id string, instances int) (state platform.RevisionState) {
 	r.t.Helper()
+	defer func() {
+		if r.t.Failed() {
+			r.t.Logf("%s is %+v", id, state.Instances)
+		}
+	}()
 	eventually(r.t, 10*time.Second, fmt.Sprintf("%d instances of %s ready", instances, id), func() bool {
 		state, _ = r.observe().Revision(id)
 		return state.Ready() == instances
@@ -206,6 +211,9 @@ func (r *rig) route(weights platform.Weights) {
 	}
 }
 
+// once keeps no connection, which the router would wait for when it ends.
+var once = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+
 // get asks through the router.
 func (r *rig) get(path string) (int, string, error) {
 	r.t.Helper()
@@ -213,7 +221,7 @@ func (r *rig) get(path string) (int, string, error) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	response, err := http.Get("http://" + route.Listen + path)
+	response, err := once.Get("http://" + route.Listen + path)
 	if err != nil {
 		return 0, "", err
 	}

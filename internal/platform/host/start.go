@@ -3,9 +3,6 @@ package host
 import (
 	"context"
 	"errors"
-	"io/fs"
-	"math/rand/v2"
-	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -27,7 +24,7 @@ func (p *Platform) start(ctx context.Context, i instance) error {
 	if err != nil || running {
 		return err
 	}
-	child, err := p.spawn(i, former.Port)
+	child, err := p.spawn(ctx, i, former.Port)
 	if err != nil {
 		return err
 	}
@@ -63,8 +60,8 @@ func (p *Platform) settled(ctx context.Context, i instance) (former record, runn
 
 // spawn forks the process that becomes the instance, in a session of its own,
 // so that neither the worker's end nor a signal to its terminal reaches it.
-func (p *Platform) spawn(i instance, formerPort int) (int, error) {
-	port, err := p.choosePort(formerPort)
+func (p *Platform) spawn(ctx context.Context, i instance, formerPort int) (int, error) {
+	port, err := p.choosePort(ctx, formerPort)
 	if err != nil {
 		return 0, err
 	}
@@ -141,57 +138,4 @@ func (p *Platform) earlyEnd(i instance, child int, ended string) error {
 	}
 	tail, _ := tailFile(i.logPath(), 3)
 	return fault.Errorf(fault.Unavailable, "start an instance of %s: the launcher ended with %s: %s", i.revision.ID, ended, strings.Join(tail, " "))
-}
-
-// choosePort returns a port on which nobody listens and that no instance has
-// been given, the former one where it can. It stays below the ports that the
-// system hands to outgoing connections, which would otherwise take one away
-// between this choice and the moment when the service listens.
-func (p *Platform) choosePort(former int) (int, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	given, err := p.givenPorts()
-	if err != nil {
-		return 0, err
-	}
-	if former != 0 && portFree(former) {
-		return former, nil
-	}
-	from, to := p.config.Ports[0], p.config.Ports[1]
-	offset := rand.IntN(to - from)
-	for n := range to - from {
-		port := from + (offset+n)%(to-from)
-		if at, recent := p.handedOut[port]; recent && time.Since(at) < time.Minute || given[port] || !portFree(port) {
-			continue
-		}
-		p.handedOut[port] = time.Now()
-		return port, nil
-	}
-	return 0, fault.Errorf(fault.Unavailable, "no port between %d and %d is free", from, to).
-		WithHint("retire revisions that nobody needs, or give the worker another range of ports")
-}
-
-// givenPorts are those in the records of all instances; also a dead one's port
-// stays its own, for the router may still send to it.
-func (p *Platform) givenPorts() (map[int]bool, error) {
-	paths, err := fs.Glob(os.DirFS(p.targetsDir()), "*/revisions/*/instances/*/record.json")
-	if err != nil {
-		return nil, fault.Errorf(fault.Internal, "list instances: %w", err)
-	}
-	given := map[int]bool{}
-	for _, path := range paths {
-		if r, found, err := readJSON[record](filepath.Join(p.targetsDir(), path)); err == nil && found {
-			given[r.Port] = true
-		}
-	}
-	return given, nil
-}
-
-func portFree(port int) bool {
-	l, err := net.Listen("tcp", net.JoinHostPort(loopback, strconv.Itoa(port)))
-	if err != nil {
-		return false
-	}
-	_ = l.Close()
-	return true
 }

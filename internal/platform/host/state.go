@@ -18,6 +18,7 @@ import (
 // What lies in the state folder:
 //
 //	artifacts/sha256-…                     verified artifacts, by content
+//	ports.json                             ports chosen within the last minute
 //	targets/<target>/lock                  held by whoever changes the target
 //	targets/<target>/target.json           the fence
 //	targets/<target>/revisions/<id>/

@@ -16,7 +16,7 @@ func (r *rig) path(name string) string {
 }
 
 func answersOn(port int) bool {
-	response, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/healthz", port))
+	response, err := once.Get(fmt.Sprintf("http://127.0.0.1:%d/healthz", port))
 	if err != nil {
 		return false
 	}
