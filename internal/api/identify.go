@@ -2,7 +2,7 @@ package api
 
 import (
 	"context"
-	"crypto/subtle"
+	"errors"
 	"net/http"
 	"strings"
 
@@ -19,10 +19,9 @@ const csrfHeader = "X-CSRF-Token"
 // caller is who makes a request, and how.
 type caller struct {
 	auth.Identity
-	// csrf is the session's secret; empty for a token.
-	csrf string
-	// session is the cookie's value; empty for a token.
-	session string
+	// session and the cookie that carries it; empty for a token.
+	session auth.Session
+	cookie  string
 }
 
 type callerKey struct{}
@@ -81,44 +80,39 @@ func (s *server) callerOf(r *http.Request) (caller, *problem) {
 			return caller{}, newProblem(http.StatusUnauthorized, "the Authorization header is not 'Bearer TOKEN'", "send a token, for instance from FAIRWAY_TOKEN")
 		}
 		id, err := s.Auth.Authenticate(r.Context(), strings.TrimSpace(secret))
-		return caller{Identity: id}, s.unknown(r.Context(), err, "the token is unknown, revoked or expired", "make a new one with `fairway token create`")
+		return caller{Identity: id}, s.refusedBy(r.Context(), err)
 	}
 	cookie, err := r.Cookie(sessionCookie)
 	if err != nil || cookie.Value == "" {
-		return caller{}, newProblem(http.StatusUnauthorized, "the request says not who makes it", "send a token as 'Authorization: Bearer TOKEN', or sign in")
+		return caller{}, newProblem(http.StatusUnauthorized, "the request does not say who makes it", "send a token as 'Authorization: Bearer TOKEN', or log in")
 	}
-	id, csrf, err := s.Auth.Session(r.Context(), cookie.Value)
+	id, session, err := s.Auth.Resume(r.Context(), cookie.Value)
 	if err != nil {
-		return caller{}, s.unknown(r.Context(), err, "the session has ended", "sign in again")
+		return caller{}, s.refusedBy(r.Context(), err)
 	}
-	c := caller{Identity: id, csrf: csrf, session: cookie.Value}
-	return c, c.mayChange(r)
+	return caller{Identity: id, session: session, cookie: cookie.Value}, s.mayChange(r, session)
 }
 
-// unknown turns a failed look-up into 401, unless it is the store that failed.
-func (s *server) unknown(ctx context.Context, err error, detail, hint string) *problem {
-	switch fault.CodeOf(err) {
-	case "":
+// refusedBy makes a problem of what package auth says; nobody known is 401.
+func (s *server) refusedBy(ctx context.Context, err error) *problem {
+	if err == nil {
 		return nil
-	case fault.Internal, fault.Unavailable:
-		return problemOf(fail(ctx, s.Log, err))
 	}
-	return newProblem(http.StatusUnauthorized, detail, hint)
+	if errors.Is(err, auth.ErrNoIdentity) {
+		return newProblem(http.StatusUnauthorized, fault.MessageOf(err), fault.HintOf(err))
+	}
+	return fail(ctx, s.Log, err)
 }
 
 // mayChange refuses a session's change that its own page did not make.
-func (c caller) mayChange(r *http.Request) *problem {
+func (s *server) mayChange(r *http.Request, session auth.Session) *problem {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		return nil
 	}
 	if err := crossOrigin.Check(r); err != nil {
 		return foreign()
 	}
-	if subtle.ConstantTimeCompare([]byte(r.Header.Get(csrfHeader)), []byte(c.csrf)) != 1 || c.csrf == "" {
-		return newProblem(http.StatusForbidden, "the request does not carry the session's CSRF token",
-			"send the header "+csrfHeader+" with the value that GET /v1/me tells")
-	}
-	return nil
+	return s.refusedBy(r.Context(), s.Auth.CheckCSRF(session, r.Header.Get(csrfHeader)))
 }
 
 func foreign() *problem {

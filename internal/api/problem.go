@@ -94,7 +94,7 @@ func writeProblem(w http.ResponseWriter, p *problem) {
 }
 
 // fail turns a use case's error into a problem, and logs what the client must not see.
-func fail(ctx context.Context, log *slog.Logger, err error) error {
+func fail(ctx context.Context, log *slog.Logger, err error) *problem {
 	p := problemOf(err)
 	if p.Code == string(fault.Internal) {
 		log.ErrorContext(ctx, "A request failed.", "error", err)

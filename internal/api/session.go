@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -20,21 +21,21 @@ type Auth interface {
 	Tokens
 }
 
-// Identities finds out who somebody is. Who is unknown is any fault but an
-// internal or unavailable one.
+// Identities finds out who somebody is. Errors with auth.ErrNoIdentity in their
+// chain mean that nobody is known.
 type Identities interface {
 	// Authenticate returns whose the token is.
-	Authenticate(ctx context.Context, secret string) (auth.Identity, error)
-	// Session returns whose the session is, and its CSRF token.
-	Session(ctx context.Context, secret string) (auth.Identity, string, error)
+	Authenticate(ctx context.Context, bearer string) (auth.Identity, error)
+	// Resume returns whose the session is, by the secret in the cookie.
+	Resume(ctx context.Context, secret string) (auth.Identity, auth.Session, error)
+	// CheckCSRF refuses a change that does not come from a page of ours.
+	CheckCSRF(session auth.Session, token string) error
 }
 
 // Sessions opens and ends sessions of browsers.
 type Sessions interface {
-	// Login opens a session with a password. The secret goes into the cookie.
-	Login(ctx context.Context, user, password string) (secret string, s auth.Session, err error)
-	// LoginToken opens a session with a token.
-	LoginToken(ctx context.Context, token string) (secret string, s auth.Session, err error)
+	Login(ctx context.Context, user, password string) (auth.LoggedIn, error)
+	LoginWithToken(ctx context.Context, bearer string) (auth.LoggedIn, error)
 	Logout(ctx context.Context, secret string) error
 }
 
@@ -57,11 +58,11 @@ func (s *server) registerSession(a huma.API) {
 
 func (s *server) me(ctx context.Context, _ *struct{}) (*answer[client.Me], error) {
 	c := callerOf(ctx)
-	return answered(wireMe(c.Identity, c.csrf), nil)
+	return answered(wireMe(c.Identity, c.session), nil)
 }
 
-func wireMe(id auth.Identity, csrf string) client.Me {
-	return client.Me{User: id.User, Roles: roleNames(id.Roles), CSRF: csrf}
+func wireMe(id auth.Identity, session auth.Session) client.Me {
+	return client.Me{User: id.User, Roles: roleNames(id.Roles), CSRF: session.CSRF}
 }
 
 type loginInput struct{ Body client.Login }
@@ -73,24 +74,23 @@ type cookieAnswer struct {
 }
 
 func (s *server) login(ctx context.Context, in *loginInput) (*cookieAnswer, error) {
-	secret, session, err := s.open(ctx, in.Body)
-	if err != nil {
-		if code := fault.CodeOf(err); code == fault.Internal || code == fault.Unavailable {
-			return nil, err
-		}
-		// One answer for every reason, so that nobody learns which names exist.
-		return nil, newProblem(http.StatusUnauthorized, "the name or the secret is wrong", "ask an admin for a new password or token")
+	opened, err := s.open(ctx, in.Body)
+	if errors.Is(err, auth.ErrNoIdentity) {
+		return nil, newProblem(http.StatusUnauthorized, fault.MessageOf(err), fault.HintOf(err))
 	}
-	id, csrf, err := s.Auth.Session(ctx, secret)
 	if err != nil {
 		return nil, err
 	}
-	return &cookieAnswer{Cookie: s.cookie(ctx, secret, session.ExpiresAt), Body: wireMe(id, csrf)}, nil
+	id, session, err := s.Auth.Resume(ctx, opened.Secret)
+	if err != nil {
+		return nil, err
+	}
+	return &cookieAnswer{Cookie: s.cookie(ctx, opened.Secret, session.ExpiresAt), Body: wireMe(id, session)}, nil
 }
 
-func (s *server) open(ctx context.Context, ask client.Login) (string, auth.Session, error) {
+func (s *server) open(ctx context.Context, ask client.Login) (auth.LoggedIn, error) {
 	if ask.Token != "" {
-		return s.Auth.LoginToken(ctx, ask.Token)
+		return s.Auth.LoginWithToken(ctx, ask.Token)
 	}
 	return s.Auth.Login(ctx, ask.User, ask.Password)
 }
@@ -101,7 +101,7 @@ type closedAnswer struct {
 }
 
 func (s *server) logout(ctx context.Context, _ *struct{}) (*closedAnswer, error) {
-	if secret := callerOf(ctx).session; secret != "" {
+	if secret := callerOf(ctx).cookie; secret != "" {
 		if err := s.Auth.Logout(ctx, secret); err != nil {
 			return nil, err
 		}

@@ -42,25 +42,22 @@ func (c *Control) Create(ctx context.Context, who auth.Identity, ask Request) (s
 	if err := ask.validate(); err != nil {
 		return "", err
 	}
-	now := c.now()
-	given, err := ask.compileGiven()
+	// Compiling may take a while, so it is not done inside the write transaction.
+	made, err := c.prepare(ctx, who, ask)
 	if err != nil {
 		return "", err
 	}
-	var id string
+	r := made.release(ask, who.User, c.now())
+	id := r.ID
 	err = c.store.Update(ctx, func(tx Tx) error {
-		first, err := repeated(tx, who.User, ask)
-		if first != "" || err != nil {
-			id = first
+		first, err := repeated(tx, who.User, ask.Key)
+		if err != nil {
 			return err
 		}
-		made := given
-		if made == nil {
-			if made, err = ask.compileNewest(tx); err != nil {
-				return err
-			}
+		if first != nil {
+			id = first.ID
+			return sameAs(*first, r, ask.Key)
 		}
-		r := made.release(ask, who.User, now)
 		id = r.ID
 		if err := c.begin(tx, r, made.plan); err != nil || ask.Key == "" {
 			return err
@@ -72,6 +69,36 @@ func (c *Control) Create(ctx context.Context, who auth.Identity, ask Request) (s
 	}
 	c.drive.Wake()
 	return id, nil
+}
+
+// prepare compiles the definition that came with the request, else the one of the
+// service's newest release, or of the release that the key already made.
+func (c *Control) prepare(ctx context.Context, who auth.Identity, ask Request) (*made, error) {
+	text := ask.Definition
+	if text == "" {
+		err := c.view(ctx, func(tx Tx) error {
+			first, err := repeated(tx, who.User, ask.Key)
+			if err != nil {
+				return err
+			}
+			if first == nil {
+				newest, err := find(tx, ask.Service)
+				text = newest.Definition
+				return err
+			}
+			text = first.Definition
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	m, err := ask.compile(text)
+	if err == nil && ask.Service != "" && ask.Service != m.plan.Service {
+		err = fault.Errorf(fault.Invalid, "the definition is for service %s, the request for %s", m.plan.Service, ask.Service).
+			WithHint("leave the request's service out, or send that service's definition")
+	}
+	return m, err
 }
 
 // begin stores the release with its run and gives the run its first event.
@@ -102,30 +129,6 @@ func (a Request) validate() error {
 type made struct {
 	plan       *pipeline.Plan
 	definition string
-}
-
-// compileGiven compiles the definition that came with the request; nil if none did.
-func (a Request) compileGiven() (*made, error) {
-	if a.Definition == "" {
-		return nil, nil
-	}
-	m, err := a.compile(a.Definition)
-	if err != nil {
-		return nil, err
-	}
-	if a.Service != "" && a.Service != m.plan.Service {
-		return nil, fault.Errorf(fault.Invalid, "the definition is for service %s, the request for %s", m.plan.Service, a.Service)
-	}
-	return m, nil
-}
-
-// compileNewest compiles the definition of the service's newest release.
-func (a Request) compileNewest(tx Tx) (*made, error) {
-	newest, err := find(tx, a.Service)
-	if err != nil {
-		return nil, err
-	}
-	return a.compile(newest.Definition)
 }
 
 func (a Request) compile(text string) (*made, error) {
@@ -182,32 +185,25 @@ func (m *made) release(a Request, author string, now time.Time) Release {
 	}
 }
 
-// repeated returns the release that the person made under the key before, or "".
-func repeated(tx Tx, actor string, ask Request) (string, error) {
-	if ask.Key == "" {
-		return "", nil
+// repeated returns the release that the person made under the key before, or nil.
+func repeated(tx Tx, actor, key string) (*Release, error) {
+	if key == "" {
+		return nil, nil
 	}
-	id, err := tx.Repeated(actor, ask.Key)
+	id, err := tx.Repeated(actor, key)
 	if id == "" || err != nil {
-		return "", err
+		return nil, err
 	}
 	first, err := tx.LoadRelease(id)
-	if err != nil {
-		return "", err
+	return &first, err
+}
+
+// sameAs refuses a key that was used for another request. The plan's hash covers
+// the service, the component and its files.
+func sameAs(first, again Release, key string) error {
+	if again.PlanHash == first.PlanHash && again.Note == first.Note && again.Definition == first.Definition {
+		return nil
 	}
-	text := ask.Definition
-	if text == "" {
-		text = first.Definition
-	}
-	again, err := ask.compile(text)
-	if err != nil {
-		return "", err
-	}
-	// The plan's hash covers the service, the component and the files.
-	if again.plan.Hash() != first.PlanHash || ask.Note != first.Note || text != first.Definition ||
-		ask.Service != "" && ask.Service != first.Service {
-		return "", fault.Errorf(fault.Conflict, "the idempotency key %q was already used for another request, which made %s", ask.Key, first.label()).
-			WithHint("use a new key for a new release")
-	}
-	return id, nil
+	return fault.Errorf(fault.Conflict, "the idempotency key %q was already used for another request, which made %s", key, first.label()).
+		WithHint("use a new key for a new release")
 }
