@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -34,14 +35,16 @@ func TestRealPrometheus(t *testing.T) {
 		}
 	}
 	d := startDaemon(t, exporters)
-	t.Run("cases", func(t *testing.T) {
-		for name, run := range cases {
+	// From goroutines, so that they wait together also where few tests may run in parallel.
+	var all sync.WaitGroup
+	for name, run := range cases {
+		all.Go(func() {
 			t.Run(name, func(t *testing.T) {
-				t.Parallel()
 				run(t, d, func(pod string) *exporter { return exporters[name+"-"+pod] })
 			})
-		}
-	})
+		})
+	}
+	all.Wait()
 }
 
 func testClassic(t *testing.T, d *daemon, e func(string) *exporter) {
