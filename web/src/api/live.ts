@@ -77,12 +77,18 @@ export interface Store {
 /** Follows a release until the signal aborts, or until the server says no for good. */
 export async function follow(release: string, store: Store, signal: AbortSignal) {
   let attempt = 0
+  let gapAskedFor = -1
   const receive = (messages: Message[]) => {
     attempt = 0
     let live: Live = { ...store.get(), connection: 'live', fault: undefined, retryAt: undefined }
     for (const message of messages) live = withMessage(live, message)
     store.set({ ...live, loaded: live.loaded || live.detail !== undefined })
-    if (lastWithoutGap(live.events) < live.events.length) throw unreachable() // a line is missing: ask again from there
+    const whole = lastWithoutGap(live.events)
+    if (whole < live.events.length && whole !== gapAskedFor) {
+      // A line is missing: ask from there, once. One that stays away is missing in the ledger itself.
+      gapAskedFor = whole
+      throw unreachable()
+    }
   }
 
   while (!signal.aborted) {

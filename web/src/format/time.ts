@@ -16,6 +16,9 @@ export function duration(milliseconds: number): string {
   return h % 24 === 0 ? `${h / 24} d` : `${Math.floor(h / 24)} d ${h % 24} h`
 }
 
+/** The same in little room: "45s", "3m 05s", "2h 10m", "3d 4h". */
+export const short = (milliseconds: number) => duration(milliseconds).replaceAll(' min', 'm').replaceAll(/ ([shd])/g, '$1')
+
 /** A countdown as a clock shows it: "0:05", "12:30", "2:03:00". Never below zero. */
 export function countdown(milliseconds: number): string {
   const s = Math.max(0, Math.ceil(milliseconds / second))

@@ -34,7 +34,7 @@ export function FreezeForm() {
     <section className="panel" aria-labelledby="new-freeze">
       <div className="panel-head"><h2 id="new-freeze">New freeze</h2></div>
       <form onSubmit={submit} className={classes.form}>
-        <TextInput className={classes.wide} label="Reason" required {...field('reason')} />
+        <TextInput className={classes.reason} label="Reason" required {...field('reason')} />
         <NativeSelect label="Service" data={[{ value: '', label: 'All services' }, ...names]} {...field('service')} />
         <NativeSelect label="Environment" data={[{ value: '', label: 'All environments' }, ...environments]} {...field('environment')} />
         <TextInput label="From" type="datetime-local" description="Empty: now" {...field('from')} />

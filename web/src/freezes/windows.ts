@@ -14,7 +14,7 @@ export function scope(freeze: { service?: string; environment?: string }): strin
   if (freeze.service && freeze.environment) return `${freeze.service} in ${freeze.environment}`
   if (freeze.service) return `${freeze.service}, everywhere`
   if (freeze.environment) return `all services in ${freeze.environment}`
-  return 'everything: the line is stopped'
+  return 'everything'
 }
 
 const days: Record<string, string> = { MO: 'Monday', TU: 'Tuesday', WE: 'Wednesday', TH: 'Thursday', FR: 'Friday', SA: 'Saturday', SU: 'Sunday' }

@@ -29,9 +29,9 @@ export function Failed({ error, what, retry }: { error: unknown; what: string; r
 }
 
 /** Says that there is nothing, and how something would come to be. */
-export const Empty = ({ title, icon = 'dot', children }: { title: string; icon?: IconName; children?: ReactNode }) => (
+export const Empty = ({ title, icon, children }: { title: string; icon?: IconName; children?: ReactNode }) => (
   <div className={classes.message}>
-    <Icon name={icon} size={24} className="faint" />
+    {icon && <Icon name={icon} size={24} className="faint" />}
     <h2>{title}</h2>
     {children && <div className="quiet">{children}</div>}
   </div>

@@ -25,7 +25,7 @@ export function EvidenceScale({ name, value, needs, does, harm }: Props) {
   const steps = harm ? [1, 2, 20, needs] : [1, needs]
   const place = (v: number) => `${(100 * position(v, end)).toFixed(2)}%`
   return (
-    <div className={classes.scale} data-harm={harm} data-met={value >= needs}>
+    <div className={classes.scale} data-harm={harm} data-level={value >= needs ? 'met' : value >= 2 ? 'some' : 'none'}>
       <div className={classes.head}><span className="quiet">{name}</span><b className="figure">{odds(value)}</b></div>
       <div className={classes.rail} role="meter" aria-label={name} aria-valuemin={0} aria-valuemax={needs} aria-valuenow={Math.min(value, needs)}
         aria-valuetext={`${odds(value)}; ${number(needs)} ${does}`}>

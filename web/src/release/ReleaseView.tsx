@@ -1,6 +1,8 @@
 import { useState } from 'react'
 import type { Live } from '../api/live.ts'
 import type { ReleaseDetail, Verification } from '../api/types.ts'
+import { Empty } from '../layout/Fallback.tsx'
+import { final } from '../releases/states.ts'
 import { Actions } from './Actions.tsx'
 import { Asks } from './Asks.tsx'
 import { Charts } from './Charts.tsx'
@@ -28,6 +30,7 @@ export function ReleaseView({ live, detail, verification, onChanged, onRetry }: 
   const moving = currentEnvironment(detail)
   // The charts show the environment that was chosen, else the one that is judged.
   const environment = chosen ?? judgedEnvironment(detail, live.points) ?? moving
+  const judged = live.points.some((point) => point.environment === environment)
   const verdict = lastVerdict(detail, live.events, environment)
 
   return (
@@ -41,8 +44,18 @@ export function ReleaseView({ live, detail, verification, onChanged, onRetry }: 
       <Headline detail={detail} />
       <Asks detail={detail} environment={moving} verdict={verdict} onChanged={onChanged} />
       <Track detail={detail} shown={environment} onShow={setChosen} />
-      <VerdictCard verdict={verdict} environment={environment} ended={!detail.live?.[environment]?.verdict} />
-      <Charts points={live.points} events={live.events} environment={environment} threshold={verdict?.threshold} loaded={live.loaded} />
+      {live.loaded && !verdict && !judged ? (
+        <section className="panel" aria-label="Verdict">
+          <Empty title={`Nothing has been judged in ${environment}${final(detail.state) ? '' : ' yet'}`}>
+            A canary or a watch compares the new version with the old one on real traffic; verdict and charts appear then.
+          </Empty>
+        </section>
+      ) : (
+        <>
+          <VerdictCard verdict={verdict} environment={environment} ended={!detail.live?.[environment]?.verdict} />
+          <Charts points={live.points} events={live.events} environment={environment} threshold={verdict?.threshold} loaded={live.loaded} />
+        </>
+      )}
       <EventList events={live.events} loaded={live.loaded} verification={verification} />
     </main>
   )

@@ -1,6 +1,6 @@
 import { Tooltip } from '@mantine/core'
 import type { ReleaseDetail } from '../api/types.ts'
-import { duration, instant } from '../format/time.ts'
+import { instant, short } from '../format/time.ts'
 import { useNow } from '../format/useNow.ts'
 import { Icon } from '../layout/icons.tsx'
 import { look } from '../releases/states.ts'
@@ -73,7 +73,7 @@ function StepItem({ step: { plan, run, current }, now }: { step: Step; now: numb
       </Tooltip>
       <div className={classes.stepText}>
         <div className={classes.stepName}>{plan.name}{!named && <span className="faint"> {plan.kind}</span>}</div>
-        <div className="faint small figure">{run.state === 'pending' ? 'pending' : label.toLowerCase()}{time && ` · ${time}`}</div>
+        <div className="faint small figure">{label.toLowerCase()}{time && <> · <span className="nowrap">{time}</span></>}</div>
         {run.asks && <div className={classes.asks}>needs a person</div>}
         {plan.kind === 'approval' && run.state === 'running' && (
           <div className="quiet small">{run.approvals?.length ?? 0} of {plan.approval?.count ?? 1} approved</div>
@@ -99,5 +99,5 @@ function Undo({ steps }: { steps: Step[] }) {
 function Limit({ deadline, now }: { deadline: string | undefined; now: number }) {
   const at = instant(deadline)
   if (at === undefined || at <= now) return null
-  return <div className="faint small figure">{duration(at - now)} left</div>
+  return <div className="faint small figure">{short(at - now)} left</div>
 }

@@ -46,7 +46,7 @@ const Body = ({ verdict }: { verdict: Verdict }) => (
 
 const Metrics = ({ metrics }: { metrics: MetricVerdict[] }) => (
   <div className={`table-scroll ${classes.metrics}`}>
-    <table className="table">
+    <table className={`table ${classes.table}`}>
       <thead>
         <tr>
           <th scope="col">Bad requests</th>
@@ -60,12 +60,12 @@ const Metrics = ({ metrics }: { metrics: MetricVerdict[] }) => (
         {metrics.map((m) => (
           <tr key={m.name}>
             <th scope="row" className={classes.metric}>{metricName(m)}<div className="faint small">harm begins at {percent(m.tolerated)}</div></th>
-            <Arm arm={m.canary} /><Arm arm={m.stable} />
-            <td className="right nowrap">
+            <Arm arm={m.canary} label="Canary" /><Arm arm={m.stable} label="Stable" />
+            <td className="right nowrap" data-label="Ratio, 95 %">
               {m.ratio ? `${ratio(m.ratio.low)} to ${ratio(m.ratio.high)}` : unknown}
               {m.extra >= 1 && <div className="faint small">{number(Math.round(m.extra))} too many</div>}
             </td>
-            <td className="right nowrap">{number(m.evidence)}</td>
+            <td className="right nowrap" data-label="Evidence">{number(m.evidence)}</td>
           </tr>
         ))}
       </tbody>
@@ -73,8 +73,8 @@ const Metrics = ({ metrics }: { metrics: MetricVerdict[] }) => (
   </div>
 )
 
-const Arm = ({ arm }: { arm: ArmVerdict }) => (
-  <td className="right nowrap">
+const Arm = ({ arm, label }: { arm: ArmVerdict; label: string }) => (
+  <td className="right nowrap" data-label={label}>
     {arm.requests > 0 ? (
       <>
         <b>{percent(arm.rate)}</b>

@@ -1,7 +1,7 @@
 // Questions to a run and its plan.
 
 import type { EnvironmentRun, PlanEnvironment, PlanStage, Point, ReleaseDetail, StageRun } from '../api/types.ts'
-import { duration, instant } from '../format/time.ts'
+import { instant, short } from '../format/time.ts'
 
 /** One stage as planned and as carried out. */
 export interface Step {
@@ -60,5 +60,5 @@ export const exposed = (detail: ReleaseDetail, environment: string) =>
 export function took(startedAt: string | undefined, endedAt: string | undefined, now: number): string | undefined {
   const from = instant(startedAt)
   if (from === undefined) return undefined
-  return duration((instant(endedAt) ?? now) - from)
+  return short((instant(endedAt) ?? now) - from)
 }

@@ -1,4 +1,5 @@
 import { Link } from '@tanstack/react-router'
+import type { CSSProperties } from 'react'
 import type { Release, Service, ServiceEnvironment } from '../api/types.ts'
 import { percent } from '../format/number.ts'
 import { Icon } from '../layout/icons.tsx'
@@ -18,7 +19,7 @@ export function ServiceTable({ services, releases }: Props) {
   const environments = columns(services)
   return (
     <div className="table-scroll">
-      <table className={`table ${classes.services}`}>
+      <table className={`table ${classes.services}`} style={{ '--columns': environments.length } as CSSProperties}>
         <thead>
           <tr>
             <th scope="col">Service</th>

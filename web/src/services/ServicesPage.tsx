@@ -1,5 +1,7 @@
-import { useServices } from '../api/queries.ts'
+import { Link } from '@tanstack/react-router'
+import { useReleases, useServices } from '../api/queries.ts'
 import { Empty, Failed, Loading } from '../layout/Fallback.tsx'
+import { ReleaseTable } from '../releases/ReleaseTable.tsx'
 import { ServiceTable } from './ServiceTable.tsx'
 import { useMoving } from './useMoving.ts'
 
@@ -7,6 +9,7 @@ import { useMoving } from './useMoving.ts'
 export function ServicesPage() {
   const services = useServices()
   const releases = useMoving(services.data ?? [])
+  const latest = useReleases({}).data?.pages[0]?.items?.slice(0, 8) ?? []
   return (
     <main className="page" id="main">
       <title>Services · Fairway</title>
@@ -21,6 +24,12 @@ export function ServicesPage() {
             </Empty>
           ) : <ServiceTable services={services.data ?? []} releases={releases} />}
       </div>
+      {latest.length > 0 && (
+        <section className="panel" aria-labelledby="latest">
+          <div className="panel-head"><h2 id="latest">Latest releases</h2><Link to="/releases" className="small">All releases</Link></div>
+          <ReleaseTable releases={latest} />
+        </section>
+      )}
     </main>
   )
 }

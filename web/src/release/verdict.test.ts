@@ -1,0 +1,51 @@
+import { describe, expect, it } from 'vitest'
+import * as sample from '../stories/samples.ts'
+import { position } from './EvidenceScale.tsx'
+import { balances, lastVerdict, sentence, verdictIn, verdictLabel, verdictTone } from './verdict.ts'
+
+const now = Date.now()
+const bad = sample.verdict({ kind: 'fail', reason: 'worse', evidence: 2300 }, true)
+
+describe('a verdict in words', () => {
+  it('puts both arms of the loudest metric side by side', () => {
+    expect(sentence(bad)).toBe('The new version is worse: errors 5.5 % on the canary against 0.19 % on stable.')
+    expect(sentence(sample.verdict())).toContain('No sign of harm so far: errors 0.11 %')
+  })
+  it('never takes missing data for good or bad', () => {
+    const missing = sample.verdict({ reason: 'no evidence', detail: 'the router does not answer' })
+    expect(sentence(missing)).toMatch(/^There is nothing to judge by: the router does not answer\./)
+    expect(verdictTone(missing)).toBe('warn')
+    expect(sentence({ ...missing, metrics: null, detail: undefined })).toContain('There is nothing to judge by.')
+  })
+  it('has a sentence for every reason, also without metrics', () => {
+    for (const reason of ['not worse', 'worse', 'leans to harm', 'collecting', 'suspicious', 'undecided', 'no evidence'] as const) {
+      expect(sentence(sample.verdict({ reason, metrics: null }))).toMatch(/^[A-Z].*\.$/)
+    }
+    expect(verdictLabel(sample.verdict({ reason: 'suspicious' }))).toBe('Hold: suspicious')
+  })
+  it('weighs both ways, except in a watch, which needs no proof', () => {
+    const [harm, proof] = balances(sample.verdict())
+    expect(harm).toMatchObject({ value: 0.41, needs: 400 })
+    expect(proof!.needs).toBeCloseTo(20)
+    expect(balances(sample.verdict({ watching: true }))).toHaveLength(1)
+  })
+})
+
+describe('the newest verdict', () => {
+  it('is the live one, else the last that the ledger keeps', () => {
+    const events = sample.badEvents('r', now)
+    expect(lastVerdict(sample.good(now), events, 'production')?.evidence).toBe(0.41)
+    expect(lastVerdict(sample.bad(now), events, 'production')).toMatchObject({ kind: 'fail', evidence: 2300 })
+    expect(lastVerdict(sample.bad(now), events, 'staging')).toBeUndefined()
+  })
+  it('is not guessed from other data', () => {
+    expect([null, 'fail', { kind: 'fail' }, { verdict: 7 }].map(verdictIn)).toEqual([undefined, undefined, undefined, undefined])
+  })
+})
+
+it('places evidence on a logarithmic scale', () => {
+  expect(position(0, 400)).toBe(0)
+  expect(position(400, 400)).toBe(1)
+  expect(position(1e9, 400)).toBe(1)
+  expect(position(2, 400) - position(1, 400)).toBeCloseTo(position(40, 400) - position(20, 400))
+})
