@@ -87,7 +87,12 @@ func (p *Platform) due(l life) bool {
 		return true
 	}
 	end := reap(l.dir, l.record.Process, p.config.Now())
-	return l.status.everReady() && !p.config.Now().Before(restartAt(l, end))
+	if !l.status.everReady() {
+		return false
+	}
+	now := p.config.Now()
+	wentBack := now.Before(end.At) // the clock was set back; waiting for it could take days
+	return wentBack || !now.Before(restartAt(l, end))
 }
 
 const (

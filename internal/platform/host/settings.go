@@ -119,7 +119,7 @@ func (s Settings) Validate() []error {
 		faults = append(faults, err)
 	}
 	for i, host := range s.Hosts {
-		refuse(host == "" || strings.ContainsAny(host, " /:"), "hosts[%d]: %q is not a host name", i, host)
+		refuse(host == "" || strings.ContainsAny(host, " /:") || host != strings.ToLower(host), "hosts[%d]: %q is not a host name in lower case and without port", i, host)
 	}
 	refuse(!strings.HasPrefix(s.Ready.Path, "/"), "ready.path: %q does not begin with a slash", s.Ready.Path)
 	refuse(s.Ready.Status != 0 && (s.Ready.Status < 200 || s.Ready.Status > 599), "ready.status: %d is not the status of an answer", s.Ready.Status)
