@@ -52,14 +52,11 @@ func Print(w io.Writer, bars []Bar) error {
 	if err := table.Flush(); err != nil {
 		return fmt.Errorf("print bars: %w", err)
 	}
-	line, err := json.Marshal(struct {
+	line := json.NewEncoder(w)
+	line.SetEscapeHTML(false) // "<= 15" is for people too
+	return line.Encode(struct {
 		Bars []Bar `json:"bars"`
 	}{bars})
-	if err != nil {
-		return fmt.Errorf("print bars: %w", err)
-	}
-	_, err = fmt.Fprintf(w, "%s\n", line)
-	return err
 }
 
 func number(v float64) string {
