@@ -46,6 +46,8 @@ type Router interface {
 	PutRoute(ctx context.Context, target string, route router.Route) (router.Route, error)
 	// Claim writes the fence onto the route, and refuses an older one.
 	Claim(ctx context.Context, target string, claim router.Claim) (router.Route, error)
+	// DeleteRoute takes a route away and keeps its fence.
+	DeleteRoute(ctx context.Context, target string, fence int64) error
 	// Inflight returns the requests under way by backend address, also on backends that left the route.
 	Inflight(ctx context.Context, target string) (map[string]int64, error)
 }
@@ -78,9 +80,10 @@ type Platform struct {
 	config Config
 	probe  *http.Client
 
-	mu       sync.Mutex           // guards what follows, which may be forgotten
-	asked    map[string]time.Time // when Keep last asked an instance
-	followed map[platform.Target]followed
+	mu         sync.Mutex           // guards what follows, which may be forgotten
+	asked      map[string]time.Time // when Keep last asked an instance
+	followed   map[platform.Target]followed
+	complaints map[platform.Target]string
 }
 
 // New opens the state folder.
@@ -103,7 +106,10 @@ func New(c Config) (*Platform, error) {
 	if err := c.defaults(); err != nil {
 		return nil, err
 	}
-	return &Platform{config: c, probe: newProbe(), asked: map[string]time.Time{}, followed: map[platform.Target]followed{}}, nil
+	return &Platform{
+		config: c, probe: newProbe(), asked: map[string]time.Time{},
+		followed: map[platform.Target]followed{}, complaints: map[platform.Target]string{},
+	}, nil
 }
 
 func (c *Config) defaults() error {

@@ -31,20 +31,31 @@ func (p *Platform) Keep(ctx context.Context) {
 
 func (p *Platform) keepAll(ctx context.Context) {
 	targets, err := p.readTargets()
-	if err != nil {
-		p.config.Log.ErrorContext(ctx, "could not read the targets", "error", err)
-		return
-	}
+	p.complain(ctx, platform.Target{}, err)
 	var group sync.WaitGroup
 	for _, t := range targets {
 		group.Go(func() {
-			if err := p.keepTarget(ctx, t); err != nil && ctx.Err() == nil {
-				p.config.Log.ErrorContext(ctx, "could not keep the target in order",
-					"service", t.Service, "environment", t.Environment, "region", t.Region, "error", err)
-			}
+			p.complain(ctx, t, p.keepTarget(ctx, t))
 		})
 	}
 	group.Wait()
+}
+
+// complain logs what keeps a target from being looked after, once for as long
+// as it stays the same.
+func (p *Platform) complain(ctx context.Context, t platform.Target, err error) {
+	now := ""
+	if err != nil && ctx.Err() == nil {
+		now = err.Error()
+	}
+	p.mu.Lock()
+	before := p.complaints[t]
+	p.complaints[t] = now
+	p.mu.Unlock()
+	if now != "" && now != before {
+		p.config.Log.ErrorContext(ctx, "could not look after a target",
+			"service", t.Service, "environment", t.Environment, "region", t.Region, "error", err)
+	}
 }
 
 func (p *Platform) keepTarget(ctx context.Context, t platform.Target) error {

@@ -27,6 +27,9 @@ func (p *Platform) Route(ctx context.Context, lease platform.Lease, t platform.T
 	if err != nil {
 		return fault.Errorf(fault.CodeOf(err), "route %s: %w", t, err)
 	}
+	if len(weights) == 0 {
+		return routerFault(p.config.Router.DeleteRoute(ctx, t.String(), lease.Fence), "delete", lease, t)
+	}
 	route, err := p.newRoute(ctx, t, former, weights)
 	if err != nil {
 		return fault.Errorf(fault.CodeOf(err), "route %s: %w", t, err)
@@ -39,6 +42,9 @@ func (p *Platform) Route(ctx context.Context, lease platform.Lease, t platform.T
 }
 
 func checkWeights(weights platform.Weights) error {
+	if len(weights) == 0 {
+		return nil
+	}
 	sum := 0
 	for id, w := range weights {
 		if w < 0 || w > platform.Whole {

@@ -116,23 +116,23 @@ func (p *Platform) readRevisions(t platform.Target) ([]revisionFile, error) {
 	return files, nil
 }
 
-// readTargets returns every target in the state folder.
+// readTargets returns every target in the state folder that can be read, and the
+// faults of the others.
 func (p *Platform) readTargets() ([]platform.Target, error) {
 	entries, err := os.ReadDir(p.targetsDir())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, diskFault(err, p.targetsDir())
 	}
 	var targets []platform.Target
+	var faults []error
 	for _, e := range entries {
 		f, found, err := readJSON[targetFile](filepath.Join(p.targetsDir(), e.Name(), "target.json"))
-		if err != nil {
-			return nil, err
-		}
-		if found {
+		if found && err == nil {
 			targets = append(targets, f.Target)
 		}
+		faults = append(faults, err)
 	}
-	return targets, nil
+	return targets, errors.Join(faults...)
 }
 
 func readJSON[T any](path string) (value T, found bool, err error) {

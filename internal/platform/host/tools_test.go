@@ -24,4 +24,3 @@ func answersOn(port int) bool {
 	return response.StatusCode == http.StatusOK
 }
 
-func worker([]string) error { return nil }
