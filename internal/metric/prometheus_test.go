@@ -333,6 +333,33 @@ func drawWorld(r *rapid.T) []promSeries {
 	return world
 }
 
+// A store that is written to from elsewhere may get a scrape late.
+func TestAScrapeThatArrivesLateIsCountedAtTheNextLook(t *testing.T) {
+	store := &fakeStore{[]promSeries{
+		longAgo, line("requests_total", "r1", "a", 0, 100, 110, 120, 130), line("requests_total", "r2", "b", 0, 1, 2, 3, 4),
+		line("requests_total", "r1", "late", 0, 100, 110, failed, failed),
+	}}
+	p := openFake(t, store)
+	p.queries["errors"] = p.queries["requests"].and(matcher{"code", "=", "500"})
+	var cursor []byte
+	for _, look := range []struct {
+		second int
+		stable int64
+	}{{33, 0}, {48, 10}, {63, 17}} {
+		s, next, err := p.Sample(context.Background(), askAt(start.Add(time.Duration(look.second)*time.Second)), cursor)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.Stable.Requests != look.stable {
+			t.Errorf("at %d s stable did %d requests, want %d (%s)", look.second, s.Stable.Requests, look.stable, s.Missing)
+		}
+		cursor = next
+		if look.second == 48 {
+			store.series[3] = line("requests_total", "r1", "late", 0, 100, 110, 7) // a reset, so that its reading matters
+		}
+	}
+}
+
 func TestACursorThatCannotBeReadBeginsAnew(t *testing.T) {
 	p := openFake(t, &fakeStore{[]promSeries{longAgo, line("requests_total", "r1", "a", 0, 1, 2), line("requests_total", "r2", "b", 0, 1, 2)}})
 	for _, cursor := range []string{"{", "[]", `{"at":0}`, `{"at":5,"arms":{"r1":null,"r2":null}}`, `{"at":5,"bounds":[1],"arms":{"r1":{"latency":{"k":[1,2]}},"r2":{}}}`} {

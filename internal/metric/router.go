@@ -184,7 +184,7 @@ func (c routerCursor) arm(after routerCursor, live router.Arm, revision string, 
 		was := c.Arms[revision][key].unlessReset(now)
 		arm.Requests += now.Requests - was.Requests
 		arm.Errors += now.Errors - was.Errors
-		if now.Since.Add(warmUp).After(c.At) {
+		if warmUp > 0 && now.Since.Add(warmUp).After(c.At) {
 			continue
 		}
 		warm[key] = true
