@@ -6,6 +6,11 @@
 // number, without one of the arms, or counting backwards gives a sample whose
 // Missing names the reason; it never invents a zero. What the counts mean for
 // the release is not decided here but in package judge.
+//
+//	source, err := metric.Open("prometheus", config, metric.Deps{})
+//	for each look {
+//		sample, cursor, err = source.Sample(ctx, ask, cursor)
+//	}
 package metric
 
 import (

@@ -127,7 +127,7 @@ func (d *daemon) run(t testing.TB) {
 		"--storage.tsdb.path="+filepath.Join(d.dir, "data"), "--web.listen-address="+d.address,
 		"--enable-feature=native-histograms", "--log.level=warn")
 	d.cmd.Stderr = &d.log
-	d.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	tie(d.cmd)
 	if err := d.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
