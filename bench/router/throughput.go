@@ -27,29 +27,44 @@ func throughput(ctx context.Context, o options) ([]bar.Bar, error) {
 	if err != nil {
 		return nil, err
 	}
-	rates := map[string][]float64{}
-	all := append([]*peer{{name: "direct", addr: origin.addr}}, peers...)
+	all := append([]*peer{{name: "direct", addr: origin.addr, process: origin.process}}, peers...)
+	rates, costs := map[string][]float64{}, map[string][]float64{}
 	for round := range o.rounds + 1 {
 		for i := range all {
 			p := all[(i+round)%len(all)]
-			rate, err := wrk(ctx, o, p.addr)
+			rate, cost, err := o.one(ctx, p)
 			if err != nil {
 				return nil, fmt.Errorf("measure %s: %w", p.name, err)
 			}
 			if round > 0 { // the first one warms up
-				rates[p.name] = append(rates[p.name], rate)
-				fmt.Printf("round %d  %-8s %8.0f requests/s\n", round, p.name, rate)
+				rates[p.name], costs[p.name] = append(rates[p.name], rate), append(costs[p.name], cost)
+				fmt.Printf("round %2d  %-8s %8.0f requests/s  %6.1f µs of processor each\n", round, p.name, rate, cost)
 			}
 		}
 	}
 	for _, p := range all {
-		fmt.Printf("median   %-8s %8.0f requests/s\n", p.name, median(rates[p.name]))
+		fmt.Printf("median    %-8s %8.0f requests/s  %6.1f µs of processor each\n", p.name, median(rates[p.name]), median(costs[p.name]))
 	}
 	fairway := median(rates["fairway"])
 	return []bar.Bar{
 		bar.AtLeast("router_vs_caddy", fairway/median(rates["caddy"]), "x", 1.2),
 		bar.AtLeast("router_vs_nginx", fairway/median(rates["nginx"]), "x", 0.7),
 	}, nil
+}
+
+// one measures a peer: its requests a second, and the processor time that it
+// spent on each in microseconds. The latter tells, on a machine that does other
+// things too, what the former would be if it did not.
+func (o options) one(ctx context.Context, p *peer) (rate, cost float64, err error) {
+	before, err := p.busy()
+	if err != nil {
+		return 0, 0, err
+	}
+	if rate, err = wrk(ctx, o, p.addr); err != nil {
+		return 0, 0, err
+	}
+	after, err := p.busy()
+	return rate, float64((after - before).Microseconds()) / (rate * float64(o.seconds)), err
 }
 
 var (
