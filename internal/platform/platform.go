@@ -30,7 +30,8 @@ type Platform interface {
 	Place(ctx context.Context, lease Lease, target Target, revision Revision, capacity Capacity) error
 	// Route splits the traffic. The weights sum to Whole and every revision with
 	// weight has at least one ready instance, or the call is refused. When one
-	// revision gets everything it becomes the target's home.
+	// revision gets everything it becomes the target's home. No weights at all take
+	// the traffic away: users are answered that the service is not there.
 	Route(ctx context.Context, lease Lease, target Target, weights Weights) error
 	// Retire drains a revision and takes it away. A revision with weight is
 	// refused; one that is not there is a success.

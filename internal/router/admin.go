@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"os"
 	"strconv"
 	"time"
 
@@ -64,7 +65,9 @@ type Claim struct {
 
 // Health is what GET /healthz answers. The router serves in either case.
 type Health struct {
-	OK       bool     `json:"ok"`
+	OK bool `json:"ok"`
+	// PID is the process that serves now.
+	PID      int      `json:"pid"`
 	Warnings []string `json:"warnings,omitempty"`
 }
 
@@ -118,7 +121,7 @@ func (a admin) getCounters(*http.Request) (any, error) { return a.tally.snapshot
 
 func (a admin) getHealth(*http.Request) (any, error) {
 	w := a.health()
-	return Health{OK: len(w) == 0, Warnings: w}, nil
+	return Health{OK: len(w) == 0, PID: os.Getpid(), Warnings: w}, nil
 }
 
 // problem is an error on the wire (RFC 9457).

@@ -222,17 +222,25 @@ func (t *canaryTick) act(ctx context.Context, v judge.Verdict) (Outcome, error) 
 
 // takeBack gives stable all the traffic at once; the undoing of the stage does the rest.
 func (t *canaryTick) takeBack(ctx context.Context, reason string) (Outcome, error) {
+	decided := t.Now()
 	if t.s.Weights[t.m.stable()] < platform.Whole {
 		if err := t.p.Route(ctx, t.task.Lease(), t.task.Target(), split(t.m.stable(), 1, "")); err != nil {
 			return Outcome{}, err
 		}
 	}
-	exposed := t.m.Weight > 0
 	return Outcome{
-		Status: Failed, State: remember(t.left()), Reason: reason, Exposed: exposed,
+		Status: Failed, State: remember(t.left()), Reason: reason, Exposed: t.m.Weight > 0,
 		Progress: &Progress{Now: "Taken back: " + reason},
-		Lines:    []Line{{Kind: "canary.weight", Text: fmt.Sprintf("All traffic in %s went back to the running version.", t.task.Environment)}},
+		Lines:    []Line{backLine("canary.back", t.task, t.Now().Sub(decided))},
 	}, nil
+}
+
+// backLine tells that the traffic is back, and how long that took from the decision.
+func backLine(kind string, task Task, took time.Duration) Line {
+	return Line{
+		Kind: kind, Text: fmt.Sprintf("All traffic in %s is back on the running version.", task.Environment),
+		Data: remember(map[string]float64{"seconds": took.Seconds()}),
+	}
 }
 
 func (t *canaryTick) observation() time.Duration {

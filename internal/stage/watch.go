@@ -94,6 +94,7 @@ func handedOn(task Task) (judge.Calibration, bool) {
 // act does what the verdict says.
 func (e *watch) act(ctx context.Context, p platform.Platform, task Task, s platform.State, m watchMemory, v judge.Verdict) (Outcome, error) {
 	takeBack := func(reason string) (Outcome, error) {
+		decided := e.Now()
 		if s.Weights[m.stable()] < platform.Whole {
 			if err := p.Route(ctx, task.Lease(), task.Target(), split(m.stable(), 1, "")); err != nil {
 				return Outcome{}, err
@@ -101,7 +102,7 @@ func (e *watch) act(ctx context.Context, p platform.Platform, task Task, s platf
 		}
 		return Outcome{
 			Status: Failed, State: remember(m.footing), Reason: reason,
-			Lines:    []Line{verdictLine("watch.verdict", v)},
+			Lines:    []Line{verdictLine("watch.verdict", v), backLine("watch.back", task, e.Now().Sub(decided))},
 			Progress: &Progress{Now: "Taken back: " + reason, Verdict: &v},
 		}, nil
 	}

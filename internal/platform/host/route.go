@@ -28,7 +28,10 @@ func (p *Platform) Route(ctx context.Context, lease platform.Lease, t platform.T
 		return fault.Errorf(fault.CodeOf(err), "route %s: %w", t, err)
 	}
 	if len(weights) == 0 {
-		return routerFault(p.config.Router.DeleteRoute(ctx, t.String(), lease.Fence), "delete", lease, t)
+		if err := p.config.Router.DeleteRoute(ctx, t.String(), lease.Fence); err != nil {
+			return routerFault(err, "delete", lease, t)
+		}
+		return nil
 	}
 	route, err := p.newRoute(ctx, t, former, weights)
 	if err != nil {

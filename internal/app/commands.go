@@ -1,0 +1,176 @@
+package app
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fairwayhq/fairway/internal/api"
+	"github.com/fairwayhq/fairway/internal/cli"
+	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/pipeline"
+	"github.com/fairwayhq/fairway/internal/platform/host"
+	"github.com/fairwayhq/fairway/internal/router"
+)
+
+// Commands are the verbs that run processes; the others are package cli's.
+func Commands() []*cobra.Command {
+	return []*cobra.Command{serverCommand(), workerCommand(), routerCommand(), demoCommand(), hostExecCommand(), openAPICommand(), schemaCommand()}
+}
+
+// logFlags are the flags of every process that logs.
+type logFlags struct {
+	level  string
+	format string
+}
+
+func (l *logFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&l.level, "log-level", "info", "debug, info, warn or error")
+	cmd.Flags().StringVar(&l.format, "log-format", "text", "text or json")
+}
+
+func (l *logFlags) logger(w io.Writer) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(l.level)); err != nil {
+		return nil, fault.Errorf(fault.Invalid, "the log level %q is not known", l.level).WithHint("use debug, info, warn or error")
+	}
+	options := &slog.HandlerOptions{Level: level}
+	switch l.format {
+	case "json":
+		return slog.New(slog.NewJSONHandler(w, options)), nil
+	case "text":
+		return slog.New(slog.NewTextHandler(w, options)), nil
+	}
+	return nil, fault.Errorf(fault.Invalid, "the log format %q is not known", l.format).WithHint("use text or json")
+}
+
+func serverCommand() *cobra.Command {
+	var c ServerConfig
+	var logs logFlags
+	cmd := &cobra.Command{
+		Use:   "server",
+		Short: "Run the server, with a worker inside",
+		Long: `Run the server: the API, the UI, and the part that makes releases move. A worker for
+this machine runs inside, and starts the traffic router as a process of its own,
+which goes on serving when the server stops.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if c.Log, err = logs.logger(cmd.ErrOrStderr()); err != nil {
+				return err
+			}
+			c.Out = cmd.OutOrStdout()
+			return Server(cmd.Context(), c)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&c.DataDir, "data-dir", cli.DataDir(), "folder of the database and of what the worker needs (FAIRWAY_DATA_DIR)")
+	flags.StringVar(&c.Listen, "listen", strings.TrimPrefix(cli.DefaultServer, "http://"), "address of the API and the UI; only this machine reaches the default")
+	flags.BoolVar(&c.NoWorker, "no-worker", false, "run no worker inside")
+	flags.DurationVar(&c.LeaseFor, "lease", 30*time.Second, "how long a worker holds a task without a sign of life")
+	flags.StringVar(&c.Pprof, "pprof", "", "address for profiles of the process, for instance 127.0.0.1:6060")
+	logs.add(cmd)
+	return cmd
+}
+
+func workerCommand() *cobra.Command {
+	var c WorkerConfig
+	var logs logFlags
+	var tokenFile string
+	cmd := &cobra.Command{
+		Use:   "worker",
+		Short: "Run a worker that takes its tasks from a server",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if c.Log, err = logs.logger(cmd.ErrOrStderr()); err != nil {
+				return err
+			}
+			token, err := os.ReadFile(tokenFile)
+			if err != nil {
+				return fault.Errorf(fault.Invalid, "the token cannot be read: %w", err).
+					WithHint("make one with `fairway token add --name NAME --worker`, and put it into the file")
+			}
+			c.Token = strings.TrimSpace(string(token))
+			return Worker(cmd.Context(), c)
+		},
+	}
+	flags := cmd.Flags()
+	// The server's address is the root command's flag of the same name.
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
+		c.Server = cmd.Flag("server").Value.String()
+		if c.Server == "" {
+			c.Server = os.Getenv("FAIRWAY_SERVER")
+		}
+		if c.Server == "" {
+			c.Server = cli.DefaultServer
+		}
+		return nil
+	}
+	flags.StringVar(&c.DataDir, "data-dir", cli.DataDir(), "folder of what the worker needs (FAIRWAY_DATA_DIR)")
+	flags.StringVar(&tokenFile, "token-file", "", "file with the worker's token")
+	flags.StringVar(&c.Name, "name", "", "the worker's own name (default: the machine's)")
+	flags.StringSliceVar(&c.Environments, "environment", nil, "take tasks of these environments only")
+	_ = cmd.MarkFlagRequired("token-file")
+	logs.add(cmd)
+	return cmd
+}
+
+func routerCommand() *cobra.Command {
+	var c router.Config
+	var logs logFlags
+	cmd := &cobra.Command{
+		Use:   "router",
+		Short: "Run the traffic router of the host platform",
+		Long: `Run the traffic router. A worker starts it by itself. A router started beside a
+running one takes over its listeners without dropping a connection: that is how it
+is upgraded.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if c.Log, err = logs.logger(cmd.ErrOrStderr()); err != nil {
+				return err
+			}
+			return router.Run(cmd.Context(), c)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&c.StateDir, "state-dir", "", "folder of its table and its admin socket")
+	flags.StringVar(&c.CertFile, "cert", "", "certificate for TLS (PEM)")
+	flags.StringVar(&c.KeyFile, "key", "", "its key (PEM)")
+	flags.BoolVar(&c.NoRevisionHeader, "no-revision-header", false, "do not name the revision in answers")
+	flags.DurationVar(&c.DrainTimeout, "drain", 30*time.Second, "how long requests may go on after it was told to stop")
+	_ = cmd.MarkFlagRequired("state-dir")
+	logs.add(cmd)
+	return cmd
+}
+
+// hostExecCommand is how the host platform starts a service: see host.Exec.
+func hostExecCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "host-exec", Hidden: true, DisableFlagParsing: true,
+		RunE: func(_ *cobra.Command, args []string) error { return host.Exec(args) },
+	}
+}
+
+func openAPICommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "openapi", Short: "Print the OpenAPI document of the HTTP API", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s\n", api.OpenAPI())
+			return err
+		},
+	}
+}
+
+func schemaCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "schema", Short: "Print the JSON Schema of fairway.yaml, for editors", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s\n", pipeline.Schema())
+			return err
+		},
+	}
+}

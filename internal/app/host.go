@@ -1,0 +1,105 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/metric"
+	"github.com/fairwayhq/fairway/internal/pipeline"
+	"github.com/fairwayhq/fairway/internal/platform"
+	"github.com/fairwayhq/fairway/internal/platform/host"
+	"github.com/fairwayhq/fairway/internal/router"
+	"github.com/fairwayhq/fairway/internal/stage"
+)
+
+// hostParts is what a worker needs for the host platform: the platform, and the
+// router, which is a process of its own that outlives this one.
+type hostParts struct {
+	dir      string
+	log      *slog.Logger
+	clock    *clock
+	router   *router.Client
+	platform *host.Platform
+}
+
+func newHost(ctx context.Context, dataDir string, log *slog.Logger, clock *clock) (*hostParts, error) {
+	dir, err := filepath.Abs(dataDir)
+	if err != nil {
+		return nil, fault.Errorf(fault.Invalid, "the data folder %s has no absolute path: %w", dataDir, err)
+	}
+	h := &hostParts{dir: dir, log: log, clock: clock, router: router.NewClient(filepath.Join(dir, "router"))}
+	h.platform, err = host.New(host.Config{
+		StateDir: filepath.Join(dir, "host"), Router: h.router, Log: log, Now: clock.Now,
+	})
+	return h, err
+}
+
+func (h *hostParts) executors() map[pipeline.Kind]stage.Executor {
+	return stage.Executors(stage.Deps{
+		Now: h.clock.Now,
+		Platform: func(name string) (platform.Platform, error) {
+			if name != "host" {
+				return nil, fault.Errorf(fault.Invalid, "this worker has no platform %q", name).WithHint("it has: host")
+			}
+			return h.platform, nil
+		},
+		Source: func(m pipeline.Metrics) (metric.Source, error) { return openSource(m, h.router) },
+	})
+}
+
+// routerLook is how often the worker looks whether the router lives.
+const routerLook = time.Second
+
+// keepRouter starts the router when there is none, and again when it is gone.
+func (h *hostParts) keepRouter(ctx context.Context) error {
+	for {
+		if _, err := h.router.Health(ctx); err != nil && ctx.Err() == nil {
+			if err := h.startRouter(); err != nil {
+				h.log.Error("The router could not be started.", "error", err)
+			}
+			wait, cancel := context.WithTimeout(ctx, 5*time.Second)
+			_ = h.router.Ready(wait)
+			cancel()
+		}
+		timer := time.NewTimer(routerLook)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		case <-timer.C:
+		}
+	}
+}
+
+// startRouter starts a router in a session of its own, so that the end of this
+// process never touches users' traffic. Two that start at once agree by the
+// router's own lock.
+func (h *hostParts) startRouter() error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Join(h.dir, "router"), 0o700); err != nil {
+		return err
+	}
+	out, err := os.OpenFile(filepath.Join(h.dir, "router", "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	cmd := exec.Command(self, "router", "--state-dir", filepath.Join(h.dir, "router"))
+	cmd.Stdout, cmd.Stderr = out, out
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	go func() { _ = cmd.Wait() }() // reap it if it ends before this process
+	h.log.Info("The router was started.", "pid", cmd.Process.Pid)
+	return nil
+}

@@ -1,0 +1,184 @@
+// Package app wires the concrete types together: the only place where they meet.
+// Each file assembles one process: the server, a worker, the router, the demo.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/fairwayhq/fairway/internal/api"
+	"github.com/fairwayhq/fairway/internal/auth"
+	"github.com/fairwayhq/fairway/internal/drive"
+	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/notify"
+	"github.com/fairwayhq/fairway/internal/release"
+	"github.com/fairwayhq/fairway/internal/store"
+	"github.com/fairwayhq/fairway/internal/worker"
+	"github.com/fairwayhq/fairway/web"
+)
+
+// ServerConfig is what a server is started with.
+type ServerConfig struct {
+	// DataDir holds the database and, with the built-in worker, what the host platform needs.
+	DataDir string
+	// Listen is the address of the API and the UI.
+	Listen string
+	// NoWorker leaves the built-in worker out.
+	NoWorker bool
+	// LeaseFor is how long a worker holds a task without a sign of life.
+	LeaseFor time.Duration
+	Log      *slog.Logger
+	// Out is where the address and the first token are printed.
+	Out io.Writer
+	// Pprof is an address for profiles; empty serves none.
+	Pprof string
+	// Ready is called with the server's URL once it answers; may be nil.
+	Ready func(url string)
+}
+
+// Server runs a server until ctx ends.
+func Server(ctx context.Context, c ServerConfig) (err error) {
+	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
+		return fault.Errorf(fault.Invalid, "the data folder %s cannot be made: %w", c.DataDir, err).
+			WithHint("choose another with --data-dir")
+	}
+	st, err := store.Open(ctx, store.Config{Path: filepath.Join(c.DataDir, "fairway.db")})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, st.Close()) }()
+	listener, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return fault.Errorf(fault.Unavailable, "the server cannot listen on %s: %w", c.Listen, err).
+			WithHint("another process has the address; stop it or choose another with --listen")
+	}
+	clock := newClock(c.Log)
+	traces, stopTraces, err := tracing(ctx, c.Log)
+	if err != nil {
+		return err
+	}
+	defer stopTraces()
+
+	d := drive.New(drive.Config{
+		Store: st.Drive(), Now: clock.Now, Deliver: notify.NewWebhook().Deliver, Log: c.Log, LeaseFor: c.LeaseFor,
+	})
+	identities := auth.New(st)
+	identities.Now = clock.Now
+	control := release.New(release.Config{Store: st.Release(), Drive: d, Now: clock.Now})
+	closing := make(chan struct{})
+	handler := api.New(api.Config{
+		Releases: control, Auth: identities, Drive: d, UI: web.Handler(), Version: Version(), Now: clock.Now,
+		Log: c.Log, Wrap: traces, Closing: closing,
+	})
+	url := "http://" + listener.Addr().String()
+	if err := firstToken(ctx, c, identities, url); err != nil {
+		return err
+	}
+
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	parts := group{stop: stop}
+	parts.run("drive", func() error { return d.Run(ctx) })
+	parts.run("clock", func() error { watchClock(ctx, clock); return nil })
+	if !c.NoWorker {
+		host, err := newHost(ctx, c.DataDir, c.Log, clock)
+		if err != nil {
+			return err
+		}
+		parts.run("router", func() error { return host.keepRouter(ctx) })
+		parts.run("keeper", func() error { host.platform.Keep(ctx); return nil })
+		w := worker.New(worker.Config{Name: "built-in", Server: d, Executors: host.executors(), Log: c.Log})
+		parts.run("worker", func() error { return w.Run(ctx) })
+	}
+	srv := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelWarn)}
+	parts.run("api", func() error { return ignoreClosed(srv.Serve(listener)) })
+	parts.run("shutdown", func() error {
+		<-ctx.Done()
+		close(closing)
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
+		defer cancel()
+		return ignoreClosed(srv.Shutdown(grace))
+	})
+	c.Log.Info("The server is ready.", "url", url, "version", Version())
+	if c.Ready != nil {
+		c.Ready(url)
+	}
+	return parts.wait()
+}
+
+// shutdownGrace is how long requests in flight may go on after SIGTERM.
+const shutdownGrace = 10 * time.Second
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// firstToken makes an admin and a token where there is nobody yet, and prints the
+// token once. Its file lets the command line on the same machine find it.
+func firstToken(ctx context.Context, c ServerConfig, a *auth.Service, url string) error {
+	secret, err := a.Bootstrap(ctx)
+	if err != nil {
+		return err
+	}
+	if secret != "" {
+		path := filepath.Join(c.DataDir, "admin-token")
+		if err := os.WriteFile(path, []byte(secret+"\n"), 0o600); err != nil {
+			return fault.Errorf(fault.Unavailable, "write the first token to %s: %w", path, err)
+		}
+		fmt.Fprintf(c.Out, "First start: the user \"admin\" was made. Its token, shown only now (and kept in %s):\n\n  %s\n\n", path, secret)
+	}
+	_, err = fmt.Fprintf(c.Out, "Fairway listens on %s\n", url)
+	return err
+}
+
+func watchClock(ctx context.Context, c *clock) {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	var told time.Duration
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			told = c.check(told)
+		}
+	}
+}
+
+// group runs the parts of a process: when one ends with an error, all are stopped.
+type group struct {
+	stop context.CancelFunc
+	all  sync.WaitGroup
+	mu   sync.Mutex
+	errs []error
+}
+
+func (g *group) run(name string, f func() error) {
+	g.all.Add(1)
+	go func() {
+		defer g.all.Done()
+		if err := f(); err != nil {
+			g.mu.Lock()
+			g.errs = append(g.errs, fmt.Errorf("%s: %w", name, err))
+			g.mu.Unlock()
+			g.stop()
+		}
+	}()
+}
+
+func (g *group) wait() error {
+	g.all.Wait()
+	return errors.Join(g.errs...)
+}

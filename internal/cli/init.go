@@ -1,0 +1,52 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/pipeline"
+)
+
+func initCommand(c *command) *cobra.Command {
+	var service string
+	cmd := &cobra.Command{
+		Use:   "init [FOLDER]",
+		Short: "Write a fairway.yaml to start from",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			dir := "."
+			if len(args) > 0 {
+				dir = args[0]
+			}
+			abs, err := filepath.Abs(dir)
+			if err != nil {
+				return fault.Errorf(fault.Invalid, "the folder %s has no absolute path: %w", dir, err)
+			}
+			if service == "" {
+				service = filepath.Base(abs)
+			}
+			path := filepath.Join(dir, defaultFile)
+			f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+			if errors.Is(err, fs.ErrExist) {
+				return fault.Errorf(fault.Conflict, "%s is there already", path).WithHint("look at it with `fairway check`, or remove it first")
+			}
+			if err != nil {
+				return fault.Errorf(fault.Invalid, "write %s: %w", path, err)
+			}
+			_, err = f.Write(pipeline.Starter(service))
+			if err := errors.Join(err, f.Close()); err != nil {
+				return fault.Errorf(fault.Unavailable, "write %s: %w", path, err)
+			}
+			fmt.Fprintf(c.out, "Wrote %s. Say in it how your service starts, then look at what it does:\n\n  fairway plan\n", path)
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&service, "service", "", "name of the service (default: the folder's)")
+	return cmd
+}

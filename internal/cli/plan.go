@@ -1,0 +1,131 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fairwayhq/fairway/internal/forecast"
+	"github.com/fairwayhq/fairway/internal/pipeline"
+)
+
+func planCommand(c *command) *cobra.Command {
+	var file, ref, version string
+	cmd := &cobra.Command{
+		Use:   "plan",
+		Short: "Show what a release would go through, and what its canary would see",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			def, _, err := readDefinition(file)
+			if err != nil {
+				return err
+			}
+			files, err := readFiles(def, file)
+			if err != nil {
+				return err
+			}
+			a := artifact{"(not named)", "sha256:" + strings.Repeat("0", 64)}
+			if ref != "" {
+				if a, err = readArtifact(ref); err != nil {
+					return err
+				}
+			}
+			plan, err := pipeline.Compile(def, pipeline.Request{Version: version, Artifact: a.ref, Digest: a.digest, Files: files})
+			if err != nil {
+				return err
+			}
+			outlook := forecast.Of(plan)
+			return c.show(map[string]any{"plan": plan, "hash": plan.Hash(), "outlook": outlook}, func(w io.Writer) { printPlan(w, plan, outlook) })
+		},
+	}
+	cmd.Flags().StringVarP(&file, "file", "f", defaultFile, "the definition")
+	cmd.Flags().StringVar(&ref, "artifact", "", "the artifact that would be shipped")
+	cmd.Flags().StringVar(&version, "version", "", "what people call it")
+	return cmd
+}
+
+func printPlan(w io.Writer, p *pipeline.Plan, o forecast.Outlook) {
+	for _, e := range p.Environments {
+		fmt.Fprintf(w, "%s  %s on %s%s\n", e.Name, p.Service, e.Platform, needs(e))
+		var rows [][]string
+		for _, s := range e.Stages {
+			rows = append(rows, []string{"  " + s.Name, describe(s), "at most " + s.TimeLimit.String(), s.Undo})
+		}
+		printTable(w, []string{"  STAGE", "DOES", "TIME LIMIT", "A ROLLBACK"}, rows)
+		fmt.Fprintln(w)
+	}
+	if len(o.Levels) > 0 {
+		fmt.Fprintf(w, "What is seen at %.4g requests/s (found with about 80 %% probability)\n", o.Rate)
+		var rows [][]string
+		for _, l := range o.Levels {
+			rows = append(rows, []string{
+				"  " + l.Environment + "/" + l.Stage, percent(l.Weight), forTime(l.For),
+				rise(l.Sight.Errors, l.Sight.ErrorsAfter), slowdown(l.Sight.Latency, l.Sight.LatencyAfter),
+			})
+		}
+		printTable(w, []string{"  STAGE", "WEIGHT", "FOR", "ERRORS FROM", "LATENCY FROM"}, rows)
+		fmt.Fprintln(w)
+	}
+	for _, warning := range o.Warnings {
+		fmt.Fprintf(w, "warning: %s\n", warning)
+	}
+}
+
+func needs(e pipeline.Environment) string {
+	var parts []string
+	for _, n := range e.Needs {
+		if n.For > 0 {
+			parts = append(parts, fmt.Sprintf("%s for %s", n.Environment, n.For))
+		} else {
+			parts = append(parts, n.Environment)
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return ", after " + strings.Join(parts, " and ")
+}
+
+// describe says in a few words what a stage does.
+func describe(s pipeline.Stage) string {
+	switch s.Kind {
+	case pipeline.KindGate:
+		return "waits until " + s.Gate.When
+	case pipeline.KindApproval:
+		return fmt.Sprintf("asks %d of %s", s.Approval.Count, strings.Join(s.Approval.Roles, ", "))
+	case pipeline.KindDeploy:
+		return "places it and gives it all traffic"
+	case pipeline.KindCheck:
+		return "checks the new revision"
+	case pipeline.KindJob:
+		return "runs " + strings.Join(s.Job.Command, " ")
+	case pipeline.KindCanary:
+		return "moves traffic level by level under the judge"
+	case pipeline.KindWatch:
+		return fmt.Sprintf("judges on for %s, %s stays on the old", s.Watch.For, percent(s.Watch.Holdback))
+	case pipeline.KindPromote:
+		return fmt.Sprintf("makes it the home (%s)", s.Promote.Strategy)
+	case pipeline.KindNotify:
+		return "tells " + s.Notify.Webhook
+	}
+	return string(s.Kind)
+}
+
+func forTime(d time.Duration) string { return pipeline.Duration(d).String() }
+
+func rise(r float64, after time.Duration) string {
+	if r == 0 {
+		return "nothing is seen"
+	}
+	return fmt.Sprintf("+%.2g pp in %s", 100*r, after.Round(time.Second))
+}
+
+func slowdown(r float64, after time.Duration) string {
+	if r == 0 {
+		return "nothing is seen"
+	}
+	return fmt.Sprintf("+%.2g %% in %s", 100*r, after.Round(time.Second))
+}

@@ -1,0 +1,68 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/oklog/ulid/v2"
+	"github.com/spf13/cobra"
+
+	"github.com/fairwayhq/fairway/internal/api/client"
+)
+
+func shipCommand(c *command) *cobra.Command {
+	var file, ref, version, note, key string
+	var watch bool
+	cmd := &cobra.Command{
+		Use:   "ship --artifact PATH",
+		Short: "Create a release of an artifact",
+		Long: `Create a release of an artifact, with the fairway.yaml of this folder.
+
+With --watch the command stays and tells what happens; its exit code says how the
+release ended: 0 released, 10 rolled back, 11 failed, 12 superseded or called off.`,
+		Example: "  fairway ship --artifact ./build/shop --version v2 --watch",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			def, text, err := readDefinition(file)
+			if err != nil {
+				return err
+			}
+			files, err := readFiles(def, file)
+			if err != nil {
+				return err
+			}
+			a, err := readArtifact(ref)
+			if err != nil {
+				return err
+			}
+			api, err := c.client()
+			if err != nil {
+				return err
+			}
+			if key == "" {
+				key = ulid.Make().String()
+			}
+			made, err := api.Create(cmd.Context(), client.NewRelease{
+				Definition: string(text), Version: version, Artifact: a.ref, Digest: a.digest, Files: files, Note: note,
+			}, key)
+			if err != nil {
+				return err
+			}
+			if watch {
+				return c.follow(cmd.Context(), api, made.ID)
+			}
+			return c.show(made, func(w io.Writer) {
+				fmt.Fprintf(w, "Release %s of %s %s was created.\n%s\nFollow it with `fairway status %s -w`.\n", made.ID, made.Service, made.Version, made.Headline, made.ID)
+			})
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVarP(&file, "file", "f", defaultFile, "the definition")
+	flags.StringVar(&ref, "artifact", "", "path or URL of the artifact, with @sha256:… where its digest is known")
+	flags.StringVar(&version, "version", "", "what people call it")
+	flags.StringVar(&note, "note", "", "what people should know of it")
+	flags.StringVar(&key, "idempotency-key", "", "the same key again creates no second release")
+	flags.BoolVarP(&watch, "watch", "w", false, "stay until it has ended")
+	_ = cmd.MarkFlagRequired("artifact")
+	return cmd
+}

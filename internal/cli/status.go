@@ -1,0 +1,119 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fairwayhq/fairway/internal/api/client"
+	"github.com/fairwayhq/fairway/internal/pipeline"
+)
+
+func statusCommand(c *command) *cobra.Command {
+	var watch bool
+	var service string
+	var limit int
+	cmd := &cobra.Command{
+		Use:   "status [RELEASE]",
+		Short: "Show a release, or the newest ones",
+		Long:  "Show a release, or the newest ones. A release is named by its ID, by SERVICE@VERSION, or by SERVICE for its newest one.",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			api, err := c.client()
+			if err != nil {
+				return err
+			}
+			if len(args) == 0 && !watch {
+				return c.list(cmd.Context(), api, client.Filter{Service: service, Limit: limit})
+			}
+			ref := service
+			if len(args) > 0 {
+				ref = args[0]
+			}
+			if ref == "" {
+				if ref, err = newest(cmd.Context(), api); err != nil {
+					return err
+				}
+			}
+			if watch {
+				return c.follow(cmd.Context(), api, ref)
+			}
+			r, err := api.Release(cmd.Context(), ref)
+			if err != nil {
+				return err
+			}
+			return c.show(r, func(w io.Writer) { printRelease(w, r) })
+		},
+	}
+	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "stay until it has ended")
+	cmd.Flags().StringVar(&service, "service", "", "only this service's")
+	cmd.Flags().IntVar(&limit, "limit", 20, "how many to list")
+	return cmd
+}
+
+func (c *command) list(ctx context.Context, api *client.Client, f client.Filter) error {
+	page, err := api.Releases(ctx, f)
+	if err != nil {
+		return err
+	}
+	return c.show(page, func(w io.Writer) {
+		if len(page.Items) == 0 {
+			fmt.Fprintln(w, "There is no release yet. Create one with `fairway ship`.")
+			return
+		}
+		var rows [][]string
+		for _, r := range page.Items {
+			rows = append(rows, []string{r.ID, r.Service, r.Version, state(w, r.State), r.Environment, r.Author, ago(r.CreatedAt)})
+		}
+		printTable(w, []string{"RELEASE", "SERVICE", "VERSION", "STATE", "IN", "BY", "CREATED"}, rows)
+	})
+}
+
+func printRelease(w io.Writer, r client.ReleaseDetail) {
+	fmt.Fprintf(w, "%s %s  %s\n%s\n", r.Service, r.Version, state(w, r.State), r.Headline)
+	if r.Next != "" {
+		when := ""
+		if !r.NextAt.IsZero() {
+			when = " (" + r.NextAt.Local().Format(time.TimeOnly) + ")"
+		}
+		fmt.Fprintf(w, "Next: %s%s\n", r.Next, when)
+	}
+	if r.Asks != "" {
+		fmt.Fprintf(w, "A person is asked: %s\n", r.Asks)
+	}
+	fmt.Fprintln(w)
+	var rows [][]string
+	for i, e := range r.Run.Environments {
+		rows = append(rows, []string{e.Name, string(e.State), "", e.Reason})
+		for j, s := range e.Stages {
+			rows = append(rows, []string{"  " + r.Plan.Environments[i].Stages[j].Name, string(s.State), took(s), firstLine(s.Reason)})
+		}
+	}
+	printTable(w, []string{"STAGE", "STATE", "TOOK", "WHY"}, rows)
+	fmt.Fprintf(w, "\nrelease %s, artifact %s, by %s, %s\n", r.ID, short(r.Digest), r.Author, ago(r.CreatedAt))
+	if len(r.Actions) > 0 {
+		fmt.Fprintf(w, "You may: %s\n", strings.Join(r.Actions, ", "))
+	}
+}
+
+func took(s pipeline.StageRun) string {
+	switch {
+	case s.StartedAt.IsZero():
+		return ""
+	case s.EndedAt.IsZero():
+		return time.Since(s.StartedAt).Round(time.Second).String()
+	}
+	return s.EndedAt.Sub(s.StartedAt).Round(100 * time.Millisecond).String()
+}
+
+func firstLine(s string) string {
+	line, more, cut := strings.Cut(s, "\n")
+	if cut && strings.TrimSpace(more) != "" {
+		line += " …"
+	}
+	return line
+}
