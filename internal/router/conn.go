@@ -14,8 +14,8 @@ import (
 // conn is one client connection that speaks HTTP/1. One goroutine serves it,
 // request by request; a second one runs while a body is uploaded.
 //
-//	idle ──► reading ──► uploading ──► waiting ──► answering ──► idle
-//	                                                  └──► tunnel
+//	idle ──► reading ──► uploading ⇄ sending ──► waiting ──► answering ──► idle
+//	                                                             └──► tunnel
 type conn struct {
 	input
 	plane *plane

@@ -48,7 +48,7 @@ func (c *conn) sweep(now time.Time) {
 		if lasted > slowClient {
 			w.endLocked(endedAborted)
 		}
-	case phaseWaiting:
+	case phaseSending, phaseWaiting:
 		if lasted > w.limit {
 			w.endLocked(endedTimeout)
 		}

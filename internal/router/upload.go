@@ -64,10 +64,11 @@ func (u *upload) run(c *conn, up *upstream) error {
 			up.Close()
 			return err
 		}
-		c.watch.move(phaseUploading, phaseUploading, time.Now())
+		c.watch.move(phaseUploading, phaseSending, time.Now())
 		if _, err := up.Write(c.buffered()[:n]); err != nil {
 			return err
 		}
+		c.watch.move(phaseSending, phaseUploading, time.Now())
 		c.r += n
 	}
 	return nil

@@ -46,6 +46,9 @@ func (r Route) validateArms() error {
 		if a.Revision == "" || seen[a.Revision] {
 			return fault.Errorf(fault.Invalid, "revision %q is empty or given twice", a.Revision)
 		}
+		if !httpguts.ValidHeaderFieldValue(a.Revision) {
+			return fault.Errorf(fault.Invalid, "revision %q has a control character", a.Revision)
+		}
 		seen[a.Revision] = true
 		if err := a.validate(); err != nil {
 			return err

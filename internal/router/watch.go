@@ -22,10 +22,11 @@ type watch struct {
 type phase uint8
 
 const (
-	phaseIdle phase = iota
-	phaseReading
-	phaseUploading
-	phaseWaiting
+	phaseIdle      phase = iota
+	phaseReading         // the client sends a head
+	phaseUploading       // the client sends a body
+	phaseSending         // the backend takes some of it
+	phaseWaiting         // the backend has the request
 	phaseAnswering
 	phaseTunnel
 )

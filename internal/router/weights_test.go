@@ -137,6 +137,7 @@ func TestImpossibleRoutesAreRefused(t *testing.T) {
 		"a negative weight":                    func(r *router.Route) { r.Arms[0].Weight = -1; r.Arms[1].Weight = router.Whole + 1 },
 		"weight without a backend":             func(r *router.Route) { r.Arms[0].Backends = nil },
 		"a revision twice":                     func(r *router.Route) { r.Arms[1].Revision = "v1" },
+		"a revision with a line break":         func(r *router.Route) { r.Arms[0].Revision = "v1\r\nX: y" },
 		"no arms":                              func(r *router.Route) { r.Arms = nil },
 		"no address to listen on":              func(r *router.Route) { r.Listen = "" },
 		"a backend that is not an address":     func(r *router.Route) { r.Arms[0].Backends = []router.Backend{{Address: "nowhere"}} },
