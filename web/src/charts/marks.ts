@@ -10,7 +10,7 @@ export interface Mark {
 
 /** Which ledger lines are worth a mark: changes of traffic, verdicts, retreats, people. */
 export function markKind(kind: string): Mark['kind'] | undefined {
-  if (/rolling-back|rollback|undoing/.test(kind)) return 'rollback'
+  if (/rolling-back|rollback-requested|\.back$/.test(kind)) return 'rollback'
   if (/weight|route/.test(kind)) return 'weight'
   if (/verdict|suspicious|evidence\.|asks/.test(kind) && kind !== 'evidence.posted') return 'verdict'
   if (/paused|resumed|approved|decided|frozen|thawed|skipped/.test(kind)) return 'person'

@@ -5,7 +5,7 @@ import { full, instant, moment } from '../format/time.ts'
 import { useNow } from '../format/useNow.ts'
 import { Empty, Loading } from '../layout/Fallback.tsx'
 import { Icon } from '../layout/icons.tsx'
-import { matching, subjects, toneOf } from './events.ts'
+import { matching, paragraph, subjects, toneOf } from './events.ts'
 import classes from './EventList.module.css'
 
 interface Props {
@@ -44,6 +44,7 @@ export function EventList({ events, loaded, verification }: Props) {
 function Line({ event }: { event: Event }) {
   const now = useNow()
   const at = instant(event.at) ?? 0
+  const numbers = paragraph(event)
   return (
     <li className={classes.line} data-tone={toneOf(event.kind)}>
       <time dateTime={event.at} title={full(at)} className="faint figure nowrap">{moment(at, now)}</time>
@@ -51,6 +52,7 @@ function Line({ event }: { event: Event }) {
       <span className={classes.text}>
         {event.text}
         <span className="faint small"> {event.kind}{event.actor && ` · ${event.actor}`}</span>
+        {numbers && <details className={classes.numbers}><summary>All numbers</summary><p>{numbers}</p></details>}
       </span>
       <span className={`faint small figure ${classes.seq}`} title={`Line ${event.seq} of the ledger, hash ${event.hash}`}>#{event.seq}</span>
     </li>

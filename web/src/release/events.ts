@@ -17,9 +17,15 @@ export function matching(events: Event[], text: string, subject: string): Event[
     .reverse()
 }
 
+/** All the numbers behind a line, where the ledger keeps them. */
+export function paragraph(event: Event): string | undefined {
+  const data = event.data as { paragraph?: unknown } | undefined | null
+  return typeof data?.paragraph === 'string' && data.paragraph ? data.paragraph : undefined
+}
+
 export function toneOf(kind: string): 'good' | 'bad' | 'warn' | 'calm' {
   if (/failed|broken/.test(kind)) return 'bad'
-  if (/roll|undo|undone|asks|suspicious|paused|frozen|superseded|skipped/.test(kind)) return 'warn'
+  if (/roll|\.back$|undo|asks|suspicious|paused|frozen|superseded|skipped/.test(kind)) return 'warn'
   if (/succeeded|passed|approved/.test(kind)) return 'good'
   return 'calm'
 }

@@ -78,7 +78,9 @@ export function detail(now: number, sketch: Sketch): ReleaseDetail {
     id, service: 'checkout', version, artifact: `/srv/artifacts/checkout-${version}`, digest: digest(Number(version.replace(/\D/g, '')) || 1),
     author: 'mara', note, planHash: digest(8).slice(7), state, environment: 'production', createdAt: ago(now, 1900), endedAt,
     plan: {
-      version: 1, service: 'checkout', owner: 'payments', expectedRate: 200, environments: [
+      version: 1, service: 'checkout', owner: 'payments', expectedRate: 200,
+      component: { service: 'checkout', version, artifact: `/srv/artifacts/checkout-${version}`, digest: digest(Number(version.replace(/\D/g, '')) || 1) },
+      environments: [
         { name: 'staging', platform: 'host', onUndecided: 'promote', falseAlarm: 0.005, stages: stagingStages },
         { name: 'production', platform: 'host', onUndecided: 'hold', falseAlarm: 0.005, needs: [{ environment: 'staging', for: '10m' }], stages: productionStages },
       ],
@@ -231,7 +233,9 @@ export const badEvents = (id: string, now: number) => events(id, now, [
   [47, 'canary.weight', 'The new version gets 12.5 % of the traffic.', 'canary'],
   [43, 'canary.verdict', 'Something may be wrong: errors 4.90 % against 0.19 %.', 'canary'],
   [22, 'canary.verdict', 'The new version is worse and goes back: errors 5.50 % against 0.19 %.', 'canary', undefined,
-    { verdict: verdict({ kind: 'fail', reason: 'worse', detail: undefined, evidence: 2300, strongest: 21000, proof: -6.2, weight: 0.125, observed: 52e9 }, true) }],
+    { verdict: verdict({ kind: 'fail', reason: 'worse', detail: undefined, evidence: 2300, strongest: 21000, proof: -6.2, weight: 0.125, observed: 52e9 }, true),
+      paragraph: 'Fail (worse) after 52s of evidence, 0s of it at the middle level or above, at 12.5 % of the traffic. Evidence of harm 2300 : 1, a rollback needs 400 : 1.' }],
+  [22, 'canary.back', 'All traffic in production is back on the running version.', 'canary'],
   [22, 'stage.failed', 'Stage canary failed in production: the new version is worse.', 'canary', 'worker host-1'],
   [22, 'environment.rolling-back', 'Rolling back in production: stage canary failed.'],
   [21, 'stage.undone', 'Stage canary undone in production.', 'canary', 'worker host-1'],
