@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/fairwayhq/fairway/internal/drive"
 	"github.com/fairwayhq/fairway/internal/fault"
@@ -113,6 +114,37 @@ func fullDisk(t *testing.T, st *store.SQLite, makeRoom func()) {
 		kept[id] = true
 	}
 	wantKept(t, st, kept)
+}
+
+func TestEveryCallerIsAnsweredWhileTheDiskIsFull(t *testing.T) {
+	st := openStore(t)
+	pages, err := st.Pages()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := st.LimitPages(pages); err != nil {
+		t.Fatal(err)
+	}
+	big := []byte(`"` + strings.Repeat("x", 1<<16) + `"`)
+	const callers, tries = 16, 50
+	answers := make(chan error, callers*tries)
+	for range callers {
+		go func() {
+			for range tries {
+				answers <- st.Update(t.Context(), func(tx *store.Tx) error { return tx.PutMessage(drive.Message{ID: "m", Body: big}) })
+			}
+		}()
+	}
+	for n := range callers * tries {
+		select {
+		case err := <-answers:
+			if fault.CodeOf(err) != fault.Unavailable {
+				t.Fatalf("an update on a full disk = %v, want unavailable", err)
+			}
+		case <-time.After(30 * time.Second):
+			t.Fatalf("only %d of %d updates were answered", n, callers*tries)
+		}
+	}
 }
 
 func wantKept(t *testing.T, st *store.SQLite, kept map[string]bool) {

@@ -72,10 +72,13 @@ func (w *writer) group(first *turn) {
 	var group []*turn
 	var lost error
 	began := time.Now()
-	for t := first; t != nil && lost == nil; t = w.next(len(group), began) {
+	for t := first; t != nil; t = w.next(len(group), began) {
 		group = append(group, t)
 		t.granted <- nil
-		lost = <-t.finished
+		// Who waits behind a lost group is not of it, and stays in the queue.
+		if lost = <-t.finished; lost != nil {
+			break
+		}
 	}
 	if lost == nil {
 		lost = w.commit()
