@@ -55,6 +55,7 @@ func Exec(args []string) error {
 		return err
 	}
 	if !stillWanted(*path) {
+		_ = os.Remove(*path)
 		os.Exit(statusBusy)
 	}
 	return become(flags.Args())

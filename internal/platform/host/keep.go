@@ -102,7 +102,7 @@ func (p *Platform) due(l life) bool {
 		return false
 	}
 	now := p.config.Now()
-	wentBack := now.Before(end.At) // the clock was set back; waiting for it could take days
+	wentBack := now.Before(end.At) || now.Before(l.status.TriedAt) // the clock was set back; waiting for it could take days
 	return wentBack || !now.Before(restartAt(l, end))
 }
 

@@ -95,7 +95,7 @@ func (p *Platform) fetchIfNeeded(ctx context.Context, t platform.Target, r platf
 		return "", err
 	}
 	_, err = os.Stat(workDir(p.revisionDir(t, r.ID)))
-	if err == nil && found && former.Phase != stopping && sameContent(former.Revision, r) {
+	if err == nil && found && former.Phase != stopping && former.Phase != retired && sameContent(former.Revision, r) {
 		return "", nil
 	}
 	return p.fetch(ctx, r.Artifact)
@@ -114,13 +114,15 @@ func (p *Platform) bringUp(ctx context.Context, lease platform.Lease, t platform
 		return nil, fault.Errorf(fault.Conflict, "a revision with this ID but another artifact or config is already there").
 			WithHint("a revision's ID is derived from its digests; retire the other one first")
 	}
-	if found && former.Phase == stopping {
+	// What is left of a retirement goes first; also a late child of a worker that
+	// is dead may have left a record in a retired revision.
+	if found && (former.Phase == stopping || former.Phase == retired) {
 		if err := p.endAll(ctx, t, former); err != nil {
 			return nil, err
 		}
 	}
 	dir := p.revisionDir(t, f.Revision.ID)
-	if found && !sameContent(former.Revision, f.Revision) {
+	if !found || !sameContent(former.Revision, f.Revision) {
 		if err := os.RemoveAll(workDir(dir)); err != nil {
 			return nil, diskFault(err, dir)
 		}

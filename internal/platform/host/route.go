@@ -13,7 +13,8 @@ import (
 // Route puts the weights into the router's table and returns once requests see
 // them. The address, hosts and stickiness are those of the revision with the
 // most traffic. A revision without weight stays in the table until it is
-// retired, so that what it is answering goes on.
+// retired, so that what it is answering goes on. No weights at all take the
+// route away; its fence stays.
 func (p *Platform) Route(ctx context.Context, lease platform.Lease, t platform.Target, weights platform.Weights) error {
 	if err := checkWeights(weights); err != nil {
 		return fault.Errorf(fault.Invalid, "route %s: %w", t, err)

@@ -23,4 +23,3 @@ func answersOn(port int) bool {
 	_ = response.Body.Close()
 	return response.StatusCode == http.StatusOK
 }
-

@@ -49,6 +49,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Fixture) {
 		"a revision that is never ready fails":              neverReady,
 		"a revision that cannot start fails":                cannotStart,
 		"weights sum to the whole":                          weightsSum,
+		"no weights take the traffic away":                  noWeights,
 		"route refuses what is not ready":                   routeNeedsReady,
 		"route is idempotent and traffic follows":           routeMoves,
 		"home is what last had everything":                  homeFollows,

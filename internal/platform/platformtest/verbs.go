@@ -95,7 +95,6 @@ func weightsSum(b *bench) {
 	b.ready(v2, 1)
 	b.route(platform.Weights{v1.ID: platform.Whole})
 	for _, bad := range []platform.Weights{
-		nil,
 		{v1.ID: platform.Whole - 1},
 		{v1.ID: platform.Whole, v2.ID: 1},
 		{v1.ID: platform.Whole + 1, v2.ID: -1},
@@ -103,6 +102,27 @@ func weightsSum(b *bench) {
 		b.refused("weights that are not a whole", b.tryRoute(bad), fault.Invalid)
 	}
 	b.weights(platform.Weights{v1.ID: platform.Whole})
+}
+
+// noWeights takes all traffic away, as a first release that failed needs it.
+func noWeights(b *bench) {
+	v1 := b.Good("v1")
+	b.route(nil) // nothing was there yet
+	b.ready(v1, 1)
+	b.route(platform.Weights{v1.ID: platform.Whole})
+	b.route(nil)
+	b.route(nil)
+	b.weights(nil)
+	if fence := b.observe().Fence; fence != b.lease.Fence {
+		b.Errorf("the fence is %d, not %d", fence, b.lease.Fence)
+	}
+	b.lease.Fence--
+	b.refused("route with an older fence", b.tryRoute(platform.Weights{v1.ID: platform.Whole}), fault.Conflict)
+	b.lease.Fence++
+	b.route(platform.Weights{v1.ID: platform.Whole})
+	b.served(v1.ID)
+	b.route(nil)
+	b.retire(v1.ID)
 }
 
 func routeNeedsReady(b *bench) {
