@@ -19,6 +19,7 @@ import (
 type admin struct {
 	registry *registry
 	tally    *tally
+	follower *follower
 	// health says what is not as it should be; empty when all is well.
 	health func() []string
 	// handing says whether another process is about to answer in place of this one.
@@ -33,10 +34,10 @@ func (a admin) handler() http.Handler {
 	for pattern, h := range map[string]func(*http.Request) (any, error){
 		"GET /table":                                    a.getTable,
 		"GET /routes/{target}":                          a.getRoute,
-		"PUT /routes/{target}":                          a.putRoute,
-		"DELETE /routes/{target}":                       a.deleteRoute,
+		"PUT /routes/{target}":                          a.settled(a.putRoute),
+		"DELETE /routes/{target}":                       a.settled(a.deleteRoute),
 		"PUT /routes/{target}/fence":                    a.putFence,
-		"PUT /routes/{target}/arms/{revision}/backends": a.putBackends,
+		"PUT /routes/{target}/arms/{revision}/backends": a.settled(a.putBackends),
 		"GET /routes/{target}/inflight":                 a.getInflight,
 		"GET /counters":                                 a.getCounters,
 		"GET /healthz":                                  a.getHealth,
@@ -56,6 +57,17 @@ func (a admin) handler() http.Handler {
 // nothing more, not even its counters, so that nobody sees them go backwards.
 var errHanding = fault.Errorf(fault.Unavailable, "the router is being handed over").
 	WithHint("ask again; the new process answers in a moment")
+
+// settled answers a change when all processes that serve go by it.
+func (a admin) settled(change func(*http.Request) (any, error)) func(*http.Request) (any, error) {
+	return func(r *http.Request) (any, error) {
+		answer, err := change(r)
+		if err == nil {
+			a.follower.await(r.Context(), a.registry.serial())
+		}
+		return answer, err
+	}
+}
 
 // Claim is a fence with its holder.
 type Claim struct {

@@ -73,12 +73,13 @@ var preface = []byte("PRI * HTTP/2.0\r\n\r\n")
 // readHead waits for a request and notes when it began. Empty lines before it
 // are skipped (RFC 9112 §2.2).
 func (c *conn) readHead() ([]byte, error) {
+	now := c.x.ended
 	if c.r == c.w {
-		if err := c.idle(); err != nil {
+		var err error
+		if now, err = c.idle(); err != nil {
 			return nil, err
 		}
 	}
-	now := time.Now()
 	for bytes.HasPrefix(c.buffered(), crlf) {
 		c.r += len(crlf)
 	}
@@ -92,26 +93,31 @@ func (c *conn) readHead() ([]byte, error) {
 
 var crlf = []byte("\r\n")
 
-// idle waits for the first byte of a request. Asked to, it moves the connection
-// to the process that takes over.
-func (c *conn) idle() error {
+// idle waits for the first byte of a request and returns when it came. Asked to,
+// it moves the connection to the process that takes over.
+func (c *conn) idle() (time.Time, error) {
 	c.enter(phaseIdle, c.x.ended)
 	if c.plane.leave(c) {
-		return errMoved
+		return time.Time{}, errMoved
 	}
 	err := c.fill()
-	c.enter(phaseReading, c.x.ended)
+	now := time.Now()
+	c.enter(phaseReading, now)
 	if !c.plane.leaving.Load() {
-		return err
+		return now, err
 	}
 	c.SetReadDeadline(time.Time{})
 	if !isTimeout(err) {
-		return err
+		return now, err
 	}
 	if c.plane.leave(c) {
-		return errMoved
+		return now, errMoved
 	}
-	return c.fill()
+	c.enter(phaseIdle, now)
+	err = c.fill()
+	now = time.Now()
+	c.enter(phaseReading, now)
+	return now, err
 }
 
 func (c *conn) enter(p phase, at time.Time) { c.watch.enter(p, at) }

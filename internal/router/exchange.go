@@ -10,7 +10,7 @@ type exchange struct {
 	route   *liveRoute
 	arm     *liveArm
 	backend *backend
-	// started and ended are when the request began and when it was counted.
+	// started and ended are when the request began and when it was over.
 	started, ended time.Time
 	// cookie is the Set-Cookie line that the answer must carry; mostly empty.
 	cookie  string
@@ -64,8 +64,12 @@ func (x *exchange) count() {
 
 // end counts the request and lets go of its backend.
 func (x *exchange) end() {
-	if x.backend != nil {
-		x.count()
-		x.backend.counts.inflight.Add(-1)
+	if x.backend == nil {
+		return
 	}
+	if x.counted { // a stream, counted when it began
+		x.ended = time.Now()
+	}
+	x.count()
+	x.backend.counts.inflight.Add(-1)
 }

@@ -35,6 +35,8 @@ type message struct {
 	// Listen is the address of a socket, or the one a connection came in on.
 	Listen string `json:"listen,omitempty"`
 	TLS    bool   `json:"tls,omitempty"`
+	// Serial is that of the table that the sender serves by.
+	Serial int64 `json:"serial,omitempty"`
 	// Read is what was already read from a connection.
 	Read []byte `json:"read,omitempty"`
 	// Counters are all counts of the sender so far.
@@ -227,6 +229,7 @@ func readCounters(dir string) (c Counters, err error) {
 func (p *process) inherit(from *wire, before Counters) {
 	defer from.Close()
 	defer p.tally.alone()
+	defer p.follower.gone()
 	for {
 		m, file, err := from.receive()
 		switch {
@@ -238,6 +241,7 @@ func (p *process) inherit(from *wire, before Counters) {
 		case m.Kind == kindCounters && m.Counters != nil:
 			p.tally.merge(*m.Counters, before)
 			before = *m.Counters
+			p.follower.reached(m.Serial)
 		case m.Kind == kindConn && file != nil:
 			p.adopt(m, file)
 		}

@@ -293,3 +293,36 @@ func TestAnAddressThatIsTakenComesBack(t *testing.T) {
 		t.Errorf("got %q", body)
 	}
 }
+
+func TestTheOldProcessFollowsTheNewTable(t *testing.T) {
+	dir := stateDir(t)
+	first := start(t, dir)
+	v1 := instance(t, "v1")
+	release := make(chan struct{})
+	stays := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.(http.Flusher).Flush()
+		<-release
+	}))
+	r := whole("v1", stays)
+	url, c := first.put(t, r), h2c(t)
+	// An open stream keeps the HTTP/2 connection, and so the old process, alive.
+	res, err := c.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	second := start(t, dir)
+	eventually(t, "the new process knows of the stream", func() bool {
+		n, err := second.Inflight(t.Context(), target)
+		return err == nil && n[stays.Address] == 1
+	})
+	r.DrainTimeout = time.Millisecond
+	second.put(t, r)
+	second.put(t, whole("v1", v1))
+	// The old process has seen the change: it cut the departed instance's stream.
+	if _, err := io.Copy(io.Discard, res.Body); err == nil {
+		t.Error("the old process still serves by the old table")
+	}
+	close(release)
+	<-first.done
+}

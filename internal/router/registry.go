@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"maps"
 	"net"
-	"os"
 	"slices"
 	"sync"
 	"time"
@@ -27,7 +26,6 @@ type registry struct {
 	backends map[instance]*backend
 	drains   map[*backend]*time.Timer
 	frozen   bool
-	read     time.Time // the age of the table that reload read
 }
 
 // sockets is where the registry puts what each address serves.
@@ -58,18 +56,22 @@ func (g *registry) restore(t Table) {
 }
 
 // reload follows the table that another process writes, for the connections
-// that this one still serves.
-func (g *registry) reload() {
+// that this one still serves. It returns the serial of the table in force.
+func (g *registry) reload() int64 {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	info, err := os.Stat(g.disk.path())
-	if err != nil || info.ModTime().Equal(g.read) {
-		return
-	}
-	if t, err := readTable(g.disk.path()); err == nil {
-		g.table, g.read = t, info.ModTime()
+	if t, err := readTable(g.disk.path()); err == nil && t.Serial > g.table.Serial {
+		g.table = t
 		g.publish()
 	}
+	return g.table.Serial
+}
+
+// serial is that of the table in force.
+func (g *registry) serial() int64 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.table.Serial
 }
 
 // listen opens the addresses of the table that are not listened on yet.
@@ -181,6 +183,7 @@ func (g *registry) change(target string, make func(Route) (Route, error)) (Route
 		r.Generation = old.Generation + 1
 		next := g.table.clone()
 		next.Routes[target] = r
+		next.Serial++
 		if err = g.disk.save(next); err == nil {
 			g.table = next
 		}

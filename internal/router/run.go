@@ -52,8 +52,11 @@ type process struct {
 	// handing: another process is taking over, and answers from now on.
 	handing  atomic.Bool
 	inherits sync.WaitGroup
-	// answering ends when the admin API accepts nothing more.
+	follower follower
+	// answering ends when the admin API accepts nothing more; calls are those
+	// that it has accepted.
 	answering chan struct{}
+	calls     sync.WaitGroup
 }
 
 func newProcess(c Config, e *estate) (*process, error) {
@@ -79,9 +82,11 @@ func newProcess(c Config, e *estate) (*process, error) {
 	p.listeners = &listeners{tls: tlsConfig, handle: p.plane.handle, log: c.Log, bound: map[string]*listener{}}
 	p.registry = newRegistry(d, p.tally, p.listeners, c.Log)
 	p.admin = &http.Server{
-		Handler:           admin{p.registry, p.tally, p.health, p.handing.Load}.handler(),
+		Handler:           admin{p.registry, p.tally, &p.follower, p.health, p.handing.Load}.handler(),
 		ReadHeaderTimeout: 10 * time.Second,
+		ConnState:         p.countCall,
 	}
+	p.admin.SetKeepAlivesEnabled(false) // one call a connection, or calls would never end
 	return p, nil
 }
 
@@ -131,6 +136,7 @@ func (p *process) serveTable() {
 	if from == nil {
 		return
 	}
+	p.follower.follow()
 	if err := from.send(message{Kind: kindReady}, nil); err != nil {
 		p.config.Log.Error("lost the process before", "error", err)
 	}
@@ -158,15 +164,24 @@ func (p *process) stop() {
 	os.Remove(handoverSocket(p.config.StateDir))
 }
 
-// closeAdmin lets the admin API finish what it has begun.
+// countCall counts the calls of the admin API that are under way.
+func (p *process) countCall(_ net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		p.calls.Add(1)
+	case http.StateClosed, http.StateHijacked:
+		p.calls.Done()
+	}
+}
+
+// closeAdmin accepts no more calls and lets those that were accepted be answered,
+// within a second. Server.Shutdown would drop one that was just being read.
 func (p *process) closeAdmin() {
 	p.estate.admin.Close()
-	<-p.answering // what was accepted last is known to the server now
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	if p.admin.Shutdown(ctx) != nil {
-		p.admin.Close()
-	}
+	<-p.answering // what was accepted last is counted now
+	late := time.AfterFunc(time.Second, func() { p.admin.Close() })
+	defer late.Stop()
+	p.calls.Wait()
 }
 
 // upkeep does what has to be done now and then.

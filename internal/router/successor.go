@@ -88,7 +88,7 @@ func (p *process) retire(w *wire) {
 // reportUntil tells the new process what was counted, now and then and at the
 // end, and follows its table for the connections that stay here.
 func (p *process) reportUntil(drained <-chan struct{}, w *wire) {
-	tick := time.NewTicker(100 * time.Millisecond)
+	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for done := false; !done; {
 		select {
@@ -96,9 +96,9 @@ func (p *process) reportUntil(drained <-chan struct{}, w *wire) {
 		case <-drained:
 			done = true
 		}
-		p.registry.reload()
+		serial := p.registry.reload()
 		counters := p.tally.snapshot(time.Now())
-		if err := w.send(message{Kind: kindCounters, Counters: &counters}, nil); err != nil {
+		if err := w.send(message{Kind: kindCounters, Counters: &counters, Serial: serial}, nil); err != nil {
 			p.config.Log.Error("lost the process that took over", "error", err)
 			<-drained
 			return

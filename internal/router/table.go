@@ -20,6 +20,8 @@ var ErrFenced = errors.New("a newer fence holds the route")
 // Table is everything that the router serves.
 type Table struct {
 	Version int `json:"version"`
+	// Serial grows with every change of any route. The router sets it.
+	Serial int64 `json:"serial"`
 	// Routes are keyed by target, for instance "shop/production".
 	Routes map[string]Route `json:"routes"`
 }
@@ -101,7 +103,7 @@ func (r Route) Served() bool { return len(r.Arms) > 0 }
 
 // clone returns a copy that shares nothing with t.
 func (t Table) clone() Table {
-	c := Table{Version: t.Version, Routes: maps.Clone(t.Routes)}
+	c := Table{Version: t.Version, Serial: t.Serial, Routes: maps.Clone(t.Routes)}
 	if c.Routes == nil {
 		c.Routes = map[string]Route{}
 	}
