@@ -39,7 +39,7 @@ named; a broken one is named with its first broken line, and the exit code is 13
 			if err != nil {
 				return err
 			}
-			return c.events(ctx, api, ref)
+			return c.events(ctx, api, ref, 0)
 		},
 	}
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "stay and tell new ones; of all releases if none is named")
@@ -59,8 +59,9 @@ func (c *command) tell(e client.Event) error {
 // pageSize is how many lines are asked for at once.
 const pageSize = 500
 
-func (c *command) events(ctx context.Context, api *client.Client, ref string) error {
-	for after := int64(0); ; {
+// events tells the lines of a release's ledger behind the given one.
+func (c *command) events(ctx context.Context, api *client.Client, ref string, after int64) error {
+	for {
 		page, err := api.Events(ctx, ref, after, pageSize)
 		if err != nil {
 			return err

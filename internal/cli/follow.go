@@ -16,6 +16,7 @@ import (
 // terminal, plain lines elsewhere, JSON lines with -o json.
 func (c *command) follow(ctx context.Context, api *client.Client, ref string) error {
 	var end client.ReleaseDetail
+	var told int64 // the last event that was told
 	live := &liveLine{w: c.errOut, moves: terminal(c.errOut) && c.format != "json"}
 	err := api.Live(ctx, ref, "", client.Listener{
 		Release: func(r client.ReleaseDetail) error {
@@ -29,20 +30,21 @@ func (c *command) follow(ctx context.Context, api *client.Client, ref string) er
 		Event: func(e client.Event) error {
 			live.clear()
 			defer live.draw()
-			if c.format == "json" {
-				return printJSON(c.out, e)
-			}
-			printEvent(c.out, e)
-			return nil
+			told = e.Seq
+			return c.tell(e)
 		},
 	})
 	live.clear()
-	if err != nil {
-		return err
-	}
 	if ctx.Err() != nil {
 		return fault.Errorf(fault.Unavailable, "stopped looking; the release goes on without it").
 			WithHint("look again with `fairway status %s -w`", ref)
+	}
+	if err != nil {
+		return err
+	}
+	// The stream tells the end before the events that led to it.
+	if err := c.events(ctx, api, end.ID, told); err != nil {
+		return err
 	}
 	if err := c.show(end, func(w io.Writer) { fmt.Fprintln(w, end.Headline) }); err != nil {
 		return err

@@ -131,7 +131,7 @@ func (s *story) bad(ctx context.Context) error {
 
 // timeRollback reads from the ledger when the traffic went back.
 func (s *story) timeRollback(ctx context.Context, r client.ReleaseDetail) error {
-	page, err := s.API.Events(ctx, r.ID, 0, 500)
+	page, err := s.API.Events(ctx, r.ID, 0, mostEvents)
 	if err != nil {
 		return err
 	}
@@ -199,6 +199,12 @@ func (s *story) ship(ctx context.Context, version string) (client.ReleaseDetail,
 	s.shipped = append(s.shipped, made.ID)
 	s.say("   look: %s/releases/%s", s.UI, made.ID)
 	end := made
+	told := int64(0) // the last event that was told
+	tell := func(e client.Event) error {
+		told = e.Seq
+		s.say("   %5.1f s  %s", max(0, e.At.Sub(made.CreatedAt).Seconds()), e.Text)
+		return nil
+	}
 	err = s.API.Live(ctx, made.ID, "", client.Listener{
 		Release: func(r client.ReleaseDetail) error {
 			end = r
@@ -207,20 +213,27 @@ func (s *story) ship(ctx context.Context, version string) (client.ReleaseDetail,
 			}
 			return nil
 		},
-		Event: func(e client.Event) error {
-			s.say("   %5.1f s  %s", max(0, e.At.Sub(made.CreatedAt).Seconds()), e.Text)
-			return nil
-		},
+		Event: tell,
 	})
-	if err == nil && ctx.Err() != nil {
-		err = fault.Errorf(fault.Unavailable, "the demo was stopped")
+	if ctx.Err() != nil {
+		return end, fault.Errorf(fault.Unavailable, "the demo was stopped")
 	}
-	if err == nil {
-		// What runs in the end is more than the last glimpse of the stream, in any order of both.
-		end, err = s.API.Release(ctx, made.ID)
+	if err != nil {
+		return end, err
 	}
-	return end, err
+	// The stream tells the end before the events that led to it.
+	rest, err := s.API.Events(ctx, made.ID, told, mostEvents)
+	if err != nil {
+		return end, err
+	}
+	for _, e := range rest.Items {
+		_ = tell(e)
+	}
+	return end, nil
 }
+
+// mostEvents is more than one release of the story has.
+const mostEvents = 500
 
 // Print tells people what came of it.
 func (s *Summary) Print(w io.Writer) {
