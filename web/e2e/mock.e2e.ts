@@ -187,6 +187,7 @@ describe('the looks', () => {
     await page.setViewportSize({ width, height: 800 })
     for (const path of ['/', '/releases', '/freezes', `/releases/${ids.good}`, `/releases/${ids.waits}`, `/releases/${ids.bad}`]) {
       await page.goto(base + path)
+      await page.getByRole('navigation', { name: 'Main' }).waitFor()
       await page.getByRole('heading', { level: 1 }).waitFor()
       await page.locator('[role=status]').first().waitFor({ state: 'detached' })
       const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)

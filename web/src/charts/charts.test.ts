@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import * as sample from '../stories/samples.ts'
 import { markKind, marks, nearest } from './marks.ts'
 import { lonely } from './options.ts'
-import { columns, latest, silent, top } from './series.ts'
+import { columns, latest, silent, top, withWeights } from './series.ts'
 
 const end = Date.parse('2030-05-01T12:00:00Z')
 const points = sample.points(sample.goodCourse, end)
@@ -47,6 +47,17 @@ describe('the columns of a chart', () => {
   })
 })
 
+it('the traffic goes on after the last sample as the ledger says', () => {
+  const c = columns(points)
+  const [back] = sample.events('r', end, [[-2, 'canary.back', 'All traffic is back.', 'canary']])
+  const more = withWeights(c, [back!])
+  expect(more.weight.slice(-3)).toEqual([0.25, 0, 0])
+  expect(more.at.at(-2)).toBe(end / 1000 + 2)
+  expect(more.evidence.slice(-2)).toEqual([null, null])
+  expect(more.gaps).toEqual([])
+  expect(withWeights(c, sample.goodEvents('r', end))).toBe(c)
+})
+
 describe('scales and legends', () => {
   it('show the newest known value', () => {
     expect(latest([1, 2, null])).toBe(2)
@@ -65,8 +76,10 @@ describe('scales and legends', () => {
 
 describe('marks', () => {
   it('stand for what explains a curve', () => {
-    expect(['canary.weight', 'canary.verdict', 'environment.rolling-back', 'release.paused', 'stage.started', 'evidence.posted', 'lane.granted'].map(markKind))
+    expect(['canary.weight', 'canary.verdict', 'environment.rolling-back', 'release.paused', 'stage.started', 'evidence.posted', 'lane.granted'].map((kind) => markKind({ kind })))
       .toEqual(['weight', 'verdict', 'rollback', 'person', 'stage', undefined, undefined])
+    const verdicts = [sample.verdict(), sample.verdict({ kind: 'pass', reason: 'not worse' }), sample.verdict({ reason: 'suspicious' })]
+    expect(verdicts.map((verdict) => markKind({ kind: 'canary.verdict', data: { verdict } }))).toEqual([undefined, 'pass', 'verdict'])
   })
   it('belong to their environment, and are found near the pointer', () => {
     const list = marks(sample.badEvents('r', end), 'production')

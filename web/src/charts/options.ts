@@ -74,7 +74,7 @@ export function options({ width, height, colours, sync, picture, onCursor }: Sur
   }
   return {
     width, height, series, bands,
-    padding: [8, 8, 0, 0],
+    padding: [8, 26, 0, 0],
     legend: { show: false },
     cursor: { y: false, sync: { key: sync, setSeries: false }, drag: { x: true, y: false, uni: 20 }, points: { size: 7 } },
     scales: {

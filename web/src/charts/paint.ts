@@ -83,7 +83,7 @@ export function paintThresholds(u: uPlot, thresholds: Threshold[], { of }: Colou
   ctx.restore()
 }
 
-const markColours: Record<Mark['kind'], string> = { weight: 'ink-3', verdict: 'warn', rollback: 'bad', person: 'accent', stage: 'ink-3' }
+const markColours: Record<Mark['kind'], string> = { weight: 'ink-3', verdict: 'warn', pass: 'good', rollback: 'bad', person: 'accent', stage: 'ink-3' }
 
 /** A thin line for each mark, with a flag on top; a quiet stage change has no flag. */
 export function paintMarks(u: uPlot, list: Mark[], { of }: Colours) {

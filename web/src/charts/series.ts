@@ -1,7 +1,7 @@
 // Turns points into the columns of a chart. What was not measured is null, never zero,
 // and every stretch without measurements is named with its reason.
 
-import type { ArmPoint, Interval, Point } from '../api/types.ts'
+import type { ArmPoint, Event, Interval, Point } from '../api/types.ts'
 
 export type Column = (number | null)[]
 
@@ -63,6 +63,34 @@ export function columns(points: Point[]): Columns {
     last = at
   }
   return c
+}
+
+/** What the ledger says of the traffic after the last sample: it is taken back when nothing is sampled any more. */
+export function withWeights(c: Columns, events: Event[]): Columns {
+  const last = c.at.at(-1)
+  if (last === undefined) return c
+  const later = events.flatMap((event) => {
+    const at = Date.parse(event.at) / 1000
+    const weight = weightIn(event)
+    return at > last && weight !== undefined ? [{ at, weight }] : []
+  })
+  const end = later.at(-1)
+  if (!end) return c
+  // A short tail, so that the last step can be seen.
+  const tail = { at: end.at + Math.max(2, (end.at - c.at[0]!) * 0.04), weight: end.weight }
+  const more = structuredClone(c)
+  for (const { at, weight } of [...later, tail]) {
+    if (at <= more.at.at(-1)!) continue
+    addEmpty(more, at)
+    more.weight[more.weight.length - 1] = weight
+  }
+  return more
+}
+
+function weightIn({ kind, data }: Event): number | undefined {
+  if (kind.endsWith('.back')) return 0
+  const weight = kind.endsWith('.weight') ? (data as { weight?: unknown } | null | undefined)?.weight : undefined
+  return typeof weight === 'number' ? weight : undefined
 }
 
 /** Longer than three usual steps (and ten seconds) is a silence. */

@@ -4,6 +4,9 @@ import type { Interval } from '../api/types.ts'
 
 export const unknown = '–'
 
+/** Keeps a number and its unit on one line. */
+export const space = '\u00a0'
+
 /** At least two digits that mean something: 0, 0.03, 1.2, 34, 1,234. */
 export function number(value: number): string {
   const size = Math.abs(value)
@@ -14,17 +17,17 @@ export function number(value: number): string {
 /** A share in [0, 1] as a percentage. */
 export function percent(share: number): string {
   const value = share * 100
-  if (value !== 0 && Math.abs(value) < 0.01) return '< 0.01 %'
+  if (value !== 0 && Math.abs(value) < 0.01) return `<${space}0.01${space}%`
   const digits = Math.abs(value) >= 9.95 ? 1 : 2
-  return `${value.toLocaleString('en', { maximumFractionDigits: digits })} %`
+  return `${value.toLocaleString('en', { maximumFractionDigits: digits })}${space}%`
 }
 
 /** Seconds as ms or s. */
 export function latency(seconds: number): string {
-  if (seconds === 0) return '0 ms'
-  if (seconds < 0.0095) return `${(seconds * 1000).toLocaleString('en', { maximumFractionDigits: 1 })} ms`
-  if (seconds < 0.9995) return `${Math.round(seconds * 1000)} ms`
-  return `${seconds.toLocaleString('en', { maximumFractionDigits: 2 })} s`
+  if (seconds === 0) return `0${space}ms`
+  if (seconds < 0.0095) return `${(seconds * 1000).toLocaleString('en', { maximumFractionDigits: 1 })}${space}ms`
+  if (seconds < 0.9995) return `${Math.round(seconds * 1000)}${space}ms`
+  return `${seconds.toLocaleString('en', { maximumFractionDigits: 2 })}${space}s`
 }
 
 /** The weight of evidence. It is a betting capital: from 1 up it speaks for harm. */

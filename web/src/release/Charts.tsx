@@ -4,7 +4,7 @@ import type { Event, Point } from '../api/types.ts'
 import { Chart } from '../charts/Chart.tsx'
 import { marks } from '../charts/marks.ts'
 import type { Line } from '../charts/options.ts'
-import { columns, top, type Arm, type Column } from '../charts/series.ts'
+import { columns, top, withWeights, type Arm, type Column } from '../charts/series.ts'
 import { latency, number, percent } from '../format/number.ts'
 import { clock } from '../format/time.ts'
 import { Empty, Loading } from '../layout/Fallback.tsx'
@@ -22,7 +22,8 @@ interface Props {
 /** Traffic, errors, latency and evidence over time, of one environment. */
 export function Charts({ points, events, environment, threshold = 200, loaded }: Props) {
   const [quantile, setQuantile] = useState<'p99' | 'p50'>('p99')
-  const c = useMemo(() => columns(points.filter((point) => point.environment === environment)), [points, environment])
+  const sampled = useMemo(() => columns(points.filter((point) => point.environment === environment)), [points, environment])
+  const c = useMemo(() => withWeights(sampled, events.filter((event) => event.environment === environment)), [sampled, events, environment])
   const flags = useMemo(() => marks(events, environment), [events, environment])
   const evidence = useMemo(() => c.evidence.map((v) => (v === null ? null : Math.min(5000, Math.max(0.01, v)))), [c])
 

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import * as sample from '../stories/samples.ts'
+import { space } from '../format/number.ts'
 import { choices, describe as describeAction } from './actions.ts'
 import { currentEnvironment, judgedEnvironment, undoing } from './run.ts'
 
 const now = Date.now()
-const text = (action: Parameters<typeof describeAction>[0], detail = sample.good(now)) => describeAction(action, detail).consequences.join(' ')
+const text = (action: Parameters<typeof describeAction>[0], detail = sample.good(now)) => describeAction(action, detail).consequences.join(' ').replaceAll(space, ' ')
 
 describe('the choices', () => {
   it('are those that the server allows, in a fixed order', () => {

@@ -1,25 +1,27 @@
 import { describe, expect, it } from 'vitest'
 import * as sample from '../stories/samples.ts'
+import { space } from '../format/number.ts'
 import { position } from './EvidenceScale.tsx'
 import { balances, lastVerdict, sentence, verdictIn, verdictLabel, verdictTone } from './verdict.ts'
 
 const now = Date.now()
+const said = (verdict: Parameters<typeof sentence>[0]) => sentence(verdict).replaceAll(space, ' ')
 const bad = sample.verdict({ kind: 'fail', reason: 'worse', evidence: 2300 }, true)
 
 describe('a verdict in words', () => {
   it('puts both arms of the loudest metric side by side', () => {
-    expect(sentence(bad)).toBe('The new version is worse: errors 5.5 % on the canary against 0.19 % on stable.')
-    expect(sentence(sample.verdict())).toContain('No sign of harm so far: errors 0.11 %')
+    expect(said(bad)).toBe('The new version is worse: errors 5.5 % on the canary against 0.19 % on stable.')
+    expect(said(sample.verdict())).toContain('No sign of harm so far: errors 0.11 %')
   })
   it('never takes missing data for good or bad', () => {
     const missing = sample.verdict({ reason: 'no evidence', detail: 'the router does not answer' })
-    expect(sentence(missing)).toMatch(/^There is nothing to judge by: the router does not answer\./)
+    expect(said(missing)).toMatch(/^There is nothing to judge by: the router does not answer\./)
     expect(verdictTone(missing)).toBe('warn')
-    expect(sentence({ ...missing, metrics: null, detail: undefined })).toContain('There is nothing to judge by.')
+    expect(said({ ...missing, metrics: null, detail: undefined })).toContain('There is nothing to judge by.')
   })
   it('has a sentence for every reason, also without metrics', () => {
     for (const reason of ['not worse', 'worse', 'leans to harm', 'collecting', 'suspicious', 'undecided', 'no evidence'] as const) {
-      expect(sentence(sample.verdict({ reason, metrics: null }))).toMatch(/^[A-Z].*\.$/)
+      expect(said(sample.verdict({ reason, metrics: null }))).toMatch(/^[A-Z].*\.$/)
     }
     expect(verdictLabel(sample.verdict({ reason: 'suspicious' }))).toBe('Hold: suspicious')
   })

@@ -90,7 +90,7 @@ describe('the services', () => {
   it('show what runs, what moves, what waits and what is frozen', async () => {
     await story('services')
     const row = screen.getByRole('row', { name: /checkout/ })
-    expect(row.textContent).toMatch(/2\.3\.0.*2\.4\.0.*25 %.*Running.*then 2\.8\.0/)
+    expect(row.textContent).toMatch(/2\.3\.0.*2\.4\.0.*25\s%.*Running.*then 2\.8\.0/)
     expect(screen.getByRole('row', { name: /search/ }).textContent).toContain('frozen: peak of the autumn sale')
   })
 })
