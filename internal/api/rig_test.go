@@ -128,7 +128,9 @@ func (r *rig) worker(name string, environments ...string) *client.Client {
 
 func (r *rig) client(token string) *client.Client {
 	r.t.Helper()
-	c, err := client.New(client.Config{URL: r.server.URL, Token: token})
+	// Without kept connections, a test that cuts them cuts only the streams.
+	alone := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	c, err := client.New(client.Config{URL: r.server.URL, Token: token, HTTP: alone})
 	if err != nil {
 		r.t.Fatal(err)
 	}

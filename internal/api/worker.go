@@ -20,7 +20,8 @@ func (s *server) registerWorker(a huma.API) {
 		OperationID: "leaseTasks", Method: http.MethodPost, Path: "/v1/worker/lease", Tags: []string{"workers"},
 		Summary:     "Lease tasks",
 		Description: "Waits for the first task as long as asked, at most 30 s. It takes a worker's token, whose environments restrict the tasks.",
-		Errors:      []int{http.StatusForbidden},
+		// A deadline for reading the body would end the wait that follows.
+		BodyReadTimeout: -1, Errors: []int{http.StatusForbidden},
 	}, s.lease)
 	route(s, a, huma.Operation{
 		OperationID: "reportTask", Method: http.MethodPost, Path: "/v1/worker/report", Tags: []string{"workers"},

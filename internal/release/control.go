@@ -14,14 +14,26 @@ import (
 
 // Driver is what the use cases need of package drive.
 type Driver interface {
+	Beat
+	Lanes
+}
+
+// Beat moves runs.
+type Beat interface {
 	// Apply gives the release's run an event, in a transaction of its own.
 	Apply(ctx context.Context, release string, ev pipeline.Event) error
 	// Start gives a run that was just stored its first event, in the caller's transaction.
 	Start(tx drive.Tx, release string, actor string) error
-	// Frozen says why the lane does not move now, or "".
-	Frozen(tx drive.Tx, service, environment string) (string, error)
 	// Wake says that the caller committed something that drive has to look at.
 	Wake()
+}
+
+// Lanes knows which lanes stand still.
+type Lanes interface {
+	// Frozen says why the lane does not move now, or "".
+	Frozen(tx drive.Tx, service, environment string) (string, error)
+	// CheckFreezes tells every lane whether it is frozen now.
+	CheckFreezes(ctx context.Context) error
 }
 
 // Config wires a Control.

@@ -8,7 +8,8 @@ import (
 )
 
 // Freeze stops lanes: of a service, of an environment, of both, or, with neither,
-// all of them (stop the line). The ID and who did it are filled in; From defaults to now.
+// all of them (stop the line). The ID and who did it are filled in; From defaults
+// to now. When it returns, the lanes stand.
 func (c *Control) Freeze(ctx context.Context, who auth.Identity, f drive.Freeze) (drive.Freeze, error) {
 	if err := need(who, "freeze lanes", mayFreeze...); err != nil {
 		return drive.Freeze{}, err
@@ -24,8 +25,7 @@ func (c *Control) Freeze(ctx context.Context, who auth.Identity, f drive.Freeze)
 	if err := c.store.Update(ctx, func(tx Tx) error { return tx.AddFreeze(f) }); err != nil {
 		return drive.Freeze{}, err
 	}
-	c.drive.Wake()
-	return f, nil
+	return f, c.drive.CheckFreezes(ctx)
 }
 
 // Unfreeze ends a freeze.
@@ -37,8 +37,7 @@ func (c *Control) Unfreeze(ctx context.Context, who auth.Identity, id string) er
 	if err != nil {
 		return err
 	}
-	c.drive.Wake()
-	return nil
+	return c.drive.CheckFreezes(ctx)
 }
 
 // Freezes returns the freezes that are not ended.

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"crypto/rand"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -61,9 +62,13 @@ func (c *Client) Releases(ctx context.Context, f Filter) (Page[Release], error) 
 	return get[Page[Release]](ctx, c, "/v1/releases", q)
 }
 
-// Create makes a release. With a key, the same request may be made again: it then
-// returns the release that the first one made.
+// Create makes a release. The same request made again with the same key returns
+// the release that the first one made. Without a key it gets one of its own, so
+// that a connection which breaks cannot make two releases of one call.
 func (c *Client) Create(ctx context.Context, n NewRelease, key string) (ReleaseDetail, error) {
+	if key == "" {
+		key = rand.Text()
+	}
 	var d ReleaseDetail
 	err := c.do(ctx, call{
 		method: http.MethodPost, path: "/v1/releases", body: n, into: &d,

@@ -100,10 +100,9 @@ func (c *Client) follow(ctx context.Context, path, after string, f func(message)
 			return ctx.Err()
 		case r.failed != nil:
 			return r.failed
-		case err != nil && (first || fault.CodeOf(err) != fault.Unavailable):
+		case !got && (first || fault.CodeOf(err) != fault.Unavailable):
 			return err
-		}
-		if got {
+		case got:
 			wait = firstPause
 		}
 		if err := c.pause(ctx, wait); err != nil {
@@ -113,7 +112,8 @@ func (c *Client) follow(ctx context.Context, path, after string, f func(message)
 	}
 }
 
-// listen reads one connection to its end, and tells whether anything came.
+// listen reads one connection to its end, which is always an error, and tells
+// whether there was one at all.
 func (c *Client) listen(ctx context.Context, path string, r *reader, first bool) (bool, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

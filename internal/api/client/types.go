@@ -12,10 +12,10 @@ import (
 
 // Me is who the caller is.
 type Me struct {
-	User  string   `json:"user"`
+	User  string   `json:"user" doc:"who the caller is"`
 	Roles []string `json:"roles"`
 	// CSRF must be sent as X-CSRF-Token with every change made by a session.
-	CSRF string `json:"csrf,omitempty"`
+	CSRF string `json:"csrf,omitempty" doc:"to send as X-CSRF-Token with every change; only for sessions"`
 }
 
 // Login opens a session, with a password or with a token.
@@ -28,7 +28,7 @@ type Login struct {
 // Service is what has been released under one name.
 type Service struct {
 	Name         string               `json:"name"`
-	Owner        string               `json:"owner,omitempty"`
+	Owner        string               `json:"owner,omitempty" doc:"the team that answers for it"`
 	Environments []ServiceEnvironment `json:"environments"`
 }
 
@@ -36,39 +36,39 @@ type Service struct {
 type ServiceEnvironment struct {
 	Name string `json:"name"`
 	// Home is the release whose revision is stable there; empty before the first.
-	Home        string `json:"home,omitempty"`
+	Home        string `json:"home,omitempty" doc:"the release whose revision is stable there; none before the first"`
 	HomeVersion string `json:"homeVersion,omitempty"`
 	// Moving is the release that holds the lane; Queue those that wait for it.
-	Moving string   `json:"moving,omitempty"`
-	Queue  []string `json:"queue,omitempty"`
+	Moving string   `json:"moving,omitempty" doc:"the release that holds the lane"`
+	Queue  []string `json:"queue,omitempty" doc:"the releases that wait for the lane, in order"`
 	// Frozen says why the lane does not move; empty when it may.
-	Frozen string `json:"frozen,omitempty"`
+	Frozen string `json:"frozen,omitempty" doc:"why the lane does not move; absent when it may"`
 }
 
 // NewRelease asks for a release. Either Definition is given, or Service names one
 // whose newest release's definition is used again.
 type NewRelease struct {
-	Service    string `json:"service,omitempty"`
+	Service    string `json:"service,omitempty" doc:"whose newest definition to use again, where no definition is given"`
 	Definition string `json:"definition,omitempty" doc:"the text of the fairway.yaml"`
-	Version    string `json:"version,omitempty"`
-	Artifact   string `json:"artifact" doc:"where the artifact is: a path or URL on the worker's side"`
-	Digest     string `json:"digest" doc:"sha256: and 64 hexadecimal digits"`
+	Version    string `json:"version,omitempty" doc:"what people call it; by default the beginning of the digest" example:"v2"`
+	Artifact   string `json:"artifact" doc:"where the artifact is: a path or URL on the worker's side" example:"/builds/shop-v2"`
+	Digest     string `json:"digest" doc:"sha256: and 64 hexadecimal digits" example:"sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"`
 	// Files are the contents of the config files that the definition names, by their 'from' path.
-	Files map[string][]byte `json:"files,omitempty"`
-	Note  string            `json:"note,omitempty"`
+	Files map[string][]byte `json:"files,omitempty" doc:"the contents of the config files that the definition names, by their 'from' path, in base64"`
+	Note  string            `json:"note,omitempty" doc:"why, for people"`
 }
 
 // Release is a release in a list.
 type Release struct {
-	ID          string            `json:"id"`
-	Service     string            `json:"service"`
-	Version     string            `json:"version"`
+	ID          string            `json:"id" example:"01m83e2bckx8hz8vhr12hbe06b"`
+	Service     string            `json:"service" example:"shop"`
+	Version     string            `json:"version" example:"v2"`
 	Artifact    string            `json:"artifact"`
 	Digest      string            `json:"digest"`
 	Author      string            `json:"author"`
 	Note        string            `json:"note,omitempty"`
-	PlanHash    string            `json:"planHash"`
-	RollbackTo  string            `json:"rollbackTo,omitempty"`
+	PlanHash    string            `json:"planHash" doc:"what approvals are bound to"`
+	RollbackTo  string            `json:"rollbackTo,omitempty" doc:"the older release that this one brings back"`
 	State       pipeline.RunState `json:"state"`
 	Environment string            `json:"environment,omitempty" doc:"the environment that moves, or was last"`
 	CreatedAt   time.Time         `json:"createdAt"`
@@ -81,23 +81,23 @@ type ReleaseDetail struct {
 	Plan *pipeline.Plan `json:"plan"`
 	Run  pipeline.Run   `json:"run"`
 	// Live is the present of the stages that workers carry out, by environment.
-	Live map[string]stage.Progress `json:"live"`
+	Live map[string]stage.Progress `json:"live" doc:"the present of the stages that workers carry out, by environment"`
 	// Headline says in a sentence where the release is and why; Next what happens
 	// next, at NextAt if that is known.
-	Headline string    `json:"headline"`
-	Next     string    `json:"next,omitempty"`
-	NextAt   time.Time `json:"nextAt,omitzero"`
+	Headline string    `json:"headline" doc:"where the release is and why, in a sentence"`
+	Next     string    `json:"next,omitempty" doc:"what happens next"`
+	NextAt   time.Time `json:"nextAt,omitzero" doc:"when that happens, if it is known"`
 	// Actions are what the caller may do now: approve, reject, pause, resume, rollback, skip, decide.
-	Actions []string `json:"actions"`
+	Actions []string `json:"actions" doc:"what the caller may do now: approve, reject, decide, pause, resume, rollback, skip"`
 	// Asks says what a person has to decide; empty if nothing.
-	Asks  string   `json:"asks,omitempty"`
+	Asks  string   `json:"asks,omitempty" doc:"what a person has to decide"`
 	Queue []string `json:"queue,omitempty" doc:"the releases before this one in its lane"`
 }
 
 // Page is one page of a list. Next is the cursor of the following one; empty at the end.
 type Page[T any] struct {
 	Items []T    `json:"items"`
-	Next  string `json:"next,omitempty"`
+	Next  string `json:"next,omitempty" doc:"the cursor of the next page; absent at the end"`
 }
 
 // Event is one line of the ledger.
@@ -140,14 +140,14 @@ type Interval struct {
 type Approval struct {
 	Environment string `json:"environment,omitempty" doc:"default: the one that waits"`
 	Stage       string `json:"stage,omitempty" doc:"default: the one that waits"`
-	Digest      string `json:"digest,omitempty"`
-	PlanHash    string `json:"planHash,omitempty"`
+	Digest      string `json:"digest,omitempty" doc:"binds the answer to the artifact that was looked at"`
+	PlanHash    string `json:"planHash,omitempty" doc:"binds the answer to the plan that was looked at"`
 	Reason      string `json:"reason,omitempty"`
 }
 
 // Action is a person's wish with its reason.
 type Action struct {
-	Environment string `json:"environment,omitempty"`
+	Environment string `json:"environment,omitempty" doc:"default: the current one"`
 	Reason      string `json:"reason,omitempty"`
 }
 
@@ -161,9 +161,9 @@ type Rollback struct {
 // Evidence is a fact to add.
 type Evidence struct {
 	Digest string         `json:"digest"`
-	Kind   string         `json:"kind"`
+	Kind   string         `json:"kind" doc:"what sort of fact, for instance tests or scan" example:"tests"`
 	Name   string         `json:"name,omitempty"`
-	Status string         `json:"status"`
+	Status string         `json:"status" doc:"passed, failed, or another word that a gate looks for" example:"passed"`
 	URL    string         `json:"url,omitempty"`
 	Data   map[string]any `json:"data,omitempty"`
 }
@@ -172,7 +172,7 @@ type Evidence struct {
 type NewFreeze struct {
 	Service     string    `json:"service,omitempty"`
 	Environment string    `json:"environment,omitempty"`
-	Reason      string    `json:"reason"`
+	Reason      string    `json:"reason" doc:"read by everybody who is held" example:"the yearly audit"`
 	From        time.Time `json:"from,omitzero" doc:"default: now"`
 	Until       time.Time `json:"until,omitzero" doc:"default: until it is ended"`
 	Rule        string    `json:"rule,omitempty" doc:"RFC 5545 recurrence, for instance FREQ=WEEKLY;BYDAY=FR"`
@@ -188,13 +188,13 @@ type Verification struct {
 	Lines   int64  `json:"lines"`
 	OK      bool   `json:"ok"`
 	// Broken names the first broken line and what is wrong with it.
-	Broken string `json:"broken,omitempty"`
-	Head   string `json:"head"`
+	Broken string `json:"broken,omitempty" doc:"the first broken line and what is wrong with it"`
+	Head   string `json:"head" doc:"the hash of the last line"`
 }
 
 // NewUser, NewToken and TokenMade manage access.
 type NewUser struct {
-	Name     string   `json:"name"`
+	Name     string   `json:"name" example:"ann"`
 	Roles    []string `json:"roles"`
 	Password string   `json:"password,omitempty"`
 }
@@ -208,10 +208,10 @@ type User struct {
 
 // NewToken asks for a token of a user (default: the caller).
 type NewToken struct {
-	User         string   `json:"user,omitempty"`
-	Name         string   `json:"name"`
-	Worker       bool     `json:"worker,omitempty"`
-	Environments []string `json:"environments,omitempty"`
+	User         string   `json:"user,omitempty" doc:"whose; by default the caller's"`
+	Name         string   `json:"name" doc:"what it is for" example:"ci"`
+	Worker       bool     `json:"worker,omitempty" doc:"a token that only leases and reports tasks"`
+	Environments []string `json:"environments,omitempty" doc:"the worker's; all if empty"`
 	For          string   `json:"for,omitempty" doc:"how long it is good, for instance 720h; default: until revoked"`
 }
 
@@ -224,7 +224,7 @@ type Token struct {
 	Environments []string  `json:"environments,omitempty"`
 	CreatedAt    time.Time `json:"createdAt"`
 	ExpiresAt    time.Time `json:"expiresAt,omitzero"`
-	Secret       string    `json:"secret,omitempty"`
+	Secret       string    `json:"secret,omitempty" doc:"told once, when it is made"`
 }
 
 // Problem is an error as RFC 9457 has it.
