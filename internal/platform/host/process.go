@@ -22,9 +22,21 @@ type Process struct {
 }
 
 // alive says whether the process still runs; a zombie does not.
+//
+// A process that calls exec from any but its first thread, as Go programs do,
+// looks dead for an instant while the threads change places. So death is only
+// believed when it lasts.
 func (p Process) alive() bool {
-	now, err := identify(p.PID)
-	return err == nil && now == p
+	for range 4 {
+		if now, err := identify(p.PID); err == nil {
+			return now == p
+		}
+		if p.PID == 0 || unix.Kill(p.PID, 0) == unix.ESRCH {
+			return false
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return false
 }
 
 // age is how long the process has been running, where possible by a clock that
@@ -123,9 +135,12 @@ func untilGone(ctx context.Context, p Process) error {
 	return nil
 }
 
-// sweep kills what the dead process left behind: members of its session, and
-// whoever inherited the lock of the instance.
+// sweep kills what the dead process left behind: members of its session and, where
+// a lock is named, whoever has it open.
 func sweep(lock string, p Process) {
+	if lock == "" && p.PID == 0 {
+		return
+	}
 	// While this process forks, its child has all its files, locks of other instances among them.
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()

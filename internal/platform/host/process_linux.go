@@ -76,7 +76,7 @@ func remnants(lock string, leader Process) []int {
 			continue
 		}
 		session := !reused && leader.PID > 0 && fields[3] == strconv.Itoa(leader.PID)
-		if session || holds(pid, lock) {
+		if session || lock != "" && holds(pid, lock) {
 			found = append(found, pid)
 		}
 	}

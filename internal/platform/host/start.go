@@ -33,27 +33,37 @@ func (p *Platform) start(ctx context.Context, i instance) error {
 
 // settled waits until the instance is either running with its record or certainly not there.
 func (p *Platform) settled(ctx context.Context, i instance) (former record, running bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	ctx, cancel := context.WithTimeout(ctx, p.config.LockWait)
 	defer cancel()
-	for {
+	for begin := time.Now(); ; {
 		former, found, err := i.record()
 		if err != nil || found && former.alive() {
 			return former, err == nil, err
 		}
 		unlock, err := tryLock(i.lockPath(), syscall.LOCK_EX)
 		if err == nil {
+			// With the lock in hand nobody else can become the instance meanwhile.
+			former, found, err = i.record()
+			if err != nil || found && former.alive() {
+				unlock()
+				return former, err == nil, err
+			}
+			sweep("", former.Process)
 			unlock()
-			sweep(i.lockPath(), former.Process)
 			return former, false, nil
 		}
 		if !errors.Is(err, errLocked) {
 			return former, false, err
 		}
-		// Somebody holds the lock and no record is alive: it is either about to
-		// write one, or a child that the dead instance left behind.
-		if wait(ctx, 5*time.Millisecond) != nil {
-			sweep(i.lockPath(), former.Process)
-			return former, false, nil
+		// Somebody holds the lock and no record is alive: a child that the dead
+		// instance left behind, or one that is about to write its record and gets time.
+		lock := ""
+		if time.Since(begin) > p.config.LockWait/3 {
+			lock = i.lockPath()
+		}
+		sweep(lock, former.Process)
+		if err := wait(ctx, 5*time.Millisecond); err != nil {
+			return former, false, fault.Errorf(fault.Unavailable, "an earlier process of instance %d does not end: %w", i.slot+1, err)
 		}
 	}
 }
@@ -98,23 +108,26 @@ func (p *Platform) spawn(ctx context.Context, i instance, formerPort int) (int, 
 	return pid, nil
 }
 
-// awaitRecord returns once any life newer than the former one is recorded. A child
-// that ends without a record has said why in the log.
+// awaitRecord returns once a life newer than the former one is recorded: the
+// child's, or that of an earlier child to which it gave way. A child that ends
+// without a record has said why in the log.
 func (p *Platform) awaitRecord(ctx context.Context, i instance, former record, child int) error {
 	ctx, cancel := context.WithTimeout(ctx, p.config.LockWait)
 	defer cancel()
-	for {
+	for gone := false; ; {
 		r, found, err := i.record()
 		if err != nil {
 			return err
 		}
-		if found && r.Process != former.Process {
+		if newer := found && r.Process != former.Process; newer && (gone || r.PID == child || r.alive()) {
 			return nil
 		}
 		if ended := collect(child); ended != "" {
+			gone = true
 			if err := p.earlyEnd(i, child, ended); err != nil {
 				return err
 			}
+			continue
 		}
 		if err := wait(ctx, 2*time.Millisecond); err != nil {
 			return fault.Errorf(fault.Unavailable, "start an instance of %s: it wrote no record: %w", i.revision.ID, err)
