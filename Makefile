@@ -1,0 +1,116 @@
+# Everything that is done with this repository, by one name each. The files that
+# do the work are test/run.sh and test/setup.sh; CONTRIBUTING.md says more.
+
+SHELL := /bin/bash
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+.DEFAULT_GOAL := help
+
+# The version is passed to the linker, so a build depends on nothing that Go finds
+# out about the checkout by itself.
+VERSION ?= $(shell git -c safe.directory='*' describe --tags --always --dirty 2>/dev/null || echo unknown)
+export GOFLAGS ?= -buildvcs=false
+
+# What is passed on to the demo, to a benchmark or to go test.
+ARGS ?=
+# How often `make crash` kills.
+KILLS ?= 200
+
+GOLANGCI_LINT_VERSION := v2.15.0
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/fairway
+GOLANGCI_LINT := $(CACHE)/golangci-lint-$(GOLANGCI_LINT_VERSION)/golangci-lint
+
+UI_SOURCES := $(shell find web/src web/public web/index.html web/vite.config.ts web/tsconfig.json -type f 2>/dev/null)
+
+##@ To use it
+
+.PHONY: help
+help: ## List what make can do
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+
+.PHONY: build
+build: ui binary shops ## Build the UI, the binary bin/fairway and the demo's shops
+
+.PHONY: demo
+demo: build ## Ship a good, a bad and a dead version of a shop; ARGS="-o json" is passed on
+	@bin/fairway demo $(ARGS)
+
+.PHONY: ui
+ui: web/dist/index.html ## Build the UI, which becomes a part of the binary
+
+.PHONY: binary
+binary:
+	go build -trimpath -ldflags "-s -w -X github.com/fairwayhq/fairway/internal/app.version=$(VERSION)" -o bin/fairway ./cmd/fairway
+
+# The versions of the demo: v1 and v2 are good, v3 answers badly, v4 cannot start.
+.PHONY: shops
+shops:
+	go build -ldflags "-X main.version=v1" -o bin/shop-v1 ./examples/shop
+	go build -ldflags "-X main.version=v2 -X main.slower=0.97" -o bin/shop-v2 ./examples/shop
+	go build -ldflags "-X main.version=v3 -X main.errorRate=0.052 -X main.slower=1.3" -o bin/shop-v3 ./examples/shop
+	go build -ldflags "-X main.version=v4 -X main.failStart=true" -o bin/shop-v4 ./examples/shop
+
+web/node_modules/.package-lock.json: web/package.json web/package-lock.json
+	cd web && npm ci --no-progress --loglevel=error
+	@touch $@
+
+web/dist/index.html: web/node_modules/.package-lock.json $(UI_SOURCES)
+	cd web && npm run --silent build
+	@touch $@
+
+##@ To change it
+
+.PHONY: test
+test: ## Run every test that this machine can run; needs nothing but Go and Node.js
+	@test/run.sh
+
+.PHONY: crash
+crash: build ## Kill server and worker KILLS times (200) and see that nothing is lost
+	@go run ./test/crash -kills $(KILLS) $(ARGS)
+
+.PHONY: lint
+lint: $(GOLANGCI_LINT) web/node_modules/.package-lock.json ## Look for mistakes, and for imports against the arrow
+	$(GOLANGCI_LINT) run ./...
+	cd web && npm run --silent lint
+
+# The linter has its own dependencies and is built apart from the project's.
+$(GOLANGCI_LINT):
+	@echo "Building golangci-lint $(GOLANGCI_LINT_VERSION), once; this takes some minutes."
+	GOFLAGS= GOBIN=$(dir $@) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
+
+.PHONY: verify
+verify: web/node_modules/.package-lock.json ## Check that generated files, formatting and go.mod are up to date
+	@test/verify.sh
+
+.PHONY: generate
+generate: web/node_modules/.package-lock.json ## Make the JSON Schema, the references and the UI's API types again
+	go generate ./...
+	go run ./cmd/fairway openapi > web/src/api/openapi.json
+	cd web && npm run --silent api
+
+.PHONY: fmt
+fmt: ## Format the Go code
+	gofmt -w $$(git ls-files '*.go')
+
+.PHONY: clean
+clean: ## Remove what was built; tools and downloads stay in the caches
+	rm -rf bin web/node_modules web/test-results
+	find web/dist -mindepth 1 ! -name .keep -delete
+
+##@ To measure it (a table, and a line of JSON at the end)
+
+.PHONY: bench
+bench: bench-router bench-drive bench-demo ## Run all benchmarks, one after the other
+
+.PHONY: bench-router
+bench-router: ## Throughput beside Caddy and nginx, added latency, requests failed by deploys
+	@test/setup.sh nginx-light wrk >&2
+	@go run ./bench/router $(ARGS)
+
+.PHONY: bench-drive
+bench-drive: binary ## Transitions per second, memory of waiting releases, time to start
+	@go run ./bench/drive -fairway bin/fairway $(ARGS)
+
+.PHONY: bench-demo
+bench-demo: binary shops ## Seconds to promote and to roll back, over many releases
+	@go run ./bench/demo $(ARGS)
