@@ -1,0 +1,237 @@
+package stage_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/fairwayhq/fairway/internal/pipeline"
+	"github.com/fairwayhq/fairway/internal/platform"
+	"github.com/fairwayhq/fairway/internal/stage"
+)
+
+func TestAGoodCanaryGetsAllButTheHoldback(t *testing.T) {
+	w := newWorld(t, 1).withHome()
+	_, out := w.play(task(canaryStage()), never)
+	if out.Status != stage.Passed || w.weights[fresh] != 950_000 || w.weights[old] != 50_000 {
+		t.Fatalf("it ended %s (%s) with %v", out.Status, out.Reason, w.weights)
+	}
+	if w.home != old {
+		t.Error("the home changed before the promotion")
+	}
+	for i := 1; i < len(w.routed); i++ {
+		if w.routed[i][fresh] < w.routed[i-1][fresh] {
+			t.Errorf("the weight of a good canary fell from %v to %v", w.routed[i-1], w.routed[i])
+		}
+	}
+}
+
+func TestABadCanaryIsTakenBackAtOnceAndItsUndoRetiresIt(t *testing.T) {
+	w := newWorld(t, 2).withHome()
+	w.errors = 0.06
+	done, out := w.play(task(canaryStage()), never)
+	if out.Status != stage.Failed || !out.Exposed || w.weights[old] != platform.Whole {
+		t.Fatalf("it ended %s with %v", out.Status, w.weights)
+	}
+	if !strings.Contains(out.Reason, "errors") {
+		t.Errorf("the reason is %q", out.Reason)
+	}
+	undo := task(canaryStage())
+	undo.Undo, undo.Memories = true, map[string]json.RawMessage{"canary": done.State}
+	if _, out := w.play(undo, never); out.Status != stage.Passed {
+		t.Fatalf("the undo ended %s: %s", out.Status, out.Reason)
+	}
+	if _, there := w.placed[fresh]; there || w.home != old {
+		t.Errorf("after the undo the new revision is there: %v, home %s", there, w.home)
+	}
+}
+
+func TestADeadCanaryNeverGetsTraffic(t *testing.T) {
+	w := newWorld(t, 3).withHome()
+	w.dead = true
+	_, out := w.play(task(canaryStage()), never)
+	if out.Status != stage.Failed || out.Exposed || len(w.routed) != 0 {
+		t.Fatalf("it ended %s, exposed %v, routed %v", out.Status, out.Exposed, w.routed)
+	}
+	if !strings.Contains(out.Reason, "exited with status 1") {
+		t.Errorf("the reason is %q", out.Reason)
+	}
+}
+
+func TestACanaryThatCrashesUnderTrafficIsTakenBack(t *testing.T) {
+	w := newWorld(t, 4).withHome()
+	w.crashes = true
+	_, out := w.play(task(canaryStage()), never)
+	if out.Status != stage.Failed || w.weights[old] != platform.Whole {
+		t.Fatalf("it ended %s with %v", out.Status, w.weights)
+	}
+}
+
+func TestWithoutEvidenceACanaryAsksAndIsNeitherPromotedNorTakenBack(t *testing.T) {
+	for _, rule := range []pipeline.OnUndecided{pipeline.UndecidedHold, pipeline.UndecidedPromote, pipeline.UndecidedRollback} {
+		t.Run(string(rule), func(t *testing.T) {
+			w := newWorld(t, 5).withHome()
+			w.noMetrics = "the router does not answer"
+			k := task(canaryStage())
+			k.OnUndecided = rule
+			k, out := w.play(k, never)
+			if out.Status != stage.Continue || !strings.Contains(out.Asks, "the router does not answer") {
+				t.Fatalf("it ended %s and asks %q", out.Status, out.Asks)
+			}
+			if n := w.weights[fresh]; n == 0 || n > 250_000 {
+				t.Errorf("without evidence the weight went to %d", n)
+			}
+			k.Decision = "promote"
+			if _, out := w.play(k, never); out.Status != stage.Passed || !strings.Contains(out.Reason, "a person decided") {
+				t.Errorf("after the decision it ended %s: %s", out.Status, out.Reason)
+			}
+		})
+	}
+}
+
+func TestAHeldCanaryDoesNotAdvanceButMayRetreat(t *testing.T) {
+	w := newWorld(t, 6).withHome()
+	k := task(canaryStage())
+	k.Hold = "paused by ben"
+	e := w.executors()[pipeline.KindCanary]
+	for range 120 {
+		out, err := e.Tick(context.Background(), k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k.State = out.State
+		w.now = w.now.Add(max(out.After, 10*time.Millisecond))
+	}
+	if len(w.routed) != 0 {
+		t.Fatalf("a held canary was given %v", w.routed)
+	}
+	k.Hold = ""
+	for w.weights[fresh] == 0 {
+		out, err := e.Tick(context.Background(), k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k.State = out.State
+		w.now = w.now.Add(max(out.After, 10*time.Millisecond))
+	}
+	k.Hold, w.errors = "the worker cannot reach the server", 0.3
+	before := w.weights[fresh]
+	_, out := w.play(k, func() bool {
+		if w.weights[fresh] > before {
+			t.Fatalf("a held canary grew to %v", w.weights)
+		}
+		return false
+	})
+	if out.Status != stage.Failed || w.weights[old] != platform.Whole {
+		t.Errorf("a bad held canary ended %s with %v", out.Status, w.weights)
+	}
+}
+
+func TestAFirstReleaseHasNothingToBeComparedWith(t *testing.T) {
+	w := newWorld(t, 7)
+	done, out := w.play(task(canaryStage()), never)
+	if out.Status != stage.Passed || w.weights[fresh] != platform.Whole || w.home != fresh {
+		t.Fatalf("it ended %s with %v", out.Status, w.weights)
+	}
+	undo := task(canaryStage())
+	undo.Undo, undo.Memories = true, map[string]json.RawMessage{"canary": done.State}
+	if _, out := w.play(undo, never); out.Status != stage.Passed || len(w.placed) != 0 || len(w.weights) != 0 {
+		t.Errorf("undone it is %s with %v placed and %v routed", out.Status, w.placed, w.weights)
+	}
+}
+
+// A worker may die after any step, having acted and not reported. Whatever is lost,
+// the stage ends as it would have.
+func TestLostReportsChangeNoOutcome(t *testing.T) {
+	stages := map[string]pipeline.Stage{
+		"canary":     canaryStage(),
+		"deploy":     {Name: "deploy", Kind: pipeline.KindDeploy, Deploy: &pipeline.Deploy{}},
+		"blue-green": {Name: "promote", Kind: pipeline.KindPromote, Promote: &pipeline.Promote{Strategy: pipeline.BlueGreen}},
+		"rolling":    {Name: "promote", Kind: pipeline.KindPromote, Promote: &pipeline.Promote{Strategy: pipeline.Rolling, Batches: 2, Pause: pipeline.Duration(3 * time.Second)}},
+		"holdback":   {Name: "promote", Kind: pipeline.KindPromote, Promote: &pipeline.Promote{Strategy: pipeline.BlueGreen, Holdback: 0.05}},
+	}
+	for name, s := range stages {
+		t.Run(name, func(t *testing.T) {
+			rapid.Check(t, func(rt *rapid.T) {
+				w := newWorld(t, rapid.Uint64().Draw(rt, "seed")).withHome()
+				w.dead = rapid.Bool().Draw(rt, "dead")
+				lose := func() bool { return w.random.IntN(4) == 0 }
+				done, out := w.play(task(s), lose)
+				want := stage.Passed
+				if w.dead {
+					want = stage.Failed
+				}
+				if out.Status != want {
+					rt.Fatalf("it ended %s: %s", out.Status, out.Reason)
+				}
+				undo := task(s)
+				undo.Fence, undo.Undo, undo.Memories = done.Fence+1, true, map[string]json.RawMessage{s.Name: done.State}
+				if _, out := w.play(undo, lose); out.Status != stage.Passed {
+					rt.Fatalf("the undo ended %s: %s", out.Status, out.Reason)
+				}
+				if _, there := w.placed[fresh]; there || w.home != old || w.weights[old] != platform.Whole || w.placed[old].state.Capacity.Instances != 2 {
+					rt.Fatalf("after the undo: home %s, weights %v", w.home, w.weights)
+				}
+			})
+		})
+	}
+}
+
+func TestAWatchPassesTheGoodAndTakesTheBadBack(t *testing.T) {
+	for name, tc := range map[string]struct {
+		errors float64
+		want   stage.Status
+	}{"good": {0.002, stage.Passed}, "bad": {0.05, stage.Failed}} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, 8).withHome()
+			done, _ := w.play(task(canaryStage()), never)
+			w.errors = tc.errors
+			k := task(pipeline.Stage{Name: "watch", Kind: pipeline.KindWatch, Watch: &pipeline.Watch{Analysis: quick, For: pipeline.Duration(time.Minute), Holdback: 0.05}})
+			k.Memories["canary"] = done.State
+			_, out := w.play(k, never)
+			if out.Status != tc.want {
+				t.Fatalf("it ended %s: %s", out.Status, out.Reason)
+			}
+			if tc.want == stage.Failed && w.weights[old] != platform.Whole {
+				t.Errorf("the traffic is %v", w.weights)
+			}
+		})
+	}
+}
+
+func TestTheLastPromoteTakesTheOldOneAwayAndItsUndoBringsItBack(t *testing.T) {
+	w := newWorld(t, 9).withHome()
+	done, _ := w.play(task(canaryStage()), never)
+	k := task(pipeline.Stage{Name: "promote", Kind: pipeline.KindPromote, Promote: &pipeline.Promote{Strategy: pipeline.Direct}})
+	k.Memories["canary"] = done.State
+	promoted, out := w.play(k, never)
+	if _, there := w.placed[old]; out.Status != stage.Passed || w.home != fresh || there {
+		t.Fatalf("it ended %s: home %s, the old one is there: %v", out.Status, w.home, there)
+	}
+	undo := k
+	undo.Undo, undo.State = true, nil
+	undo.Memories = map[string]json.RawMessage{"canary": done.State, "promote": promoted.State}
+	if _, out := w.play(undo, never); out.Status != stage.Passed || w.home != old || w.placed[old].state.Capacity.Instances != 2 {
+		t.Errorf("undone it is %s with home %s", out.Status, w.home)
+	}
+}
+
+func TestAnOldLeaseIsRefused(t *testing.T) {
+	w := newWorld(t, 10).withHome()
+	k := task(canaryStage())
+	w.fence = 5
+	e := w.executors()[pipeline.KindCanary]
+	out, err := e.Tick(context.Background(), k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.State = out.State
+	if _, err := e.Tick(context.Background(), k); !errors.Is(err, platform.ErrFenced) {
+		t.Errorf("a tick with an old lease = %v", err)
+	}
+}
