@@ -64,6 +64,10 @@ type Config struct {
 	Collectors []prometheus.Collector
 	// Heartbeat is how often a silent stream says that it lives; default 15 s.
 	Heartbeat time.Duration
+	// Patience is how long a stream's reader may take to take what it is sent
+	// before it is dropped; default 10 s. It comes back with the last ID that it
+	// got, and misses nothing.
+	Patience time.Duration
 }
 
 // server is the API with everything that its handlers need.
@@ -83,6 +87,9 @@ func New(c Config) http.Handler {
 	}
 	if c.Heartbeat == 0 {
 		c.Heartbeat = 15 * time.Second
+	}
+	if c.Patience == 0 {
+		c.Patience = 10 * time.Second
 	}
 	s := &server{Config: c, mux: http.NewServeMux()}
 	s.metrics = newMetrics(s)

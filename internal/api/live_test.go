@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -295,6 +296,33 @@ func TestAShutdownEndsStreams(t *testing.T) {
 		_, body := r.call(http.MethodGet, "/metrics", "", nil)
 		return strings.Contains(body, "fairway_http_streams 0")
 	})
+}
+
+func TestAReaderThatDoesNotReadIsDropped(t *testing.T) {
+	r := newRig(t)
+	ann, worker := r.person("ann", auth.Developer), r.worker("w1")
+	d := ship(t, ann, newRelease("v1", digest1))
+	conn, err := net.Dial("tcp", r.server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(conn, "GET /v1/releases/%s/live HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\n\r\n", d.ID, r.bearer("bob", auth.Viewer)["Authorization"])
+	streams := func(n string) bool {
+		_, body := r.call(http.MethodGet, "/metrics", "", nil)
+		return strings.Contains(body, "fairway_http_streams "+n)
+	}
+	eventually(t, func() bool { return streams("1") })
+	task := lease(t, worker)
+	for i := 0; !streams("0"); i++ {
+		if i == 60 {
+			t.Fatal("60 MB later the reader is still there")
+		}
+		report(t, worker, task, stage.Outcome{Status: stage.Continue, Points: points(1000*i, 1000)})
+	}
 }
 
 func TestAStreamOfNothingIsRefused(t *testing.T) {

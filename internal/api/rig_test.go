@@ -53,7 +53,7 @@ func newRig(t *testing.T) *rig {
 	handler := api.New(api.Config{
 		Releases: release.New(release.Config{Store: st.Release(), Drive: r.drive}),
 		Auth:     r.auth, Drive: r.drive, Log: log, Closing: r.closing, Version: "test",
-		Heartbeat: 50 * time.Millisecond,
+		Heartbeat: 50 * time.Millisecond, Patience: 500 * time.Millisecond,
 		UI: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, "the page")
 		}),

@@ -12,9 +12,6 @@ import (
 )
 
 const (
-	// slowReader is how long a write may take before the reader is dropped. It
-	// comes back with the last ID that it got, and misses nothing.
-	slowReader = 10 * time.Second
 	// streamLife is how long a stream lasts before the reader has to ask again, and
 	// so to show again who it is.
 	streamLife = 15 * time.Minute
@@ -29,10 +26,12 @@ var streamed = map[string]bool{"GET /v1/events": true, "GET /v1/releases/{releas
 
 // stream writes server-sent events to one reader. The first error ends it.
 type stream struct {
-	w    http.ResponseWriter
-	ctl  *http.ResponseController
-	err  error
-	data bytes.Buffer
+	w   http.ResponseWriter
+	ctl *http.ResponseController
+	// patience is how long one write may take.
+	patience time.Duration
+	err      error
+	data     bytes.Buffer
 }
 
 // news tells a stream what is new since it last told; the first time, everything
@@ -44,7 +43,7 @@ type news func(ctx context.Context, out *stream) error
 func (s *server) follow(tell news) *huma.StreamResponse {
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		r, w := humago.Unwrap(hc)
-		out := &stream{w: w, ctl: http.NewResponseController(w)}
+		out := &stream{w: w, ctl: http.NewResponseController(w), patience: s.Patience}
 		h := w.Header()
 		h.Set("Content-Type", "text/event-stream")
 		h.Set("X-Accel-Buffering", "no")
@@ -136,7 +135,7 @@ func (o *stream) flush() {
 	if o.err != nil {
 		return
 	}
-	if err := o.ctl.SetWriteDeadline(time.Now().Add(slowReader)); err != nil {
+	if err := o.ctl.SetWriteDeadline(time.Now().Add(o.patience)); err != nil {
 		o.err = err
 		return
 	}
