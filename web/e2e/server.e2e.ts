@@ -1,5 +1,6 @@
 // The pages against a real server: FAIRWAY_URL and FAIRWAY_TOKEN name one that knows
 // at least one release, for instance from `fairway demo --keep`. Left out otherwise.
+// FAIRWAY_SCREENSHOT names a file for a picture of the page of a release.
 
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -47,23 +48,28 @@ describe.skipIf(!base || !token)('the pages of a real server', () => {
     }
   })
 
-  it('draw the charts of a release that was judged', async () => {
+  it('draw the charts of a release that was judged', async ({ skip }) => {
     const answer = await page.request.get(`${base}/v1/releases?limit=20`)
-    const { items } = (await answer.json()) as { items: { id: string }[] }
-    for (const { id } of items) {
+    const { items } = (await answer.json()) as { items: { id: string; state: string }[] }
+    // One that was taken back has the most to show.
+    for (const { id } of items.sort((a, b) => Number(b.state === 'rolled-back') - Number(a.state === 'rolled-back'))) {
       const points = (await (await page.request.get(`${base}/v1/releases/${id}/points?limit=1`)).json()) as { items: unknown[] | null }
       if (!points.items?.length) continue
       await page.goto(`${base}/releases/${id}`)
       await page.locator('canvas').nth(3).waitFor()
       await page.getByRole('region', { name: /^Verdict/ }).getByRole('row', { name: /^errors/ }).waitFor()
+      await page.getByText(/Chain verified/).waitFor()
+      if (process.env.FAIRWAY_SCREENSHOT) await page.screenshot({ path: process.env.FAIRWAY_SCREENSHOT, fullPage: true })
       return
     }
+    skip('no release of this server was judged')
   })
 
-  it('freeze and unfreeze a lane', async () => {
+  it('plan a freeze and end it', async () => {
     const reason = `A test of the pages, ${Date.now()}`
     await page.goto(`${base}/freezes`)
     await page.getByLabel('Reason').fill(reason)
+    await page.getByLabel('From').fill(`${new Date().getFullYear() + 1}-01-01T00:00`) // so that nothing is held now
     await page.getByRole('button', { name: 'Freeze', exact: true }).click()
     await page.getByRole('row', { name: new RegExp(reason) }).waitFor()
     await page.getByRole('button', { name: `End the freeze: ${reason}` }).click()

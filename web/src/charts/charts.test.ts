@@ -55,6 +55,8 @@ it('the traffic goes on after the last sample as the ledger says', () => {
   expect(more.at.at(-2)).toBe(end / 1000 + 2)
   expect(more.evidence.slice(-2)).toEqual([null, null])
   expect(more.gaps).toEqual([])
+  const [home] = sample.events('r', end, [[-3, 'environment.succeeded', 'It is at home.']])
+  expect(withWeights(c, [home!]).weight.at(-1)).toBe(1)
   expect(withWeights(c, sample.goodEvents('r', end))).toBe(c)
 })
 

@@ -89,6 +89,7 @@ export function withWeights(c: Columns, events: Event[]): Columns {
 
 function weightIn({ kind, data }: Event): number | undefined {
   if (kind.endsWith('.back')) return 0
+  if (kind === 'environment.succeeded') return 1 // at home: there is no other revision
   const weight = kind.endsWith('.weight') ? (data as { weight?: unknown } | null | undefined)?.weight : undefined
   return typeof weight === 'number' ? weight : undefined
 }

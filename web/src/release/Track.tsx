@@ -1,9 +1,9 @@
 import { Tooltip } from '@mantine/core'
-import type { ReleaseDetail } from '../api/types.ts'
+import type { ReleaseDetail, StageState } from '../api/types.ts'
 import { instant, short } from '../format/time.ts'
 import { useNow } from '../format/useNow.ts'
 import { Icon } from '../layout/icons.tsx'
-import { look } from '../releases/states.ts'
+import { look, type Look } from '../releases/states.ts'
 import { StateBadge } from '../releases/StateBadge.tsx'
 import { places, took, type Place, type Step } from './run.ts'
 import classes from './Track.module.css'
@@ -47,7 +47,7 @@ function EnvironmentRow({ place, several, shown, onShow }: { place: Place; sever
         <Needs place={place} />
       </div>
       <div className={classes.stages}>
-        <ol className={classes.steps}>{steps.map((step) => <StepItem key={step.plan.name} step={step} now={now} />)}</ol>
+        <ol className={classes.steps}>{steps.map((step) => <StepItem key={step.plan.name} step={step} failed={run.failedStage === step.plan.name} now={now} />)}</ol>
         <Undo steps={steps} />
       </div>
     </div>
@@ -59,8 +59,13 @@ function Needs({ place: { plan, run } }: { place: Place }) {
   return <div className="faint small">after {plan.needs.map((need) => (need.for ? `${need.for} in ${need.environment}` : need.environment)).join(' and ')}</div>
 }
 
-function StepItem({ step: { plan, run, current }, now }: { step: Step; now: number }) {
-  const { label, icon, tone } = look(run.state)
+/** A stage that failed and was undone is still the one that failed. */
+const failedOnce = (state: StageState): Look => ({
+  ...look('failed'), label: state === 'failed' ? 'Failed' : `Failed, ${look(state).label.toLowerCase()}`,
+})
+
+function StepItem({ step: { plan, run, current }, failed, now }: { step: Step; failed: boolean; now: number }) {
+  const { label, icon, tone } = failed ? failedOnce(run.state) : look(run.state)
   const time = took(run.startedAt, run.endedAt, now)
   const named = plan.name === plan.kind
   const about = [run.reason && `${run.reason}.`, plan.undo ? `A rollback: ${plan.undo}.` : 'A rollback leaves it as it is.', `Time limit ${plan.timeLimit}.`]

@@ -56,7 +56,7 @@ export interface Sketch {
   id: string
   version: string
   state: Release['state']
-  production?: { state: ReleaseDetail['state'] | 'cancelled'; stage: number; states: StageState[]; more?: Record<number, Partial<StageRun>>; lane?: 'queued' | 'held'; frozen?: string; reason?: string }
+  production?: { state: ReleaseDetail['state'] | 'cancelled'; stage: number; states: StageState[]; more?: Record<number, Partial<StageRun>>; lane?: 'queued' | 'held'; frozen?: string; reason?: string; failedStage?: string }
   headline: string
   next?: string
   nextIn?: number
@@ -92,7 +92,7 @@ export function detail(now: number, sketch: Sketch): ReleaseDetail {
           { state: 'passed', startedAt: ago(now, 1880), endedAt: ago(now, 1790), exposed: true },
           { state: 'passed', startedAt: ago(now, 1790), endedAt: ago(now, 1700) },
         ].slice(0, done.length) as StageRun[] },
-        { name: 'production', state: p.state as never, stage: p.stage, lane: p.lane, frozen: p.frozen, reason: p.reason,
+        { name: 'production', state: p.state as never, stage: p.stage, lane: p.lane, frozen: p.frozen, reason: p.reason, failedStage: p.failedStage,
           startedAt: began ? ago(now, 900) : undefined, endedAt, stages: stageRuns(now, p.states, p.more) },
       ],
     },
@@ -254,14 +254,14 @@ export const good = (now: number) => detail(now, {
 
 export const bad = (now: number) => detail(now, {
   id: ids.bad, version: '2.5.0', state: 'rolled-back', endedAgo: 9, headline: 'Rolled back in production: stage canary failed: the new version is worse: errors 5.50 % against 0.19 %.',
-  production: { state: 'rolled-back', stage: 0, states: ['passed', 'passed', 'undone', 'undone', 'pending', 'pending', 'pending'], more: { 3: { exposed: true, reason: 'the new version is worse: errors 5.50 % against 0.19 %', startedAt: ago(now, 75), endedAt: ago(now, 22) } }, reason: 'stage canary failed' },
+  production: { state: 'rolled-back', stage: 0, states: ['passed', 'passed', 'undone', 'undone', 'pending', 'pending', 'pending'], more: { 3: { exposed: true, reason: 'the new version is worse: errors 5.50 % against 0.19 %', startedAt: ago(now, 75), endedAt: ago(now, 22) } }, reason: 'stage canary failed', failedStage: 'canary' },
   actions: [],
 })
 
 export const rollingBack = (now: number) => detail(now, {
   id: ids.bad, version: '2.5.0', state: 'rolling-back', headline: 'Rolling back in production: stage canary failed: errors 5.50 % against 0.19 %.',
   next: 'The old revision has all the traffic; the new one is taken away.',
-  production: { state: 'rolling-back', stage: 3, states: ['passed', 'passed', 'passed', 'undoing', 'pending', 'pending', 'pending'], lane: 'held' },
+  production: { state: 'rolling-back', stage: 3, states: ['passed', 'passed', 'passed', 'undoing', 'pending', 'pending', 'pending'], lane: 'held', failedStage: 'canary' },
   live: { now: 'the old revision has all the traffic', weight: 0, verdict: verdict({ kind: 'fail', reason: 'worse', detail: undefined, evidence: 2300, proof: -6.2, weight: 0.125, observed: 52e9 }, true) },
   actions: [],
 })

@@ -37,6 +37,12 @@ describe('the page of a release', () => {
     expect(within(track).getByText('runs ./migrate down')).toBeTruthy()
   })
 
+  it('shows which stage failed, also when it is undone', async () => {
+    await story('release: rolled back')
+    const track = screen.getByRole('region', { name: 'Pipeline' })
+    expect(within(track).getByRole('button', { name: /^canary: Failed, undone/ })).toBeTruthy()
+  })
+
   it('shows both arms with their counts and intervals', async () => {
     await story('release: rolled back')
     const row = screen.getByRole('row', { name: /^errors/ })
