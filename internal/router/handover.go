@@ -258,7 +258,7 @@ func (p *process) adopt(m message, file *os.File) {
 	}
 	t, ok := c.(*net.TCPConn)
 	l := p.listeners.at(m.Listen)
-	if !ok || l == nil {
+	if !ok || l == nil || c.RemoteAddr() == nil { // without an address the client has gone
 		c.Close()
 		return
 	}

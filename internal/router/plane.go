@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/tls"
 	"io"
-	"log"
+	stdlog "log"
+	"log/slog"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -19,6 +21,7 @@ type plane struct {
 	tally          *tally
 	revisionHeader bool
 	tls            *tls.Config
+	log            *slog.Logger
 	server         *http.Server
 	feed           *feed
 
@@ -34,19 +37,19 @@ type plane struct {
 	pass func(*conn) error
 }
 
-func newPlane(t *tally, config *tls.Config, revisionHeader bool) *plane {
+func newPlane(t *tally, config *tls.Config, revisionHeader bool, log *slog.Logger) *plane {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
 	return &plane{
-		tally: t, revisionHeader: revisionHeader, tls: config,
+		tally: t, revisionHeader: revisionHeader, tls: config, log: log,
 		feed: newFeed(), conns: map[*conn]struct{}{},
 		server: &http.Server{
 			Handler:           newProxy(t, revisionHeader),
 			Protocols:         protocols,
 			ReadHeaderTimeout: slowClient,
 			IdleTimeout:       idleClient,
-			ErrorLog:          log.New(io.Discard, "", 0),
+			ErrorLog:          stdlog.New(io.Discard, "", 0),
 			ConnContext:       withListener,
 		},
 	}
@@ -85,7 +88,16 @@ func (p *plane) serveHTTP1(c *conn) {
 	p.mu.Lock()
 	p.conns[c] = struct{}{}
 	p.mu.Unlock()
+	defer p.dismiss(c)
 	c.serve()
+}
+
+// dismiss ends a connection that was served. A fault in the router's own code
+// costs this connection, not all.
+func (p *plane) dismiss(c *conn) {
+	if r := recover(); r != nil {
+		p.log.Error("a connection hit a fault of the router", "error", r, "stack", string(debug.Stack()))
+	}
 	p.mu.Lock()
 	delete(p.conns, c)
 	p.mu.Unlock()

@@ -51,7 +51,6 @@ type process struct {
 	loaded    Table
 	// handing: another process is taking over, and answers from now on.
 	handing  atomic.Bool
-	inherits sync.WaitGroup
 	follower follower
 	// answering ends when the admin API accepts nothing more; calls are those
 	// that it has accepted.
@@ -78,7 +77,7 @@ func newProcess(c Config, e *estate) (*process, error) {
 		p.tally.epoch = e.counters.Epoch
 		p.tally.merge(e.counters, Counters{})
 	}
-	p.plane = newPlane(p.tally, tlsConfig, !c.NoRevisionHeader)
+	p.plane = newPlane(p.tally, tlsConfig, !c.NoRevisionHeader, c.Log)
 	p.listeners = &listeners{tls: tlsConfig, handle: p.plane.handle, log: c.Log, bound: map[string]*listener{}}
 	p.registry = newRegistry(d, p.tally, p.listeners, c.Log)
 	p.admin = &http.Server{
@@ -140,7 +139,7 @@ func (p *process) serveTable() {
 	if err := from.send(message{Kind: kindReady}, nil); err != nil {
 		p.config.Log.Error("lost the process before", "error", err)
 	}
-	p.inherits.Go(func() { p.inherit(from, p.estate.counters) })
+	p.plane.serves.Go(func() { p.inherit(from, p.estate.counters) })
 }
 
 // stop ends a process that nobody takes over from; what it counted is kept for
@@ -150,8 +149,7 @@ func (p *process) stop() {
 	defer cancel()
 	p.registry.freeze(true)
 	p.listeners.close()
-	p.plane.drain(ctx)
-	p.inherits.Wait()
+	p.drain(ctx)
 	raw, err := json.Marshal(p.tally.snapshot(time.Now()))
 	if err == nil {
 		err = writeFile(countersFile(p.config.StateDir), raw)
@@ -162,6 +160,15 @@ func (p *process) stop() {
 	p.closeAdmin()
 	os.Remove(adminSocket(p.config.StateDir))
 	os.Remove(handoverSocket(p.config.StateDir))
+}
+
+// drain waits until all connections have ended, those included that the process
+// before still sends.
+func (p *process) drain(ctx context.Context) {
+	if from := p.estate.from; from != nil {
+		defer context.AfterFunc(ctx, func() { from.Close() })()
+	}
+	p.plane.drain(ctx)
 }
 
 // countCall counts the calls of the admin API that are under way.

@@ -78,8 +78,7 @@ func (p *process) retire(w *wire) {
 	drained := make(chan struct{})
 	go func() {
 		defer close(drained)
-		p.plane.drain(ctx)
-		p.inherits.Wait()
+		p.drain(ctx)
 	}()
 	p.reportUntil(drained, w)
 	w.Close()
