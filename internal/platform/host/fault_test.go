@@ -28,7 +28,7 @@ func TestAFailureSaysWhatHappened(t *testing.T) {
 	}{
 		"it ends before it is ready":   {"exit", nil, []string{"exited with status 3 before it was ready", "cannot find the database"}},
 		"it does not listen":           {"silent", []func(map[string]any){soon}, []string{"not ready within 250ms", "does not answer"}},
-		"it answers that it is unwell": {"unwell", []func(map[string]any){soon}, []string{"not ready within 250ms", "GET /healthz answers 503"}},
+		"it answers that it is unwell": {"unwell", []func(map[string]any){later}, []string{"not ready within 3s", "GET /healthz answers 503"}},
 		"it listens somewhere else":    {"elsewhere", []func(map[string]any){later}, []string{"it listens on port", "not on $PORT"}},
 		"the command is not there":     {"ok", []func(map[string]any){with("run", "./missing")}, []string{`start "./missing"`, "no such file"}},
 	} {
