@@ -40,6 +40,7 @@ func newConn(p *plane, on *listener, nc net.Conn) *conn {
 	_, c.tls = nc.(*tls.Conn)
 	c.peer, _, _ = net.SplitHostPort(nc.RemoteAddr().String())
 	c.x.ended = time.Now()
+	c.enter(phaseIdle, c.x.ended) // a sweep may come before its first request is awaited
 	return c
 }
 
