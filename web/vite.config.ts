@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config'
 
 // FAIRWAY_URL points the development server at a running Fairway; the default is
 // where `fairway server` listens.
-const server = process.env.FAIRWAY_URL ?? 'http://127.0.0.1:7600'
+const server = process.env.FAIRWAY_URL ?? 'http://127.0.0.1:7878'
 const proxy = Object.fromEntries(['/v1', '/openapi.json'].map((path) => [path, { target: server, changeOrigin: true }]))
 
 export default defineConfig({
@@ -11,13 +11,14 @@ export default defineConfig({
   server: { host: '127.0.0.1', proxy },
   preview: { host: '127.0.0.1', proxy },
   build: {
-    // dist/.keep is in the repository so that the Go package compiles without a
-    // build; src/build.ts would be overkill, so public/ carries the same file.
+    // The Go package embeds dist and needs a file in it even without a build; a build
+    // empties dist, so public/ carries dist/.keep along.
     chunkSizeWarningLimit: 900,
   },
   test: {
     environment: 'happy-dom',
     include: ['src/**/*.test.{ts,tsx}'],
+    testTimeout: 20_000,
     setupFiles: ['src/test/setup.ts'],
   },
 })

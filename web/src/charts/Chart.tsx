@@ -101,25 +101,26 @@ export function reading(line: Line, index: number | null, format: (value: number
 /** One line of words below the plot: what is under the pointer. */
 function Under({ picture, index }: { picture: Picture; index: number | null }) {
   const at = index === null ? undefined : picture.at[index]
-  if (at === undefined) return null
-  const span = (picture.at.at(-1) ?? 0) - (picture.at[0] ?? 0)
-  const gap = picture.gaps.find(({ from, to }) => from < at && at <= to)
-  const mark = nearest(picture.marks, at, Math.max(1.5, span / 100))
   return (
     <div className={classes.under} aria-hidden="true">
-      <span className="figure">{clock(at * 1000)}</span>
-      {gap ? <span>No samples: {gap.reason}</span>
-        : mark ? <span>{mark.text}</span>
-        : picture.lines.map((line) => <Range key={line.name} line={line} index={index} format={picture.format} />)}
+      {at !== undefined && <><span className="figure">{clock(at * 1000)}</span><span>{explain(picture, index!)}</span></>}
     </div>
   )
 }
 
-function Range({ line, index, format }: { line: Line; index: number | null; format: (value: number) => string }) {
-  const low = valueAt(line.low, index)
-  const high = valueAt(line.high, index)
-  if (low === null || high === null) return null
-  return <span>{line.name} 95 %: {format(low)} to {format(high)}</span>
+/** Why there is nothing, else what happened then, else how sure the values are. */
+export function explain({ at, gaps, marks, lines, format }: Picture, index: number): string {
+  const here = at[index]!
+  const gap = gaps.find(({ from, to }) => from < here && here <= to)
+  if (gap) return `No samples: ${gap.reason}`
+  const span = (at.at(-1) ?? 0) - (at[0] ?? 0)
+  const mark = nearest(marks, here, Math.max(1.5, span / 100))
+  if (mark) return mark.text
+  const ranges = lines.flatMap(({ name, low, high }) => {
+    const [from, to] = [valueAt(low, index), valueAt(high, index)]
+    return from === null || to === null ? [] : [`${name} ${format(from)} to ${format(to)}`]
+  })
+  return ranges.length > 0 ? `95 %: ${ranges.join(', ')}` : ''
 }
 
 /** For who cannot see the picture. */

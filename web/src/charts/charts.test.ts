@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import * as sample from '../stories/samples.ts'
+import { explain } from './Chart.tsx'
 import { markKind, marks, nearest } from './marks.ts'
 import { lonely } from './options.ts'
 import { columns, latest, silent, top, withWeights } from './series.ts'
@@ -73,6 +74,19 @@ describe('scales and legends', () => {
   })
   it('draw a dot for a value without neighbours', () => {
     expect(lonely([null, 1, null, 2, 3, null, 4])).toEqual([1, 6])
+  })
+})
+
+describe('the words under a chart', () => {
+  const c = columns(sample.points(sample.gappyCourse, end))
+  const line = { name: 'Canary', colour: 'canary', ...c.canary.error }
+  const picture = { at: c.at, lines: [line], gaps: c.gaps, marks: [], thresholds: [], scale: { min: 0, max: 1 }, format: (v: number) => v.toFixed(3) }
+  const at = (second: number) => c.at.indexOf(end / 1000 - 185 + second)
+
+  it('say how sure a value is, what happened then, or why there is none', () => {
+    expect(explain(picture, at(60))).toMatch(/^95 %: Canary 0\.\d{3} to 0\.\d{3}$/)
+    expect(explain({ ...picture, marks: [{ at: c.at[at(60)]!, kind: 'weight', text: 'It gets 5 %.' }] }, at(61))).toBe('It gets 5 %.')
+    expect(explain(picture, at(100))).toBe('No samples: the router does not answer')
   })
 })
 

@@ -16,7 +16,7 @@ interface Props {
 /** What the judge says, in a sentence and in numbers. */
 export function VerdictCard({ verdict, environment, ended }: Props) {
   return (
-    <section className="panel" aria-labelledby="verdict">
+    <section className={`panel ${classes.card}`} aria-labelledby="verdict">
       <div className="panel-head">
         <h2 id="verdict">Verdict <span className="faint">in {environment}</span></h2>
         {verdict && ended && <span className="faint small">the last one; nothing is judged now</span>}

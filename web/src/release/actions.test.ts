@@ -27,9 +27,7 @@ describe('the choices', () => {
 
 describe('the consequences', () => {
   it('of a rollback name what is undone, backwards, and what stays', () => {
-    const detail = sample.good(now)
-    detail.run.environments![1]!.stages![3]!.exposed = true
-    const lines = describeAction('rollback', detail).consequences
+    const lines = describeAction('rollback', sample.good(now)).consequences
     expect(lines[0]).toContain('traffic in production returns to the version before')
     expect(lines[1]).toMatch(/^Stage canary: gives all the traffic back/)
     expect(lines[2]).toBe('Stage migrate: runs ./migrate down.')
@@ -37,7 +35,7 @@ describe('the consequences', () => {
   })
 
   it('of a rollback before any traffic say so', () => {
-    expect(text('rollback')).toContain('has had no users’ traffic'.replace('’', "'"))
+    expect(text('rollback', { ...sample.good(now), live: null })).toContain("has had no users' traffic")
     expect(text('rollback', sample.early(now))).toContain('Nothing was placed there')
   })
 

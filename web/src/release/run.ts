@@ -54,7 +54,7 @@ export function undoing(detail: ReleaseDetail, environment: string): { stage: st
 
 /** Whether users' traffic has reached the new revision in the environment. */
 export const exposed = (detail: ReleaseDetail, environment: string) =>
-  (place(detail, environment)?.steps ?? []).some(({ run }) => run.exposed)
+  (detail.live?.[environment]?.weight ?? 0) > 0 || (place(detail, environment)?.steps ?? []).some(({ run }) => run.exposed)
 
 /** How long something took, or has taken until now. */
 export function took(startedAt: string | undefined, endedAt: string | undefined, now: number): string | undefined {
