@@ -52,6 +52,7 @@ func spawn(t *testing.T, dir string) *exec.Cmd {
 }
 
 func TestHandOverUnderLoadFailsNoRequestAndLosesNoCount(t *testing.T) {
+	const requests = 2000
 	dir := stateDir(t)
 	p := &process{Client: router.NewClient(dir), dir: dir}
 	cmd := spawn(t, dir)
@@ -61,7 +62,9 @@ func TestHandOverUnderLoadFailsNoRequestAndLosesNoCount(t *testing.T) {
 		fmt.Fprint(w, "v1")
 	}))
 	url := p.put(t, whole("v1", slow))
-	l, err := load.New(load.Config{URL: url, Rate: 1500, Duration: 4 * time.Second, Method: "POST", Body: []byte("x")})
+	l, err := load.New(load.Config{
+		URL: url, Rate: 500, Requests: requests, Timeout: time.Minute, Method: "POST", Body: []byte("x"),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +72,7 @@ func TestHandOverUnderLoadFailsNoRequestAndLosesNoCount(t *testing.T) {
 	go func() { reports <- l.Run(t.Context()) }()
 	watched := watchCounters(t, p)
 	for i := range 4 {
-		eventually(t, "some more load", func() bool { return l.Report().Requests > int64(i+1)*1000 })
+		eventually(t, "some more load", func() bool { return l.Report().Requests > int64(i+1)*requests/6 })
 		next := spawn(t, dir)
 		if err := cmd.Wait(); err != nil {
 			t.Errorf("hand-over %d: the old process ended with %v", i, err)
@@ -77,14 +80,14 @@ func TestHandOverUnderLoadFailsNoRequestAndLosesNoCount(t *testing.T) {
 		cmd = next
 	}
 	r := <-reports
-	if r.Failed != 0 || r.Requests != 6000 {
+	if r.Failed != 0 || r.Requests != requests {
 		t.Errorf("%d of %d requests failed: %v %v", r.Failed, r.Requests, r.Transport, r.Status)
 	}
 	eventually(t, "all requests are over", func() bool { return p.arm(t, "v1").Inflight == 0 })
 	if epochs := watched(); epochs != 1 {
 		t.Errorf("%d epochs of counters, want 1", epochs)
 	}
-	if n := p.arm(t, "v1"); n.Requests != 6000 || n.Errors.Total() != 0 || n.Aborted != 0 {
+	if n := p.arm(t, "v1"); n.Requests != requests || n.Errors.Total() != 0 || n.Aborted != 0 {
 		t.Errorf("counted %d requests, errors %+v, %d aborted", n.Requests, n.Errors, n.Aborted)
 	}
 }
