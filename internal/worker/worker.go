@@ -58,12 +58,12 @@ func New(c Config) *Worker {
 }
 
 // How long the worker waits: for tasks, between tries, and between signs of life
-// during a long tick.
+// of a task about which there is nothing else to report.
 const (
 	leaseWait  = 20 * time.Second
 	retryFirst = 200 * time.Millisecond
 	retryMost  = 5 * time.Second
-	sign       = 5 * time.Second
+	sign       = time.Second
 )
 
 // Run leases and carries out tasks until ctx ends, and returns when all have stopped.
@@ -131,13 +131,18 @@ func (w *Worker) carryOut(ctx context.Context, t stage.Task) {
 		w.report(ctx, &t, &pending{Outcome: stage.Outcome{Status: stage.Failed, Reason: "the worker does not know stages of the kind " + string(t.Stage.Kind)}}, log)
 		return
 	}
+	ctx, lose := context.WithCancelCause(ctx)
+	var alive sync.WaitGroup
+	defer alive.Wait()
+	defer lose(nil)
+	alive.Go(func() { w.keepLease(ctx, t, lose) })
 	var unsaid pending
 	wait := retryFirst
 	for ctx.Err() == nil {
-		out, err := w.tick(ctx, executor, &t)
+		out, err := executor.Tick(ctx, t)
 		after := out.After
 		switch {
-		case errors.Is(err, platform.ErrFenced), errors.Is(err, errCancelled):
+		case errors.Is(err, platform.ErrFenced), errors.Is(context.Cause(ctx), errCancelled):
 			log.Info("The task has another holder now.")
 			return
 		case err != nil:
@@ -148,44 +153,25 @@ func (w *Worker) carryOut(ctx context.Context, t stage.Task) {
 			out = stage.Outcome{Status: stage.Continue, Progress: &stage.Progress{Now: "trying again: " + fault.MessageOf(err), Weight: unsaid.weight()}}
 		default:
 			wait = retryFirst
+			if out.State != nil {
+				t.State = out.State
+			}
 		}
 		unsaid.add(out)
-		if !w.report(ctx, &t, &unsaid, log) {
+		ends := out.Status != stage.Continue
+		if goesOn := w.report(ctx, &t, &unsaid, log); !goesOn || ends {
 			return
 		}
 		pause(ctx, after)
 	}
 }
 
-// errCancelled ends a tick whose task was cancelled while it ran.
+// errCancelled ends a task that was cancelled, or taken over, while it ran.
 var errCancelled = errors.New("the task was cancelled")
 
-// tick runs one tick, and meanwhile keeps the lease alive.
-func (w *Worker) tick(ctx context.Context, executor stage.Executor, t *stage.Task) (stage.Outcome, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var alive sync.WaitGroup
-	alive.Add(1)
-	go func() {
-		defer alive.Done()
-		w.keepLease(ctx, *t, cancel)
-	}()
-	out, err := executor.Tick(ctx, *t)
-	cause := context.Cause(ctx)
-	cancel(nil)
-	alive.Wait()
-	if errors.Is(cause, errCancelled) {
-		return stage.Outcome{}, errCancelled
-	}
-	if err == nil && out.State != nil {
-		t.State = out.State
-	}
-	return out, err
-}
-
-// keepLease gives signs of life during a long tick, and cancels it when the task
-// has become somebody else's.
-func (w *Worker) keepLease(ctx context.Context, t stage.Task, cancel context.CancelCauseFunc) {
+// keepLease gives signs of life, also during a long tick and in the pause between
+// two, and ends the task's context when it has become somebody else's.
+func (w *Worker) keepLease(ctx context.Context, t stage.Task, lose context.CancelCauseFunc) {
 	ticker := time.NewTicker(sign)
 	defer ticker.Stop()
 	for {
@@ -199,7 +185,7 @@ func (w *Worker) keepLease(ctx context.Context, t stage.Task, cancel context.Can
 			Alive: true, Outcome: stage.Outcome{Status: stage.Continue},
 		})
 		if err == nil && reply.Cancelled {
-			cancel(errCancelled)
+			lose(errCancelled)
 			return
 		}
 	}
@@ -210,9 +196,7 @@ func (w *Worker) keepLease(ctx context.Context, t stage.Task, cancel context.Can
 // ending is told until it is heard.
 func (w *Worker) report(ctx context.Context, t *stage.Task, unsaid *pending, log *slog.Logger) bool {
 	for wait := retryFirst; ; wait = min(2*wait, retryMost) {
-		reply, err := w.c.Server.Report(ctx, stage.Report{
-			Task: t.ID, Release: t.Release, Environment: t.Environment, Worker: w.c.Name, Fence: t.Fence, Outcome: unsaid.Outcome,
-		})
+		reply, err := w.tell(ctx, t, unsaid)
 		if err == nil {
 			unsaid.clear()
 			t.Hold, t.Decision, t.Deadline, t.LeaseUntil = reply.Hold, reply.Decision, reply.Deadline, reply.LeaseUntil
@@ -229,6 +213,24 @@ func (w *Worker) report(ctx context.Context, t *stage.Task, unsaid *pending, log
 		pause(ctx, wait)
 	}
 }
+
+// tell sends one report, after the samples that would make it too large.
+func (w *Worker) tell(ctx context.Context, t *stage.Task, unsaid *pending) (stage.Reply, error) {
+	report := stage.Report{Task: t.ID, Release: t.Release, Environment: t.Environment, Worker: w.c.Name, Fence: t.Fence}
+	for len(unsaid.Points) > mostPoints {
+		report.Outcome = stage.Outcome{Status: stage.Continue, Asks: unsaid.Asks, Exposed: unsaid.Exposed, Points: unsaid.Points[:mostPoints]}
+		reply, err := w.c.Server.Report(ctx, report)
+		if err != nil || reply.Cancelled {
+			return reply, err
+		}
+		unsaid.Points = unsaid.Points[mostPoints:]
+	}
+	report.Outcome = unsaid.Outcome
+	return w.c.Server.Report(ctx, report)
+}
+
+// mostPoints keeps a report well below what a server takes.
+const mostPoints = 200
 
 // cutOff is why a task may not advance while the server does not answer.
 const cutOff = "the worker cannot reach the server"
