@@ -36,7 +36,7 @@ func (s *server) observe(next http.Handler) http.Handler {
 		rec := &recorder{ResponseWriter: w}
 		defer func() {
 			if v := recover(); v != nil {
-				if v == http.ErrAbortHandler {
+				if v == http.ErrAbortHandler { //nolint:errorlint // a value that was panicked with is not wrapped
 					panic(v)
 				}
 				s.Log.ErrorContext(r.Context(), "A request panicked.", "error", fmt.Sprint(v), "stack", string(debug.Stack()))

@@ -9,9 +9,6 @@ import (
 	"github.com/fairwayhq/fairway/internal/stage"
 )
 
-// clock is how instants look in sentences.
-const clock = "2 January 15:04 UTC"
-
 // Story says in sentences where a release is.
 type Story struct {
 	// Headline says where the release is and why.

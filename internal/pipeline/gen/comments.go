@@ -19,8 +19,11 @@ type comments map[string]string
 // readComments reads them from the package's definition*.go.
 func readComments(folder string) (comments, error) {
 	files, err := filepath.Glob(filepath.Join(folder, "definition*.go"))
-	if err != nil || len(files) == 0 {
-		return nil, fmt.Errorf("no definition*.go in %s: %v", folder, err)
+	if err != nil {
+		return nil, err
+	}
+	if len(files) == 0 {
+		return nil, fmt.Errorf("no definition*.go in %s", folder)
 	}
 	found := comments{}
 	for _, file := range files {

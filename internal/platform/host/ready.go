@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -61,7 +62,8 @@ func (p *Platform) silence(l life, err error) string {
 	if ports := portsOf(l.record.PID); len(ports) > 0 && !slices.Contains(ports, l.record.Port) {
 		return fmt.Sprintf("it listens on port %d, not on $PORT (%d)", ports[0], l.record.Port)
 	}
-	if wrapped, ok := err.(*url.Error); ok {
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
 		err = wrapped.Err
 	}
 	return fmt.Sprintf("GET %s does not answer: %s", l.settings.Ready.Path, err)
