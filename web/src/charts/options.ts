@@ -92,8 +92,10 @@ export function options({ width, height, colours, sync, picture, onCursor }: Sur
     ],
     hooks: {
       drawClear: [(u) => paintGaps(u, picture().gaps, colours.gap)],
-      drawSeries: [(u, i) => { if (i === series.length - 1) paintThresholds(u, picture().thresholds, colours) }],
-      draw: [(u) => paintMarks(u, picture().marks, colours)],
+      draw: [(u) => {
+        paintMarks(u, picture().marks, colours)
+        paintThresholds(u, picture().thresholds, colours)
+      }],
       setCursor: [(u) => onCursor(u.cursor.idx ?? null)],
     },
   }

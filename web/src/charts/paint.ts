@@ -71,14 +71,19 @@ export function paintThresholds(u: uPlot, thresholds: Threshold[], { of }: Colou
     if (value < (scale.min ?? 0) || value > (scale.max ?? 0)) continue
     const y = Math.round(u.valToPos(value, 'y', true)) + 0.5
     ctx.strokeStyle = of(colour)
-    ctx.fillStyle = of(colour)
     ctx.lineWidth = devicePixelRatio
     ctx.setLineDash([2 * devicePixelRatio, 3 * devicePixelRatio])
     ctx.beginPath()
     ctx.moveTo(bbox.left, y)
     ctx.lineTo(bbox.left + bbox.width, y)
     ctx.stroke()
-    ctx.fillText(label, bbox.left + bbox.width - 4 * devicePixelRatio, y - 2 * devicePixelRatio)
+    const right = bbox.left + bbox.width - 4 * devicePixelRatio
+    const size = 13 * devicePixelRatio
+    const wide = ctx.measureText(label).width + 6 * devicePixelRatio
+    ctx.fillStyle = translucent(of('panel'), 0.8)
+    ctx.fillRect(right - wide + 3 * devicePixelRatio, y - size - 2 * devicePixelRatio, wide, size)
+    ctx.fillStyle = of(colour)
+    ctx.fillText(label, right, y - 2 * devicePixelRatio)
   }
   ctx.restore()
 }
