@@ -10,19 +10,25 @@ import (
 type clock struct {
 	start time.Time
 	log   *slog.Logger
+	// wall and since are the system's clocks; tests have their own.
+	wall  func() time.Time
+	since func(time.Time) time.Duration
 }
 
-func newClock(log *slog.Logger) *clock { return &clock{start: time.Now(), log: log} }
+func newClock(log *slog.Logger) *clock {
+	return &clock{start: time.Now(), log: log, wall: time.Now, since: time.Since}
+}
 
 // Now never runs backwards.
-func (c *clock) Now() time.Time { return c.start.Add(time.Since(c.start)) }
+func (c *clock) Now() time.Time { return c.start.Add(c.since(c.start)) }
 
 // jumpWorthTelling is the difference between both clocks that people should know of.
 const jumpWorthTelling = 5 * time.Second
 
-// check tells when the wall clock has jumped, once per jump.
+// check tells when the wall clock has jumped, once per jump. told is the
+// difference that was told last; check returns the one that has been told now.
 func (c *clock) check(told time.Duration) time.Duration {
-	off := time.Now().Round(0).Sub(c.Now().Round(0))
+	off := c.wall().Round(0).Sub(c.Now().Round(0))
 	if d := off - told; d > jumpWorthTelling || d < -jumpWorthTelling {
 		c.log.Warn("The system's clock jumped; deadlines keep to the steady clock until the next start.", "by", off.Round(time.Millisecond))
 		return off
