@@ -52,7 +52,12 @@ func (s *server) lane(ctx context.Context, c config, i int, r *results) error {
 	for version, v := range report.Versions {
 		if version != "" {
 			r.failed -= v.Failed
+		} else if v.Failed > 0 {
+			fmt.Printf("%s: %d answers of the router itself said that something failed\n", name, v.Failed)
 		}
+	}
+	if len(report.Transport) > 0 {
+		fmt.Printf("%s: requests without an answer: %v\n", name, report.Transport)
 	}
 	return err
 }
