@@ -239,7 +239,7 @@ func (t *canaryTick) takeBack(ctx context.Context, reason string) (Outcome, erro
 func backLine(kind string, task Task, took time.Duration) Line {
 	return Line{
 		Kind: kind, Text: fmt.Sprintf("All traffic in %s is back on the running version.", task.Environment),
-		Data: remember(map[string]float64{"seconds": took.Seconds()}),
+		Data: remember(map[string]float64{"weight": 0, "seconds": took.Seconds()}),
 	}
 }
 
@@ -311,7 +311,7 @@ func (t *canaryTick) grow(ctx context.Context) (Outcome, error) {
 	}
 	t.m.Weight = t.m.Want
 	text := fmt.Sprintf("%s has %s of the traffic in %s, after %s.", name(t.task), percent(t.m.Weight), t.task.Environment, percent(was))
-	out := next(t.m, 0, nil, Line{Kind: "canary.weight", Text: text, Data: remember(map[string]float64{"weight": t.m.Weight, "before": was})})
+	out := next(t.m, 0, nil, weightLine("canary.weight", t.m.Weight, text))
 	out.Exposed, out.Asks = true, t.m.Asks
 	return out, nil
 }
@@ -349,7 +349,7 @@ func (t *canaryTick) fill(ctx context.Context) (Outcome, error) {
 		reason = t.m.Decided
 	}
 	out := t.pass(reason)
-	out.Lines = []Line{{Kind: "canary.weight", Text: fmt.Sprintf("%s has %s of the traffic in %s.", name(t.task), percent(share), t.task.Environment)}}
+	out.Lines = []Line{weightLine("canary.weight", share, fmt.Sprintf("%s has %s of the traffic in %s.", name(t.task), percent(share), t.task.Environment))}
 	return out, nil
 }
 

@@ -119,16 +119,18 @@ func shareOf(s platform.State, revision string) float64 {
 	return float64(s.Weights[revision]) / platform.Whole
 }
 
+// weightLine tells that the revision has the share of the traffic now.
+func weightLine(kind string, share float64, text string) Line {
+	return Line{Kind: kind, Text: text, Data: remember(map[string]float64{"weight": share})}
+}
+
 // percent writes a share for people.
 func percent(share float64) string {
-	switch p := share * 100; {
-	case p == 0 || p >= 10:
+	p := share * 100
+	if p >= 10 {
 		return fmt.Sprintf("%.0f %%", p)
-	case p >= 1:
-		return fmt.Sprintf("%.1f %%", p)
-	default:
-		return fmt.Sprintf("%.3g %%", p)
 	}
+	return fmt.Sprintf("%.2g %%", p)
 }
 
 // name is what people call the task's revision.

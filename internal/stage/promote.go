@@ -85,7 +85,7 @@ func (e *promote) batch(ctx context.Context, p platform.Platform, task Task, s p
 		}
 		m.Since = e.Now()
 		out := next(m, 0, &Progress{Now: percent(goal) + " of the traffic goes to " + name(task) + ".", Weight: goal},
-			Line{Kind: "promote.weight", Text: fmt.Sprintf("%s of the traffic in %s goes to %s.", percent(goal), task.Environment, name(task))})
+			weightLine("promote.weight", goal, fmt.Sprintf("%s of the traffic in %s goes to %s.", percent(goal), task.Environment, name(task))))
 		out.Exposed = true
 		return out, nil
 	}

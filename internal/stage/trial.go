@@ -51,7 +51,8 @@ func calibrate(ctx context.Context, src metric.Source, ask metric.Ask, s judge.S
 const historySpan = 2 * time.Hour
 
 // look takes one sample and folds it. It returns the point to keep, or none at the
-// first look.
+// first look, which only tells the source where to begin. A source that could not
+// even be asked the first time is folded: people must read why nothing is judged.
 func (t *trial) look(ctx context.Context, src metric.Source, ask metric.Ask) (judge.Verdict, []Point, error) {
 	first := len(t.Cursor) == 0
 	sample, cursor, err := src.Sample(ctx, ask, t.Cursor)
@@ -59,7 +60,7 @@ func (t *trial) look(ctx context.Context, src metric.Source, ask metric.Ask) (ju
 		return judge.Verdict{}, nil, err
 	}
 	t.Cursor = cursor
-	if first {
+	if first && len(cursor) > 0 {
 		return t.Judge.Verdict(ask.Now), nil, nil
 	}
 	t.Judge.Observe(sample)
