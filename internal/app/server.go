@@ -47,6 +47,10 @@ type ServerConfig struct {
 
 // Server runs a server until ctx ends.
 func Server(ctx context.Context, c ServerConfig) (err error) {
+	if c.Listen == "" { // to the system that would mean every network
+		return fault.Errorf(fault.Invalid, "the server has no address to listen on").
+			WithHint("for instance --listen 127.0.0.1:7878")
+	}
 	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
 		return fault.Errorf(fault.Invalid, "the data folder %s cannot be made: %w", c.DataDir, err).
 			WithHint("choose another with --data-dir")
