@@ -85,7 +85,10 @@ verify: web/node_modules/.package-lock.json ## Check that generated files, forma
 .PHONY: generate
 generate: web/node_modules/.package-lock.json ## Make the JSON Schema, the references and the UI's API types again
 	go generate ./...
-	go run ./cmd/fairway openapi > web/src/api/openapi.json
+	go test ./internal/api -run TestTheDocumentIsStable -update
+	go build -o bin/fairway ./cmd/fairway
+	bin/fairway openapi > web/src/api/openapi.json
+	docs/reference/cli.sh bin/fairway > docs/reference/cli.md
 	cd web && npm run --silent api
 
 .PHONY: fmt

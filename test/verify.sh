@@ -25,7 +25,8 @@ same() { diff -u "$1" "$2"; }
 
 formatted() { git ls-files -z '*.go' | xargs -0 gofmt -l; }
 schema() { go test ./internal/pipeline/gen >"$dir/schema" 2>&1 || cat "$dir/schema"; }
-openapi() { go run ./cmd/fairway openapi >"$dir/openapi.json" && same web/src/api/openapi.json "$dir/openapi.json"; }
+openapi() { "$dir/fairway" openapi >"$dir/openapi.json" && same web/src/api/openapi.json "$dir/openapi.json"; }
+cli() { docs/reference/cli.sh "$dir/fairway" >"$dir/cli.md" && same docs/reference/cli.md "$dir/cli.md"; }
 ui_types() {
   (cd web && node_modules/.bin/openapi-typescript src/api/openapi.json -o "$dir/schema.ts") >/dev/null 2>&1
   same web/src/api/schema.ts "$dir/schema.ts"
@@ -34,6 +35,8 @@ ui_types() {
 check gofmt "make fmt" formatted
 check go.mod "go mod tidy" go mod tidy -diff
 check schema "make generate" schema
+go build -o "$dir/fairway" ./cmd/fairway
 check openapi "make generate" openapi
+check cli "make generate" cli
 check ui-types "make generate" ui_types
 exit $result
