@@ -32,8 +32,10 @@ func (d *Drive) Alive() time.Time {
 }
 
 // Run wakes runs whose time has come, tells lanes about freezes, and delivers
-// messages, until the context ends.
+// messages, until the context ends. Then it sends home the workers that wait for
+// tasks, so that the end of the server does not wait for them.
 func (d *Drive) Run(ctx context.Context) error {
+	defer d.stopOnce.Do(func() { close(d.stopped) })
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

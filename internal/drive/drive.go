@@ -45,6 +45,9 @@ type Drive struct {
 	changes changes
 	beats   beats
 
+	stopped  chan struct{} // closed when Run has ended: nothing new will come
+	stopOnce sync.Once
+
 	freezes  sync.Mutex
 	frozenBy string // the freezes in force at the last look
 }
@@ -62,7 +65,7 @@ func New(c Config) *Drive {
 	}
 	return &Drive{
 		store: c.Store, now: c.Now, deliver: c.Deliver, log: c.Log, leaseFor: c.LeaseFor,
-		beat: make(chan struct{}, 1),
+		beat: make(chan struct{}, 1), stopped: make(chan struct{}),
 	}
 }
 

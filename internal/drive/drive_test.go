@@ -431,6 +431,33 @@ func TestLeaseWaitsForTheFirstTask(t *testing.T) {
 	}
 }
 
+func TestTheEndOfTheServerSendsWaitingWorkersHome(t *testing.T) {
+	r := newRig(t)
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- r.Run(ctx) }()
+	home := make(chan error, 1)
+	go func() {
+		tasks, err := r.Lease(context.Background(), drive.LeaseAsk{Worker: "w1", Wait: 30 * time.Second})
+		if err == nil && len(tasks) > 0 {
+			err = errors.New("it got a task that nobody made")
+		}
+		home <- err
+	}()
+	stop()
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-home:
+		if err != nil {
+			t.Fatal(err)
+		}
+	case <-time.After(5 * time.Second):
+		t.Fatal("the worker still waits for a task")
+	}
+}
+
 func TestARecurringFreezeIsActiveInItsWindowsOnly(t *testing.T) {
 	friday := time.Date(2026, 3, 6, 12, 0, 0, 0, time.UTC)
 	f := drive.Freeze{Reason: "no Friday afternoons", From: friday, Rule: "FREQ=WEEKLY;BYDAY=FR", For: pipeline.Duration(6 * time.Hour)}

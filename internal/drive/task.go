@@ -45,6 +45,9 @@ func (d *Drive) Lease(ctx context.Context, ask LeaseAsk) ([]stage.Task, error) {
 		case <-ctx.Done():
 			look.Stop()
 			return nil, nil
+		case <-d.stopped:
+			look.Stop()
+			return nil, nil
 		case <-end.C:
 			look.Stop()
 			return nil, nil
