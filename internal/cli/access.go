@@ -13,7 +13,7 @@ import (
 )
 
 func userCommand(c *command) *cobra.Command {
-	cmd := &cobra.Command{Use: "user", Short: "Manage users", Args: cobra.NoArgs, RunE: helpOf}
+	cmd := &cobra.Command{Use: "user", Short: "Manage users", Args: onlyVerbs, RunE: helpOf}
 	cmd.AddCommand(userList(c), userAdd(c))
 	return cmd
 }
@@ -76,7 +76,7 @@ func userAdd(c *command) *cobra.Command {
 }
 
 func tokenCommand(c *command) *cobra.Command {
-	cmd := &cobra.Command{Use: "token", Short: "Manage tokens", Args: cobra.NoArgs, RunE: helpOf}
+	cmd := &cobra.Command{Use: "token", Short: "Manage tokens", Args: onlyVerbs, RunE: helpOf}
 	cmd.AddCommand(tokenList(c), tokenAdd(c), tokenRevoke(c))
 	return cmd
 }

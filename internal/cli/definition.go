@@ -17,8 +17,8 @@ import (
 // defaultFile is what a definition is called.
 const defaultFile = "fairway.yaml"
 
-// maxDefinition is a little more than Parse takes, so that Parse says what is wrong.
-const maxDefinition = 2 << 20
+// maxDefinition is far more than Parse takes, so that Parse says what is wrong.
+const maxDefinition = 32 << 20
 
 // readDefinition reads and parses a definition.
 func readDefinition(path string) (*pipeline.Definition, []byte, error) {
@@ -93,7 +93,8 @@ func readArtifact(text string) (artifact, error) {
 func digestOf(path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return "", fault.Errorf(fault.Invalid, "the artifact cannot be read: %w", err)
+		return "", fault.Errorf(fault.Invalid, "the artifact cannot be read: %w", err).
+			WithHint("build it first, or look where it was built to")
 	}
 	defer f.Close()
 	info, err := f.Stat()

@@ -90,14 +90,11 @@ func ago(t time.Time) string {
 }
 
 func percent(share float64) string {
-	switch p := share * 100; {
-	case p == 0 || p >= 10:
+	p := share * 100
+	if p >= 10 {
 		return fmt.Sprintf("%.0f %%", p)
-	case p >= 1:
-		return fmt.Sprintf("%.1f %%", p)
-	default:
-		return fmt.Sprintf("%.2g %%", p)
 	}
+	return fmt.Sprintf("%.2g %%", p)
 }
 
 func short(digest string) string {

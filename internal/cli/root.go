@@ -65,7 +65,7 @@ or called off, 13 the ledger is broken.`,
 		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          cobra.NoArgs,
+		Args:          onlyVerbs,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			c.out, c.errOut = cmd.OutOrStdout(), cmd.ErrOrStderr()
 			if c.format != "table" && c.format != "json" {
@@ -93,13 +93,29 @@ or called off, 13 the ledger is broken.`,
 	return root
 }
 
+// onlyVerbs refuses a word that is no verb of the command, and names the nearest.
+func onlyVerbs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	err := fault.Errorf(fault.Invalid, "%s has no command %q", cmd.CommandPath(), args[0])
+	if cmd.SuggestionsMinimumDistance <= 0 {
+		cmd.SuggestionsMinimumDistance = 2
+	}
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		return err.WithHint("did you mean `%s %s`?", cmd.CommandPath(), strings.Join(near, "` or `"+cmd.CommandPath()+" "))
+	}
+	return err.WithHint("see `%s --help`", cmd.CommandPath())
+}
+
 // Execute runs the command line and returns the exit code. Errors are printed with
 // what to do next.
 func Execute(ctx context.Context, root *cobra.Command) int {
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return ExitOK
 	}
+	err = wrongUse(cmd, err)
 	var exit *exitError
 	if errors.As(err, &exit) {
 		return exit.code
@@ -122,11 +138,17 @@ var exitCodes = map[fault.Code]int{
 	fault.Denied: ExitDenied, fault.Unavailable: ExitUnavailable, fault.Internal: ExitInternal,
 }
 
-func exitCode(err error) int {
-	if strings.HasPrefix(err.Error(), "unknown command") || strings.HasPrefix(err.Error(), "accepts ") || strings.HasPrefix(err.Error(), "requires ") {
-		return ExitInvalid // cobra's own
+func exitCode(err error) int { return exitCodes[fault.CodeOf(err)] }
+
+// wrongUse gives cobra's own words for a wrong use of the command line their code
+// and a hint.
+func wrongUse(cmd *cobra.Command, err error) error {
+	for _, words := range []string{"unknown command", "accepts ", "requires ", "required flag(s)", "if any flags in the group"} {
+		if strings.HasPrefix(err.Error(), words) {
+			return fault.Errorf(fault.Invalid, "%w", err).WithHint("see `%s --help`", cmd.CommandPath())
+		}
 	}
-	return exitCodes[fault.CodeOf(err)]
+	return err
 }
 
 func printError(w io.Writer, err error, asJSON bool) {
