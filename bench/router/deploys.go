@@ -18,8 +18,8 @@ type disturbance struct {
 	run  func(ctx context.Context, d *deployed) error
 }
 
-// disturbances are played in turn until the load is over. What restarts other
-// processes of the stack belongs here too.
+// disturbances are played in turn until the load is over. The restarts of
+// other processes are in stack.go.
 var disturbances = []disturbance{
 	{"deploy", deploy},
 	{"hand the router over", handOver},
@@ -97,7 +97,7 @@ func (d *deployed) verdict(ctx context.Context, r load.Report, played map[string
 	if r.Requests < wanted {
 		return nil, fmt.Errorf("only %d of %d requests were sent", r.Requests, wanted)
 	}
-	return []bar.Bar{bar.AtMost("failed_requests", float64(r.Failed), "requests", 0)}, nil
+	return []bar.Bar{bar.AtMost("failed_requests_router", float64(r.Failed), "requests", 0)}, nil
 }
 
 // deploy brings the next version up, moves the traffic to it by levels, and

@@ -38,6 +38,7 @@ var scenarios = []struct {
 	{"throughput", throughput},
 	{"latency", addedLatency},
 	{"deploys", failedRequests},
+	{"stack", failedByStack},
 }
 
 func main() {
@@ -46,7 +47,7 @@ func main() {
 		return
 	}
 	var o options
-	only := flag.String("only", "", "run only this scenario: throughput, latency or deploys")
+	only := flag.String("only", "", "run only this scenario: throughput, latency, deploys or stack")
 	flag.IntVar(&o.rounds, "rounds", 5, "rounds of throughput and latency")
 	flag.IntVar(&o.seconds, "seconds", 4, "seconds of each measurement in a round")
 	flag.Int64Var(&o.requests, "requests", 100_000, "requests sent during deploys, at 500 a second")
