@@ -135,7 +135,8 @@ func (w *Worker) carryOut(ctx context.Context, t stage.Task) {
 	var alive sync.WaitGroup
 	defer alive.Wait()
 	defer lose(nil)
-	alive.Go(func() { w.keepLease(ctx, t, lose) })
+	held := t // t changes with every tick
+	alive.Go(func() { w.keepLease(ctx, held, lose) })
 	var unsaid pending
 	wait := retryFirst
 	for ctx.Err() == nil {
