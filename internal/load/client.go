@@ -24,6 +24,8 @@ type client struct {
 	raw     []byte
 	timeout time.Duration
 	address string
+	// mostIdle is how long a connection is kept without a request.
+	mostIdle time.Duration
 
 	mu   sync.Mutex
 	idle []*conn
@@ -31,8 +33,14 @@ type client struct {
 
 type conn struct {
 	net.Conn
-	r *bufio.Reader
+	r     *bufio.Reader
+	since time.Time // when it was last given back
 }
+
+// mostIdle is how long a connection is kept without a request. Servers close idle
+// ones too, commonly after a minute or more, and a client that meets that moment
+// would count a failure that is nobody's.
+const mostIdle = 30 * time.Second
 
 func newClient(req *http.Request, timeout time.Duration) (*client, error) {
 	var raw bytes.Buffer
@@ -47,7 +55,7 @@ func newClient(req *http.Request, timeout time.Duration) (*client, error) {
 		port = map[string]string{"http": "80", "https": "443"}[req.URL.Scheme]
 	}
 	return &client{
-		request: req, raw: raw.Bytes(), timeout: timeout,
+		request: req, raw: raw.Bytes(), timeout: timeout, mostIdle: mostIdle,
 		address: net.JoinHostPort(req.URL.Hostname(), port),
 	}, nil
 }
@@ -104,6 +112,8 @@ func (c *client) ask(conn *conn) (*http.Response, error) {
 	return res, err
 }
 
+// take returns the connection that was used last, or nil. When that one has been
+// idle for too long, so have all others.
 func (c *client) take() *conn {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -112,11 +122,16 @@ func (c *client) take() *conn {
 		return nil
 	}
 	conn := c.idle[n-1]
+	if time.Since(conn.since) > c.mostIdle {
+		c.closeIdle()
+		return nil
+	}
 	c.idle = c.idle[:n-1]
 	return conn
 }
 
 func (c *client) give(conn *conn) {
+	conn.since = time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.idle = append(c.idle, conn)
@@ -125,6 +140,10 @@ func (c *client) give(conn *conn) {
 func (c *client) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.closeIdle()
+}
+
+func (c *client) closeIdle() {
 	for _, conn := range c.idle {
 		conn.Close()
 	}
