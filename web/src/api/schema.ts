@@ -507,13 +507,16 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         Action: {
+            /** @description default: the current one */
             environment?: string;
             reason?: string;
         };
         Approval: {
+            /** @description binds the answer to the artifact that was looked at */
             digest?: string;
             /** @description default: the one that waits */
             environment?: string;
+            /** @description binds the answer to the plan that was looked at */
             planHash?: string;
             reason?: string;
             /** @description default: the one that waits */
@@ -699,8 +702,16 @@ export interface components {
                 [key: string]: unknown;
             };
             digest: string;
+            /**
+             * @description what sort of fact, for instance tests or scan
+             * @example tests
+             */
             kind: string;
             name?: string;
+            /**
+             * @description passed, failed, or another word that a gate looks for
+             * @example passed
+             */
             status: string;
             url?: string;
         };
@@ -807,8 +818,10 @@ export interface components {
             user?: string;
         };
         Me: {
+            /** @description to send as X-CSRF-Token with every change; only for sessions */
             csrf?: string;
             roles: string[];
+            /** @description who the caller is */
             user: string;
         };
         MetricVerdict: {
@@ -854,6 +867,10 @@ export interface components {
              * @description default: now
              */
             from?: string;
+            /**
+             * @description read by everybody who is held
+             * @example the yearly audit
+             */
             reason: string;
             /** @description RFC 5545 recurrence, for instance FREQ=WEEKLY;BYDAY=FR */
             rule?: string;
@@ -865,28 +882,49 @@ export interface components {
             until?: string;
         };
         NewRelease: {
-            /** @description where the artifact is: a path or URL on the worker's side */
+            /**
+             * @description where the artifact is: a path or URL on the worker's side
+             * @example /builds/shop-v2
+             */
             artifact: string;
             /** @description the text of the fairway.yaml */
             definition?: string;
-            /** @description sha256: and 64 hexadecimal digits */
+            /**
+             * @description sha256: and 64 hexadecimal digits
+             * @example sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
             digest: string;
+            /** @description the contents of the config files that the definition names, by their 'from' path, in base64 */
             files?: {
                 [key: string]: string;
             };
+            /** @description why, for people */
             note?: string;
+            /** @description whose newest definition to use again, where no definition is given */
             service?: string;
+            /**
+             * @description what people call it; by default the beginning of the digest
+             * @example v2
+             */
             version?: string;
         };
         NewToken: {
+            /** @description the worker's; all if empty */
             environments?: string[];
             /** @description how long it is good, for instance 720h; default: until revoked */
             for?: string;
+            /**
+             * @description what it is for
+             * @example ci
+             */
             name: string;
+            /** @description whose; by default the caller's */
             user?: string;
+            /** @description a token that only leases and reports tasks */
             worker?: boolean;
         };
         NewUser: {
+            /** @example ann */
             name: string;
             password?: string;
             roles: string[];
@@ -910,34 +948,42 @@ export interface components {
         };
         PageEvent: {
             items: components["schemas"]["Event"][];
+            /** @description the cursor of the next page; absent at the end */
             next?: string;
         };
         PageEvidence: {
             items: components["schemas"]["PipelineEvidence"][];
+            /** @description the cursor of the next page; absent at the end */
             next?: string;
         };
         PageFreeze: {
             items: components["schemas"]["Freeze"][];
+            /** @description the cursor of the next page; absent at the end */
             next?: string;
         };
         PagePoint: {
             items: components["schemas"]["Point"][];
+            /** @description the cursor of the next page; absent at the end */
             next?: string;
         };
         PageRelease: {
             items: components["schemas"]["Release"][];
+            /** @description the cursor of the next page; absent at the end */
             next?: string;
         };
         PageService: {
             items: components["schemas"]["Service"][];
+            /** @description the cursor of the next page; absent at the end */
             next?: string;
         };
         PageToken: {
             items: components["schemas"]["Token"][];
+            /** @description the cursor of the next page; absent at the end */
             next?: string;
         };
         PageUser: {
             items: components["schemas"]["User"][];
+            /** @description the cursor of the next page; absent at the end */
             next?: string;
         };
         Pause: {
@@ -1082,17 +1128,24 @@ export interface components {
             endedAt?: string;
             /** @description the environment that moves, or was last */
             environment?: string;
+            /** @example 01m83e2bckx8hz8vhr12hbe06b */
             id: string;
             note?: string;
+            /** @description what approvals are bound to */
             planHash: string;
+            /** @description the older release that this one brings back */
             rollbackTo?: string;
+            /** @example shop */
             service: string;
             state: string;
+            /** @example v2 */
             version: string;
         };
         ReleaseDetail: {
+            /** @description what the caller may do now: approve, reject, decide, pause, resume, rollback, skip */
             actions: string[];
             artifact: string;
+            /** @description what a person has to decide */
             asks?: string;
             author: string;
             /** Format: date-time */
@@ -1102,23 +1155,34 @@ export interface components {
             endedAt?: string;
             /** @description the environment that moves, or was last */
             environment?: string;
+            /** @description where the release is and why, in a sentence */
             headline: string;
+            /** @example 01m83e2bckx8hz8vhr12hbe06b */
             id: string;
+            /** @description the present of the stages that workers carry out, by environment */
             live: {
                 [key: string]: components["schemas"]["Progress"];
             };
+            /** @description what happens next */
             next?: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description when that happens, if it is known
+             */
             nextAt?: string;
             note?: string;
             plan: components["schemas"]["Plan"];
+            /** @description what approvals are bound to */
             planHash: string;
             /** @description the releases before this one in its lane */
             queue?: string[];
+            /** @description the older release that this one brings back */
             rollbackTo?: string;
             run: components["schemas"]["Run"];
+            /** @example shop */
             service: string;
             state: string;
+            /** @example v2 */
             version: string;
         };
         Reply: {
@@ -1171,14 +1235,19 @@ export interface components {
         Service: {
             environments: components["schemas"]["ServiceEnvironment"][];
             name: string;
+            /** @description the team that answers for it */
             owner?: string;
         };
         ServiceEnvironment: {
+            /** @description why the lane does not move; absent when it may */
             frozen?: string;
+            /** @description the release whose revision is stable there; none before the first */
             home?: string;
             homeVersion?: string;
+            /** @description the release that holds the lane */
             moving?: string;
             name: string;
+            /** @description the releases that wait for the lane, in order */
             queue?: string[];
         };
         Stage: {
@@ -1263,6 +1332,7 @@ export interface components {
             expiresAt?: string;
             id: string;
             name: string;
+            /** @description told once, when it is made */
             secret?: string;
             user: string;
             worker?: boolean;
@@ -1298,7 +1368,9 @@ export interface components {
             weight: number;
         };
         Verification: {
+            /** @description the first broken line and what is wrong with it */
             broken?: string;
+            /** @description the hash of the last line */
             head: string;
             /** Format: int64 */
             lines: number;
