@@ -7,7 +7,9 @@ import (
 )
 
 // mayMount tells whether a small disk can be made.
-func mayMount() bool { return os.Getuid() == 0 && exec.Command("mount", "--version").Run() == nil && canTmpfs() }
+func mayMount() bool {
+	return os.Getuid() == 0 && exec.Command("mount", "--version").Run() == nil && canTmpfs()
+}
 
 func canTmpfs() bool {
 	dir, err := os.MkdirTemp("", "fairway-room-")
