@@ -65,7 +65,7 @@ test: ## Run every test that this machine can run; needs nothing but Go and Node
 	@test/run.sh
 
 .PHONY: crash
-crash: build ## Kill server and worker KILLS times (200) and see that nothing is lost
+crash: ## Kill server and worker KILLS times (200) and see that nothing is lost
 	@go run ./test/crash -kills $(KILLS) $(ARGS)
 
 .PHONY: lint
