@@ -30,10 +30,8 @@ named; a broken one is named with its first broken line, and the exit code is 13
 			switch {
 			case verify:
 				return c.verify(ctx, api, args)
-			case follow && len(args) == 0:
-				return api.Follow(ctx, "", func(e client.Event) error { return c.tell(e) })
 			case follow:
-				return api.Live(ctx, args[0], "", client.Listener{Event: func(e client.Event) error { return c.tell(e) }})
+				return c.followEvents(ctx, api, args)
 			}
 			ref, err := named(ctx, api, args)
 			if err != nil {
@@ -46,6 +44,20 @@ named; a broken one is named with its first broken line, and the exit code is 13
 	cmd.Flags().BoolVar(&verify, "verify", false, "check the hash chain")
 	cmd.MarkFlagsMutuallyExclusive("follow", "verify")
 	return cmd
+}
+
+// followEvents tells events until the user has seen enough.
+func (c *command) followEvents(ctx context.Context, api *client.Client, args []string) error {
+	var err error
+	if len(args) == 0 {
+		err = api.Follow(ctx, "", c.tell)
+	} else {
+		err = api.Live(ctx, args[0], "", client.Listener{Event: c.tell})
+	}
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
 }
 
 func (c *command) tell(e client.Event) error {

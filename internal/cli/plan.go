@@ -52,7 +52,7 @@ func printPlan(w io.Writer, p *pipeline.Plan, o forecast.Outlook) {
 		fmt.Fprintf(w, "%s  %s on %s%s\n", e.Name, p.Service, e.Platform, needs(e))
 		var rows [][]string
 		for _, s := range e.Stages {
-			rows = append(rows, []string{"  " + s.Name, describe(s), "at most " + s.TimeLimit.String(), s.Undo})
+			rows = append(rows, []string{"  " + s.Name, describe(s), forTime(s.TimeLimit.Std()), s.Undo})
 		}
 		printTable(w, []string{"  STAGE", "DOES", "TIME LIMIT", "A ROLLBACK"}, rows)
 		fmt.Fprintln(w)
@@ -95,7 +95,7 @@ func describe(s pipeline.Stage) string {
 	case pipeline.KindGate:
 		return "waits until " + s.Gate.When
 	case pipeline.KindApproval:
-		return fmt.Sprintf("asks %d of %s", s.Approval.Count, strings.Join(s.Approval.Roles, ", "))
+		return fmt.Sprintf("waits for %d approval(s) by %s", s.Approval.Count, strings.Join(s.Approval.Roles, " or "))
 	case pipeline.KindDeploy:
 		return "places it and gives it all traffic"
 	case pipeline.KindCheck:
@@ -114,7 +114,12 @@ func describe(s pipeline.Stage) string {
 	return string(s.Kind)
 }
 
-func forTime(d time.Duration) string { return pipeline.Duration(d).String() }
+func forTime(d time.Duration) string {
+	if day := 24 * time.Hour; d >= 2*day && d%day == 0 {
+		return fmt.Sprintf("%dd", d/day)
+	}
+	return pipeline.Duration(d).String()
+}
 
 func rise(r float64, after time.Duration) string {
 	if r == 0 {

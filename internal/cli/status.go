@@ -80,10 +80,10 @@ func printRelease(w io.Writer, r client.ReleaseDetail) {
 		if !r.NextAt.IsZero() {
 			when = " (" + r.NextAt.Local().Format(time.TimeOnly) + ")"
 		}
-		fmt.Fprintf(w, "Next: %s%s\n", r.Next, when)
+		fmt.Fprintf(w, "Next: %s%s\n", strings.TrimPrefix(r.Next, "Then "), when)
 	}
 	if r.Asks != "" {
-		fmt.Fprintf(w, "A person is asked: %s\n", r.Asks)
+		fmt.Fprintf(w, "A person is asked: %s\n  `fairway approve %s` says yes, `fairway reject %s` says no.\n", r.Asks, r.ID, r.ID)
 	}
 	fmt.Fprintln(w)
 	var rows [][]string
