@@ -100,7 +100,7 @@ func (e *promote) afterBatch(task Task, m promoteMemory, batches int, share floa
 	ends := m.Since.Add(task.Stage.Promote.Pause.Std())
 	if wait := ends.Sub(e.Now()); wait > 0 {
 		return next(m, min(wait, time.Second), &Progress{
-			Now: fmt.Sprintf("Batch %d of %d is in.", m.Batch, batches), Next: "Then the next batch follows.", NextAt: ends, Weight: share,
+			Now: fmt.Sprintf("%s of the traffic goes to %s: batch %d of %d is in.", percent(share), name(task), m.Batch, batches), Next: "Then the next batch follows.", NextAt: ends, Weight: share,
 		})
 	}
 	m.Batch++
