@@ -47,7 +47,7 @@ func (h *hostParts) executors() map[pipeline.Kind]stage.Executor {
 			if name != "host" {
 				return nil, fault.Errorf(fault.Invalid, "this worker has no platform %q", name).WithHint("it has: host")
 			}
-			return h.platform, nil
+			return seamOfPlatform(h.platform), nil
 		},
 		Source: func(m pipeline.Metrics) (metric.Source, error) { return openSource(m, h.router) },
 	})

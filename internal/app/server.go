@@ -73,11 +73,11 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 	defer stopTraces()
 
 	d := drive.New(drive.Config{
-		Store: st.Drive(), Now: clock.Now, Deliver: notify.NewWebhook().Deliver, Log: c.Log, LeaseFor: c.LeaseFor,
+		Store: seamOfDrive(st.Drive()), Now: clock.Now, Deliver: notify.NewWebhook().Deliver, Log: c.Log, LeaseFor: c.LeaseFor,
 	})
 	identities := auth.New(st)
 	identities.Now = clock.Now
-	control := release.New(release.Config{Store: st.Release(), Drive: d, Now: clock.Now})
+	control := release.New(release.Config{Store: seamOfRelease(st.Release()), Drive: d, Now: clock.Now})
 	closing := make(chan struct{})
 	handler := api.New(api.Config{
 		Releases: control, Auth: identities, Drive: d, UI: web.Handler(), Version: Version(), Now: clock.Now,

@@ -1,0 +1,207 @@
+//go:build crash
+
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/fairwayhq/fairway/internal/drive"
+	"github.com/fairwayhq/fairway/internal/ledger"
+	"github.com/fairwayhq/fairway/internal/platform"
+	"github.com/fairwayhq/fairway/internal/release"
+)
+
+// What test/crash builds with the tag "crash": the stores and the platform, each
+// with a point to die at before, during and after every commit and every verb.
+//
+// Before a commit means that the transaction's function has written everything;
+// during, that the store is committing; after, that it is on disk and nobody has
+// been told yet. Before a verb nothing has been done, after it nobody was told.
+
+func seamOfDrive(s drive.Store) drive.Store                { return dyingDrive{s} }
+func seamOfRelease(s release.Store) release.Store          { return dyingRelease{s} }
+func seamOfPlatform(p platform.Platform) platform.Platform { return dyingPlatform{p} }
+
+type dyingDrive struct{ drive.Store }
+
+func (d dyingDrive) Update(ctx context.Context, f func(drive.Tx) error) error {
+	return dyingCommit(func(note *writes) error {
+		return d.Store.Update(ctx, func(tx drive.Tx) error {
+			note.reset()
+			if err := f(notedDrive{tx, note}); err != nil {
+				return err
+			}
+			note.written()
+			return nil
+		})
+	})
+}
+
+type dyingRelease struct{ release.Store }
+
+func (d dyingRelease) Update(ctx context.Context, f func(release.Tx) error) error {
+	return dyingCommit(func(note *writes) error {
+		return d.Store.Update(ctx, func(tx release.Tx) error {
+			note.reset()
+			if err := f(notedRelease{tx, note}); err != nil {
+				return err
+			}
+			note.written()
+			return nil
+		})
+	})
+}
+
+// dyingCommit runs one update with its three points to die at.
+func dyingCommit(update func(*writes) error) error {
+	note := &writes{}
+	err := update(note)
+	if note.done != nil {
+		note.done()
+	}
+	if err != nil {
+		return err
+	}
+	points := note.points()
+	for _, l := range note.leases {
+		theAims.trace("lease %s", l)
+	}
+	if len(points) > 0 {
+		theAims.trace("commit %s", strings.Join(points, " "))
+		theAims.at("after", points...)
+	}
+	return nil
+}
+
+// writes is what one transaction wrote, which gives its commit a name.
+type writes struct {
+	kinds  []string
+	leases []string
+	other  string
+	done   func()
+}
+
+func (w *writes) reset() { w.kinds, w.leases, w.other = nil, nil, "" }
+
+// written is called when the function of the transaction has ended well.
+func (w *writes) written() {
+	points := w.points()
+	theAims.at("before", points...)
+	w.done = theAims.during(points...)
+}
+
+// points are the names of the commit: the kinds of the ledger's lines in it, or
+// else what it was for.
+func (w *writes) points() []string {
+	names := slices.Clone(w.kinds)
+	if len(names) == 0 && w.other != "" {
+		names = append(names, w.other)
+	}
+	for i, n := range names {
+		names[i] = "commit/" + n
+	}
+	return names
+}
+
+func (w *writes) events(lines []ledger.Event) {
+	for _, l := range lines {
+		if !slices.Contains(w.kinds, l.Kind) {
+			w.kinds = append(w.kinds, l.Kind)
+		}
+	}
+}
+
+func (w *writes) fence(target string, fence int64, err error) {
+	if err == nil {
+		w.other = "lease"
+		w.leases = append(w.leases, fmt.Sprintf("%s %d", target, fence))
+	}
+}
+
+func (w *writes) task() {
+	if w.other == "" {
+		w.other = "report"
+	}
+}
+
+type notedDrive struct {
+	drive.Tx
+	note *writes
+}
+
+func (t notedDrive) AppendEvents(lines []ledger.Event) error {
+	t.note.events(lines)
+	return t.Tx.AppendEvents(lines)
+}
+
+func (t notedDrive) NextFence(target string) (int64, error) {
+	fence, err := t.Tx.NextFence(target)
+	t.note.fence(target, fence, err)
+	return fence, err
+}
+
+func (t notedDrive) PutTask(row drive.TaskRow) error {
+	t.note.task()
+	return t.Tx.PutTask(row)
+}
+
+func (t notedDrive) DeleteMessage(id string) error {
+	t.note.other = "delivered"
+	return t.Tx.DeleteMessage(id)
+}
+
+type notedRelease struct {
+	release.Tx
+	note *writes
+}
+
+func (t notedRelease) AppendEvents(lines []ledger.Event) error {
+	t.note.events(lines)
+	return t.Tx.AppendEvents(lines)
+}
+
+type dyingPlatform struct{ platform.Platform }
+
+func (d dyingPlatform) Observe(ctx context.Context, t platform.Target) (s platform.State, err error) {
+	err = dyingVerb("observe", t, 0, func() error {
+		s, err = d.Platform.Observe(ctx, t)
+		return err
+	})
+	return s, err
+}
+
+func (d dyingPlatform) Place(ctx context.Context, l platform.Lease, t platform.Target, r platform.Revision, c platform.Capacity) error {
+	return dyingVerb("place", t, l.Fence, func() error { return d.Platform.Place(ctx, l, t, r, c) })
+}
+
+func (d dyingPlatform) Route(ctx context.Context, l platform.Lease, t platform.Target, w platform.Weights) error {
+	return dyingVerb("route", t, l.Fence, func() error { return d.Platform.Route(ctx, l, t, w) })
+}
+
+func (d dyingPlatform) Retire(ctx context.Context, l platform.Lease, t platform.Target, revision string) error {
+	return dyingVerb("retire", t, l.Fence, func() error { return d.Platform.Retire(ctx, l, t, revision) })
+}
+
+// dyingVerb calls one verb with its three points to die at.
+func dyingVerb(verb string, t platform.Target, fence int64, call func() error) error {
+	theAims.at("before", verb)
+	done := theAims.during(verb)
+	err := call()
+	done()
+	how := "ok"
+	switch {
+	case errors.Is(err, platform.ErrFenced):
+		how = "fenced"
+	case err != nil:
+		how = "failed"
+	}
+	if fence > 0 {
+		theAims.trace("verb %s %s %d %s", verb, t, fence, how)
+	}
+	theAims.at("after", verb)
+	return err
+}
