@@ -23,7 +23,7 @@ import (
 )
 
 // patience is how long a story waits for anything, on a busy machine.
-const patience = 60 * time.Second
+const patience = 2 * time.Minute
 
 // story is what one script has running.
 type story struct {
