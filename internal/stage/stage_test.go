@@ -221,6 +221,29 @@ func TestTheLastPromoteTakesTheOldOneAwayAndItsUndoBringsItBack(t *testing.T) {
 	}
 }
 
+func TestAnUndoAskedForAgainStartsWhatHadFailed(t *testing.T) {
+	w := newWorld(t, 11).withHome()
+	k := task(pipeline.Stage{Name: "deploy", Kind: pipeline.KindDeploy, Deploy: &pipeline.Deploy{}})
+	done, out := w.play(k, never)
+	if out.Status != stage.Passed {
+		t.Fatal(out.Reason)
+	}
+	w.oldDead, w.aliveFrom = true, 3
+	undo := k
+	undo.Undo, undo.State, undo.Fence = true, nil, 2
+	undo.Memories = map[string]json.RawMessage{"deploy": done.State}
+	if _, out := w.play(undo, never); out.Status != stage.Failed || !strings.Contains(out.Reason, "the disk is full") {
+		t.Fatalf("the undo ended %s: %s", out.Status, out.Reason)
+	}
+	if w.weights[fresh] != platform.Whole {
+		t.Errorf("an undo that failed left %v", w.weights)
+	}
+	undo.Fence = 3
+	if _, out := w.play(undo, never); out.Status != stage.Passed || w.home != old {
+		t.Errorf("asked for again it ended %s: %s, home %s", out.Status, out.Reason, w.home)
+	}
+}
+
 func TestAnOldLeaseIsRefused(t *testing.T) {
 	w := newWorld(t, 10).withHome()
 	k := task(canaryStage())

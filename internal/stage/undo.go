@@ -73,6 +73,11 @@ func (r reversible) shiftBack(ctx context.Context, p platform.Platform, task Tas
 		return Outcome{Status: Passed, State: remember(m)}, nil
 	}
 	back, err := place(ctx, p, task, s, *m.Previous, m.Capacity)
+	if err == nil && back.Failed != "" && s.Fence < task.Fence {
+		// Asked for again after it had failed: a new lease gives every instance a new life.
+		err = p.Place(ctx, task.Lease(), task.Target(), *m.Previous, m.Capacity)
+		back.Failed = ""
+	}
 	if err != nil {
 		return Outcome{}, err
 	}

@@ -33,6 +33,8 @@ type world struct {
 	// What the new revision is like.
 	errors    float64
 	dead      bool
+	oldDead   bool
+	aliveFrom int64 // the fence from which the old revision starts again
 	crashes   bool
 	noMetrics string
 	address   string
@@ -43,6 +45,7 @@ type world struct {
 type placedRevision struct {
 	state platform.RevisionState
 	since time.Time
+	fence int64
 }
 
 const (
@@ -99,6 +102,9 @@ func (w *world) look(id string, p *placedRevision) platform.RevisionState {
 	for i := range r.Capacity.Instances {
 		up := w.now.Sub(p.since) >= startUp
 		in := platform.Instance{ID: fmt.Sprintf("%s-%d", id, i+1), Address: w.address, Ready: up, StartedAt: p.since}
+		if id == old && w.oldDead && p.fence < w.aliveFrom {
+			in.Ready, in.Failed, in.Message = false, up, "the disk is full"
+		}
 		if id == fresh && (w.dead || w.crashes && w.weights[fresh] > 0) {
 			in.Ready, in.Failed, in.Message = false, up, "exited with status 1"
 		}
@@ -125,6 +131,7 @@ func (w *world) Place(_ context.Context, l platform.Lease, _ platform.Target, r 
 		w.placed[r.ID] = p
 		w.order = append(w.order, r.ID)
 	}
+	p.fence = l.Fence
 	p.state = platform.RevisionState{Revision: r, Capacity: c}
 	return nil
 }
