@@ -264,10 +264,15 @@ func (t *canaryTick) undecided(ctx context.Context, v judge.Verdict, lines []Lin
 		lines = append(lines, verdictLine("canary.decided", v))
 		return t.passed(v, lines), nil
 	}
+	byRule := v.Reason == judge.Undecided && !v.ForPerson && t.task.OnUndecided == pipeline.UndecidedPromote
+	if (byRule || t.task.Decision == "promote") && t.task.Hold != "" {
+		t.m.Asks = "" // the answer is known; it only has to wait
+		return t.goOn(v, lines, "Held: "+t.task.Hold+"."), nil
+	}
 	switch {
 	case t.task.Decision == "promote" && t.task.Hold == "":
 		return decide("a person decided to go on")
-	case v.Reason == judge.Undecided && !v.ForPerson && t.task.OnUndecided == pipeline.UndecidedPromote && t.task.Hold == "":
+	case byRule:
 		return decide("there was no proof, and the environment promotes what is undecided")
 	case v.Reason == judge.Undecided && t.task.OnUndecided == pipeline.UndecidedRollback:
 		return t.takeBack(ctx, "there was no proof, and the environment takes back what is undecided: "+v.Sentence())

@@ -113,6 +113,7 @@ func (e *watch) act(ctx context.Context, p platform.Platform, task Task, s platf
 		}
 	}
 	late := v.Reason == judge.NoEvidence && e.Now().Sub(m.Began) >= task.Stage.Watch.For.Std()
+	byRule := v.Reason == judge.Undecided && !v.ForPerson && task.OnUndecided == pipeline.UndecidedPromote
 	switch {
 	case v.Kind == judge.Fail:
 		return takeBack(v.Sentence())
@@ -120,13 +121,14 @@ func (e *watch) act(ctx context.Context, p platform.Platform, task Task, s platf
 		return pass("no harm showed in " + task.Stage.Watch.For.String()), nil
 	case (v.Reason == judge.Undecided || late) && task.Decision == "promote" && task.Hold == "":
 		return pass("a person decided to go on"), nil
-	case v.Reason == judge.Undecided && !v.ForPerson && task.OnUndecided == pipeline.UndecidedPromote && task.Hold == "":
+	case byRule && task.Hold == "":
 		return pass("the environment promotes what is undecided"), nil
 	case v.Reason == judge.Undecided && task.OnUndecided == pipeline.UndecidedRollback:
 		return takeBack("the environment takes back what is undecided: " + v.Sentence())
 	}
 	m.Asks = ""
-	if v.Reason == judge.Undecided || late {
+	// What a person or the rule has decided may have to wait, and is not asked again.
+	if (v.Reason == judge.Undecided || late) && task.Decision != "promote" && !byRule {
 		m.Asks = "Go on without proof, or roll back? " + v.Sentence()
 	}
 	lines := m.tell("watch.verdict", v)
