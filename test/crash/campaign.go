@@ -1,0 +1,249 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/fairwayhq/fairway/internal/api/client"
+	"github.com/fairwayhq/fairway/internal/fault"
+)
+
+// campaign is the rounds: in each every service is released once.
+type campaign struct {
+	*rig
+	result *result
+	round  int
+	homes  map[string]home     // by target, as they should be
+	steps  map[string][]string // of undisturbed releases, by service and outcome
+	turns  map[*service]int    // how far each service is in its outcomes
+}
+
+// home is who should be at home on a target.
+type home struct{ release, revision string }
+
+// flight is one release under way.
+type flight struct {
+	service *service
+	outcome outcome
+	version string
+	detail  client.ReleaseDetail
+	events  []client.Event
+	err     error
+}
+
+// endsWithin is the most that a release may take, kills and a busy machine included.
+const endsWithin = 3 * time.Minute
+
+func (r *rig) campaign(ctx context.Context) (*result, error) {
+	c := &campaign{
+		rig: r, result: &result{}, homes: map[string]home{}, steps: map[string][]string{}, turns: map[*service]int{},
+	}
+	began := time.Now()
+	if err := c.undisturbed(ctx); err != nil {
+		return nil, err
+	}
+	points, err := c.commitPoints()
+	if err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(c.o.out, "undisturbed: %d rounds in %s; %d kinds of commits\n", c.round, time.Since(began).Round(time.Second), len(points))
+	cards := deck(c.o.kills, points, c.random)
+	for len(cards) > 0 {
+		var kills []kill
+		kills, cards, err = c.disturbed(ctx, cards)
+		c.result.kills = append(c.result.kills, kills...)
+		if err != nil {
+			c.wrong([]string{err.Error()})
+			break
+		}
+		redeal(cards)
+	}
+	c.sum(time.Since(began))
+	return c.result, nil
+}
+
+func (c *campaign) sum(took time.Duration) {
+	c.result.notes = append(c.result.notes, fmt.Sprintf(
+		"\n%d rounds, %d releases, %d kills in %s; %d requests of users; %d looks at the router's table",
+		c.round, c.round*len(c.fleet), len(c.result.kills), took.Round(time.Second), c.traffic.requests(), c.sampler.looks))
+}
+
+// wrong notes what must not be, with its round.
+func (c *campaign) wrong(faults []string) {
+	for _, f := range faults {
+		f = fmt.Sprintf("round %d: %s", c.round, f)
+		fmt.Fprintln(c.o.out, "WRONG:", f)
+		c.result.faults = append(c.result.faults, f)
+	}
+}
+
+// undisturbed releases every service for the first time, lets users come, and
+// then sees every outcome once without a kill.
+func (c *campaign) undisturbed(ctx context.Context) error {
+	first := c.fly(ctx, func(*service) outcome { return good })
+	if faults := c.check(ctx, first, nil); len(faults) > 0 {
+		return errors.New("the first releases: " + strings.Join(faults, "; "))
+	}
+	c.steps = map[string][]string{} // a first release has other steps
+	var err error
+	if c.traffic, err = startTraffic(c.fleet); err != nil {
+		return err
+	}
+	c.sampler = startSampler(c.rig)
+	if c.o.brief {
+		return nil
+	}
+	rounds := 0
+	for _, s := range c.fleet {
+		rounds = max(rounds, len(s.outcomes))
+	}
+	for range rounds {
+		flights := c.fly(ctx, c.nextOutcome)
+		if faults := c.check(ctx, flights, nil); len(faults) > 0 {
+			return errors.New("undisturbed: " + strings.Join(faults, "; "))
+		}
+	}
+	return nil
+}
+
+func (c *campaign) nextOutcome(s *service) outcome {
+	n := c.turns[s]
+	c.turns[s] = n + 1
+	return s.outcomes[n%len(s.outcomes)]
+}
+
+// disturbed is one round with kills. It returns those, and the cards that are left.
+func (c *campaign) disturbed(ctx context.Context, cards []card) ([]kill, []card, error) {
+	began := time.Now()
+	killing, stop := context.WithCancel(ctx)
+	k := &killer{rig: c.rig, cards: cards, round: c.round + 1, began: began}
+	var done sync.WaitGroup
+	done.Go(func() { k.run(killing) })
+	flights := c.fly(ctx, c.nextOutcome)
+	stop()
+	done.Wait()
+	faults := k.faults
+	if err := c.awaitServer(ctx); err != nil {
+		return k.kills, k.cards, err
+	}
+	faults = append(faults, c.check(ctx, flights, k.kills)...)
+	c.wrong(faults)
+	for i := range k.kills {
+		k.kills[i].survived = len(faults) == 0
+	}
+	fmt.Fprintf(c.o.out, "round %d: %s; %d kills; %s\n", c.round, tell(flights), len(k.kills), time.Since(began).Round(100*time.Millisecond))
+	for _, f := range flights {
+		if f.err != nil {
+			return k.kills, k.cards, f.err
+		}
+	}
+	return k.kills, k.cards, ctx.Err()
+}
+
+func tell(flights []*flight) string {
+	var words []string
+	for _, f := range flights {
+		words = append(words, fmt.Sprintf("%s %s", f.service.name, f.outcome))
+	}
+	return strings.Join(words, ", ")
+}
+
+// fly releases every service once, all at the same time, and waits for the ends.
+func (c *campaign) fly(ctx context.Context, choose func(*service) outcome) []*flight {
+	c.round++
+	ctx, cancel := context.WithTimeout(ctx, endsWithin)
+	defer cancel()
+	var flights []*flight
+	var done sync.WaitGroup
+	for _, s := range c.fleet {
+		f := &flight{service: s, outcome: choose(s)}
+		f.version = fmt.Sprintf("%s-%d", f.outcome, c.round)
+		flights = append(flights, f)
+		done.Go(func() { f.err = c.release(ctx, f) })
+	}
+	done.Wait()
+	return flights
+}
+
+// release makes one release and follows it to its end.
+func (c *campaign) release(ctx context.Context, f *flight) error {
+	create := func() (client.ReleaseDetail, error) {
+		return c.api.Create(ctx, client.NewRelease{
+			Definition: f.service.definition(f.version, f.outcome), Version: f.version,
+			Artifact: c.artifact.path, Digest: c.artifact.digest,
+		}, f.service.name+"-"+f.version)
+	}
+	made, err := persist(ctx, create)
+	if err != nil {
+		return fmt.Errorf("create %s %s: %w", f.service.name, f.version, err)
+	}
+	if err := c.follow(ctx, f, made.ID); err != nil || f.outcome != recalled {
+		return err
+	}
+	if f.detail.State != ends[good] {
+		return fmt.Errorf("%s %s should succeed before it is recalled, but it is %s: %s", f.service.name, f.version, f.detail.State, f.detail.Headline)
+	}
+	// A second wish for the same rollback is refused, so one that was cut off may be repeated.
+	for f.detail.State == ends[good] {
+		_, err = persist(ctx, func() (client.ReleaseDetail, error) {
+			return c.api.Rollback(ctx, made.ID, client.Rollback{Environment: f.service.last().name, Reason: "second thoughts"})
+		})
+		if err != nil && fault.CodeOf(err) != fault.Conflict {
+			return fmt.Errorf("recall %s %s: %w", f.service.name, f.version, err)
+		}
+		if err := c.follow(ctx, f, made.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// follow waits until the release has come to its end.
+func (c *campaign) follow(ctx context.Context, f *flight, id string) error {
+	for {
+		detail, err := persist(ctx, func() (client.ReleaseDetail, error) { return c.api.Release(ctx, id) })
+		if err != nil {
+			return fmt.Errorf("%s %s (%s) did not end; it is %s: %s: %w", f.service.name, f.version, id, f.detail.State, f.detail.Headline, err)
+		}
+		f.detail = detail
+		if detail.State.Final() {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// persist repeats a call until the server hears it.
+func persist[T any](ctx context.Context, call func() (T, error)) (T, error) {
+	for {
+		v, err := call()
+		if err == nil || ctx.Err() != nil || fault.CodeOf(err) != fault.Unavailable {
+			return v, err
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// commitPoints are the kinds of commits that the undisturbed releases made.
+func (c *campaign) commitPoints() ([]string, error) {
+	lines, err := c.readTrace()
+	var points []string
+	for _, l := range lines {
+		if l[2] == "commit" {
+			points = append(points, l[3:]...)
+		}
+	}
+	slices.Sort(points)
+	return slices.Compact(points), err
+}

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// card is one kill to come: where it is aimed at, or whom it meets at any time.
+type card struct {
+	id    int
+	point string // "route", "commit/stage.passed", "at any time"
+	// moment is before, during or after; for "at any time" server, worker or both.
+	moment string
+	count  int
+	delay  time.Duration
+	// rounds is for how many rounds it has been waiting.
+	rounds int
+}
+
+const anyTime = "at any time"
+
+func (c card) aimed() bool { return c.point != anyTime }
+
+// victim is the process in which the point lies.
+func (c card) victim() string {
+	if strings.HasPrefix(c.point, "commit/") {
+		return "server"
+	}
+	return "worker"
+}
+
+// aim is the card as the process to be killed reads it.
+func (c card) aim() string {
+	return fmt.Sprintf("%d %s %d %s %s\n", c.id, c.moment, c.count, c.delay, c.point)
+}
+
+var (
+	verbs   = []string{"observe", "place", "route", "retire"}
+	moments = []string{"before", "during", "after"}
+	whole   = []string{"server", "worker", "both"}
+)
+
+// deck makes the kills: about a third at the verbs, a good third at the commits,
+// the others at any time. Each kind of point is met equally often.
+func deck(kills int, commits []string, r *rand.Rand) []card {
+	var aimed [2][]card
+	for _, moment := range moments {
+		for _, v := range verbs {
+			aimed[0] = append(aimed[0], card{point: v, moment: moment})
+		}
+		for _, c := range commits {
+			aimed[1] = append(aimed[1], card{point: c, moment: moment})
+		}
+	}
+	var all []card
+	take := func(from []card, n int) {
+		for len(from) > 0 && n > 0 {
+			r.Shuffle(len(from), func(i, j int) { from[i], from[j] = from[j], from[i] })
+			k := min(n, len(from))
+			all, n = append(all, from[:k]...), n-k
+		}
+	}
+	take(aimed[0], kills*33/100)
+	take(aimed[1], kills*42/100)
+	for i := 0; len(all) < kills; i++ {
+		all = append(all, card{point: anyTime, moment: whole[i%len(whole)]})
+	}
+	for i := range all {
+		all[i].id = i + 1
+		all[i].count = 1 + r.IntN(often(all[i].point))
+		all[i].delay = time.Duration(r.IntN(longest(all[i].point))) * time.Microsecond
+	}
+	r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	return all
+}
+
+// often is up to the how manieth time a point is worth waiting for.
+func often(point string) int {
+	switch point {
+	case "observe", "commit/report":
+		return 30
+	case "commit/lease", "commit/stage.started", "place", "route":
+		return 4
+	case "commit/stage.passed", "retire":
+		return 3
+	}
+	return 1
+}
+
+// longest is about how many microseconds the call at the point takes.
+func longest(point string) int {
+	switch point {
+	case "place":
+		return 40_000
+	case "retire":
+		return 60_000
+	case "observe", "route":
+		return 6_000
+	}
+	return 1_500
+}
+
+// patience is for how many rounds a card waits for its point; by then every
+// service has gone through all its outcomes.
+const patience = 6
+
+// redeal turns cards whose points did not come in time into ones for any time.
+func redeal(cards []card) {
+	for i := range cards {
+		if cards[i].rounds++; cards[i].aimed() && cards[i].rounds > patience {
+			cards[i].point, cards[i].moment = anyTime, whole[i%len(whole)]
+		}
+	}
+}
+
+// printTable prints the kills by point: survived/killed.
+func printTable(w io.Writer, kills []kill) {
+	type cell struct{ survived, all int }
+	rows := map[string]map[string]*cell{}
+	for _, k := range kills {
+		row := rows[k.card.point]
+		if row == nil {
+			row = map[string]*cell{}
+			rows[k.card.point] = row
+		}
+		c := row[k.card.moment]
+		if c == nil {
+			c = &cell{}
+			row[k.card.moment] = c
+		}
+		c.all++
+		if k.survived {
+			c.survived++
+		}
+	}
+	points := make([]string, 0, len(rows))
+	for p := range rows {
+		points = append(points, p)
+	}
+	slices.SortFunc(points, func(a, b string) int { return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a, b)) })
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	columns := func(row map[string]*cell, names []string) string {
+		var b strings.Builder
+		for _, n := range names {
+			if c := row[n]; c != nil {
+				fmt.Fprintf(&b, "\t%d/%d", c.survived, c.all)
+			} else {
+				b.WriteString("\t-")
+			}
+		}
+		return b.String()
+	}
+	fmt.Fprintln(table, "\nSURVIVED/KILLED AT\tBEFORE\tDURING\tAFTER")
+	for _, p := range points {
+		if p != anyTime {
+			fmt.Fprintln(table, p+columns(rows[p], moments))
+		}
+	}
+	fmt.Fprintln(table, "\t\t\t\n\tSERVER\tWORKER\tBOTH")
+	fmt.Fprintln(table, anyTime+columns(rows[anyTime], whole))
+	fmt.Fprintln(table)
+	_ = table.Flush()
+}
+
+// rank puts the verbs first, in their order.
+func rank(point string) int {
+	if i := slices.Index(verbs, point); i >= 0 {
+		return i
+	}
+	return len(verbs)
+}

@@ -1,0 +1,138 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fairwayhq/fairway/internal/api/client"
+	"github.com/fairwayhq/fairway/internal/router"
+)
+
+var kills = flag.Int("kills", 15, "how often to kill")
+
+// TestEveryReleaseEndsAsItWouldHave is the command in its short form.
+func TestEveryReleaseEndsAsItWouldHave(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it starts a server, a worker and services, and takes about a minute")
+	}
+	t.Chdir("../..")
+	r, err := run(t.Context(), options{
+		kills: *kills, seed: uint64(time.Now().UnixNano()), limit: 10 * time.Minute, brief: true, out: t.Output(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.print(t.Output(), *kills); err != nil {
+		t.Fatal(err)
+	}
+	if len(r.kills) != *kills {
+		t.Errorf("%d kills happened, not %d", len(r.kills), *kills)
+	}
+	for _, f := range r.faults {
+		t.Error(f)
+	}
+}
+
+func TestTheDeckMeetsEveryPoint(t *testing.T) {
+	commits := []string{"commit/lease", "commit/stage.passed", "commit/release.created"}
+	cards := deck(200, commits, seeded(1))
+	if len(cards) != 200 {
+		t.Fatalf("the deck has %d cards", len(cards))
+	}
+	met, ids := map[string]int{}, map[int]bool{}
+	for _, c := range cards {
+		met[c.point+" "+c.moment]++
+		ids[c.id] = true
+	}
+	for _, p := range append(commits, verbs...) {
+		for _, m := range moments {
+			if met[p+" "+m] < 5 {
+				t.Errorf("%s %s is met %d times", m, p, met[p+" "+m])
+			}
+		}
+	}
+	for _, w := range whole {
+		if met[anyTime+" "+w] < 10 {
+			t.Errorf("%s is killed at any time %d times", w, met[anyTime+" "+w])
+		}
+	}
+	if len(ids) != 200 {
+		t.Errorf("the cards have %d different IDs", len(ids))
+	}
+}
+
+func TestTheTableCountsSurvivors(t *testing.T) {
+	var out bytes.Buffer
+	printTable(&out, []kill{
+		{card: card{point: "route", moment: "during"}, survived: true},
+		{card: card{point: "route", moment: "during"}},
+		{card: card{point: anyTime, moment: "both"}, survived: true},
+	})
+	for _, want := range []string{"route", "1/2", "at any time", "1/1"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("the table has no %q:\n%s", want, out.String())
+		}
+	}
+}
+
+func TestWhatIsNotAsItShouldBeIsFound(t *testing.T) {
+	c := &campaign{rig: &rig{dir: t.TempDir()}}
+	trace := "1 9 lease shop/production 5\n2 9 lease shop/production 5\n3 9 verb route shop/production 7 ok\n4 9 verb place shop/production 6 ok\n5 9 verb place shop/production 3 fenced\n"
+	if err := os.WriteFile(c.path("trace"), []byte(trace), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if faults := c.checkFences(); len(faults) != 2 {
+		t.Errorf("of two faults these were found: %q", faults)
+	}
+}
+
+func TestAWrongTableIsNoticed(t *testing.T) {
+	s := &sampler{fences: map[string]int64{}}
+	route := router.Route{Fence: 4, Arms: []router.Arm{{Revision: "a", Weight: 0}}}
+	s.lookAtRoute(t.Context(), "shop/production", route)
+	route.Fence = 3
+	s.lookAtRoute(t.Context(), "shop/production", route)
+	if wrong := s.take(); len(wrong) != 3 { // the sum, twice, and the fence
+		t.Errorf("noticed %q", wrong)
+	}
+	if wrong := s.take(); len(wrong) != 0 {
+		t.Errorf("told twice: %q", wrong)
+	}
+}
+
+func TestAWorkingFolderNamesItsTarget(t *testing.T) {
+	target, revision := splitWork("/d/host", "/d/host/targets/shop@production@/revisions/@r-1/work")
+	if target != "shop/production" || revision != "r-1" {
+		t.Errorf("it belongs to %q, revision %q", target, revision)
+	}
+}
+
+func TestAnEffectThatHappenedTwiceNeedsAKill(t *testing.T) {
+	now := time.Now()
+	f := &flight{events: []client.Event{
+		{Kind: "stage.started", Environment: "production", Stage: "migrate", At: now},
+		{Kind: "stage.passed", Environment: "production", Stage: "migrate", At: now.Add(time.Second)},
+	}}
+	for _, tc := range []struct {
+		done  []string
+		kills []kill
+		wrong bool
+	}{
+		{[]string{"do"}, nil, false},
+		{nil, nil, true},
+		{[]string{"do", "do"}, nil, true},
+		{[]string{"do", "do"}, []kill{{at: now.Add(time.Second / 2)}}, false},
+		{[]string{"do", "do"}, []kill{{at: now.Add(time.Minute)}}, true},
+	} {
+		wrong := f.countEffects(place{name: "production"}, tc.done, "do", "stage.started", "stage.passed", tc.kills)
+		if (wrong != "") != tc.wrong {
+			t.Errorf("%v with %d kills: %q", tc.done, len(tc.kills), wrong)
+		}
+	}
+}

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// killer plays cards during one round.
+type killer struct {
+	*rig
+	cards  []card // still to be played
+	armed  []card
+	kills  []kill
+	faults []string
+	round  int
+	began  time.Time
+}
+
+// mostKills bounds the kills of a round, so that releases come to their ends.
+const mostKills = 16
+
+// run kills until ctx ends, and leaves server and worker alive.
+func (k *killer) run(ctx context.Context) {
+	defer k.end()
+	for ctx.Err() == nil && len(k.kills) < mostKills && len(k.cards) > 0 {
+		k.arm()
+		chance := time.NewTimer(k.between(1500, 5000))
+		select {
+		case <-ctx.Done():
+		case <-k.server.end():
+			k.died(k.server)
+		case <-k.worker.end():
+			k.died(k.worker)
+		case <-chance.C:
+			k.strike()
+		}
+		chance.Stop()
+		if ctx.Err() == nil {
+			k.disarm()
+			pause(ctx, k.between(200, 900))
+			k.late()
+		}
+	}
+}
+
+func (k *killer) between(least, most int) time.Duration {
+	return time.Duration(least+k.random.IntN(most-least)) * time.Millisecond
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// arm aims all cards at rare points and a few at common ones.
+func (k *killer) arm() {
+	k.armed = nil
+	common := map[string]int{}
+	for _, c := range k.cards {
+		if !c.aimed() {
+			continue
+		}
+		if often(c.point) > 1 {
+			if common[c.victim()]++; common[c.victim()] > 2 {
+				continue
+			}
+		}
+		k.armed = append(k.armed, c)
+	}
+	k.write()
+}
+
+func (k *killer) disarm() {
+	armed := k.armed
+	k.armed = nil
+	k.write()
+	k.armed = armed // a process may be dying of one of them
+}
+
+func (k *killer) write() {
+	for _, p := range []*process{k.server, k.worker} {
+		mine := slices.DeleteFunc(slices.Clone(k.armed), func(c card) bool { return c.victim() != p.name })
+		if err := k.aimAt(p, mine); err != nil {
+			k.faults = append(k.faults, err.Error())
+		}
+	}
+}
+
+// died deals with the end of a process that an aim should have caused.
+func (k *killer) died(p *process) {
+	at := time.Now()
+	<-p.end()
+	id, _ := strconv.Atoi(k.hit(p))
+	killed, how := p.killed()
+	i := slices.IndexFunc(k.cards, func(c card) bool { return c.id == id })
+	if !killed || i < 0 {
+		k.faults = append(k.faults, fmt.Sprintf("the %s ended by itself: %s", p.name, how))
+	} else {
+		k.played(k.cards[i], at, p)
+	}
+	k.revive(p)
+}
+
+// strike plays the next card that is not aimed.
+func (k *killer) strike() {
+	i := slices.IndexFunc(k.cards, func(c card) bool { return !c.aimed() })
+	if i < 0 {
+		return
+	}
+	c := k.cards[i]
+	var victims []*process
+	if c.moment != "worker" {
+		victims = append(victims, k.server)
+	}
+	if c.moment != "server" {
+		victims = append(victims, k.worker)
+	}
+	for _, p := range victims {
+		p.kill()
+		k.hit(p) // it may have come to an aim just before; the card stays
+	}
+	k.played(c, time.Now(), victims...)
+	for _, p := range victims {
+		k.revive(p)
+	}
+}
+
+func (k *killer) played(c card, at time.Time, victims ...*process) {
+	k.cards = slices.DeleteFunc(k.cards, func(o card) bool { return o.id == c.id })
+	done := kill{card: c, at: at, round: k.round}
+	for _, p := range victims {
+		done.victims = append(done.victims, p.name)
+	}
+	k.kills = append(k.kills, done)
+}
+
+// revive starts a process again: mostly soon, sometimes only when a worker that
+// cannot reach the server holds, or when leases have run out.
+func (k *killer) revive(p *process) {
+	absence := k.between(1, 200)
+	switch n := k.random.IntN(10); {
+	case n == 0:
+		absence = k.between(3200, 4500)
+	case n <= 2:
+		absence = k.between(500, 1500)
+	}
+	time.Sleep(absence)
+	if err := p.start(); err != nil {
+		k.faults = append(k.faults, fmt.Sprintf("the %s does not start again: %v", p.name, err))
+	}
+}
+
+// late revives who was already dying when the aims were taken away.
+func (k *killer) late() {
+	for _, p := range []*process{k.server, k.worker} {
+		select {
+		case <-p.end():
+			k.died(p)
+		default:
+		}
+	}
+}
+
+// end takes the aims away and sees that both processes live.
+func (k *killer) end() {
+	k.disarm()
+	time.Sleep(100 * time.Millisecond) // a call that an aim has counted may still be under way
+	k.late()
+}

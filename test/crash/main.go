@@ -1,0 +1,123 @@
+// Command crash kills Fairway's server and worker again and again, by SIGKILL,
+// while they carry out releases good and bad under real traffic, and looks whether
+// every release ends as it would have. Run it from the repository's root, on Linux:
+//
+//	go run ./test/crash -kills 200
+//
+// First every kind of ending is seen undisturbed (not with -brief). Then come the kills: most are
+// aimed, at a point before, during or after a verb of the platform or a commit of
+// the store (a build with the tag "crash" can do that, see internal/app), the
+// others come at any time. What is killed is started again, on the same data.
+//
+// All the time the router's table is read (do the weights sum up, does every arm
+// with traffic answer?), processes are counted, and users' requests are. After
+// each round every release must have come to the same end by the same steps as
+// undisturbed, with no effect twice.
+//
+// It prints a table of the kills by point and, as its last line, the bar as JSON.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"time"
+
+	"github.com/fairwayhq/fairway/internal/bar"
+)
+
+// options are what the flags say.
+type options struct {
+	kills int
+	seed  uint64
+	limit time.Duration
+	keep  bool
+	brief bool // begin to kill after the first releases
+	out   io.Writer
+}
+
+func main() {
+	o := options{out: os.Stdout}
+	flag.IntVar(&o.kills, "kills", 200, "how often to kill")
+	flag.Uint64Var(&o.seed, "seed", uint64(time.Now().UnixNano()), "order of kills and releases, to come close to an earlier run")
+	flag.DurationVar(&o.limit, "limit", 50*time.Minute, "give up after this time")
+	flag.BoolVar(&o.keep, "keep", false, "keep the folder with the data and the logs")
+	flag.BoolVar(&o.brief, "brief", false, "begin to kill after the first releases")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	r, err := run(ctx, o)
+	if err == nil {
+		err = r.print(o.out, o.kills)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "crash:", err)
+		os.Exit(1)
+	}
+}
+
+// run makes the world, lets the rounds happen, and takes the world away.
+func run(ctx context.Context, o options) (r *result, err error) {
+	if runtime.GOOS != "linux" {
+		return nil, fmt.Errorf("processes are counted by /proc, which %s does not have", runtime.GOOS)
+	}
+	ctx, cancel := context.WithTimeout(ctx, o.limit)
+	defer cancel()
+	rig, err := newRig(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if left := rig.close(); err == nil {
+			err = left
+		}
+	}()
+	return rig.campaign(ctx)
+}
+
+// result is what came of it.
+type result struct {
+	kills  []kill
+	faults []string
+	notes  []string
+}
+
+// kill is one process, or both, that was killed.
+type kill struct {
+	card  card
+	at    time.Time
+	round int
+	// victims are "server", "worker" or both.
+	victims []string
+	// survived says that everything in its round was as it should be.
+	survived bool
+}
+
+func (r *result) survived() int {
+	n := 0
+	for _, k := range r.kills {
+		if k.survived {
+			n++
+		}
+	}
+	return n
+}
+
+func (r *result) print(w io.Writer, want int) error {
+	for _, n := range r.notes {
+		fmt.Fprintln(w, n)
+	}
+	printTable(w, r.kills)
+	for _, f := range r.faults {
+		fmt.Fprintln(w, "WRONG:", f)
+	}
+	n := r.survived()
+	return bar.Print(w, []bar.Bar{{
+		Name: "kills_survived", Value: float64(n), Unit: fmt.Sprintf("of %d", want),
+		Bar: fmt.Sprintf("= %d", want), OK: n == want && len(r.kills) == want && len(r.faults) == 0,
+	}})
+}
