@@ -6,6 +6,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/forecast"
 	"github.com/fairwayhq/fairway/internal/judge"
 	"github.com/fairwayhq/fairway/internal/metric"
@@ -68,7 +69,7 @@ func (e *canary) Tick(ctx context.Context, task Task) (Outcome, error) {
 		return next(t.m, 0, &Progress{Now: "Placing " + name(task) + " beside the running version."}), nil
 	}
 	switch {
-	case t.m.Previous == nil && t.s.Home == task.Revision.ID:
+	case t.m.Mine:
 		return t.pass(name(task) + " is already at home"), nil
 	case t.m.Previous == nil:
 		return t.first(ctx)
@@ -120,6 +121,9 @@ func (t *canaryTick) place(ctx context.Context) (Outcome, error) {
 		return next(t.m, readyInterval, &Progress{Now: "Ready, and held: " + t.task.Hold + "."}), nil
 	}
 	src, err := t.Source(t.task.Metrics)
+	if fault.CodeOf(err) == fault.Invalid {
+		return Outcome{Status: Failed, State: remember(t.m), Reason: "its metrics cannot be read: " + fault.MessageOf(err)}, nil
+	}
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -206,6 +210,9 @@ func (t *canaryTick) act(ctx context.Context, v judge.Verdict) (Outcome, error) 
 	switch {
 	case v.Kind == judge.Pass:
 		return t.passed(v, lines), nil
+	case t.task.Decision == "promote" && t.task.Hold == "":
+		t.m.Decided = "a person decided to go on"
+		return t.passed(v, append(lines, verdictLine("canary.decided", v))), nil
 	case undecided:
 		return t.undecided(ctx, v, lines)
 	}
@@ -270,8 +277,6 @@ func (t *canaryTick) undecided(ctx context.Context, v judge.Verdict, lines []Lin
 		return t.goOn(v, lines, "Held: "+t.task.Hold+"."), nil
 	}
 	switch {
-	case t.task.Decision == "promote" && t.task.Hold == "":
-		return decide("a person decided to go on")
 	case byRule:
 		return decide("there was no proof, and the environment promotes what is undecided")
 	case v.Reason == judge.Undecided && t.task.OnUndecided == pipeline.UndecidedRollback:
@@ -310,6 +315,9 @@ func (t *canaryTick) grow(ctx context.Context) (Outcome, error) {
 	if st.Failed != "" && st.Ready == 0 {
 		return t.takeBack(ctx, st.Failed)
 	}
+	if !t.stableReady() {
+		return t.stableDown(), nil
+	}
 	was := t.m.Weight
 	if err := t.p.Route(ctx, t.task.Lease(), t.task.Target(), split(t.task.Revision.ID, t.m.Want, t.m.stable())); err != nil {
 		return Outcome{}, err
@@ -319,6 +327,23 @@ func (t *canaryTick) grow(ctx context.Context) (Outcome, error) {
 	out := next(t.m, 0, nil, weightLine("canary.weight", t.m.Weight, text))
 	out.Exposed, out.Asks = true, t.m.Asks
 	return out, nil
+}
+
+func (t *canaryTick) stableReady() bool {
+	now, placed := t.s.Revision(t.m.stable())
+	return placed && now.Ready() > 0
+}
+
+// stableDown is a canary whose stable arm cannot serve: there is nothing to compare
+// with, and nowhere to go back to. A person may give the new version everything.
+func (t *canaryTick) stableDown() Outcome {
+	t.m.Asks = "The running version has no ready instance, so there is nothing to compare with. Give the new version all the traffic?"
+	if t.task.Decision == "promote" && t.task.Hold == "" {
+		t.m.Phase, t.m.Asks, t.m.Decided = filling, "", "a person decided so while the running version was down"
+	}
+	out := next(t.m, time.Second, &Progress{Now: "The running version has no ready instance.", Next: "A person decides.", Weight: t.m.Weight})
+	out.Asks, out.Exposed = t.m.Asks, t.m.Weight > 0
+	return out
 }
 
 // fill brings the revision to full capacity and gives it all but the holdback.
@@ -342,6 +367,9 @@ func (t *canaryTick) fill(ctx context.Context) (Outcome, error) {
 	share := t.m.Weight
 	if h := t.task.Stage.Canary.Holdback; h > 0 {
 		share = 1 - h
+	}
+	if !t.stableReady() {
+		share = 1
 	}
 	if share != t.m.Weight {
 		if err := t.p.Route(ctx, t.task.Lease(), t.task.Target(), split(t.task.Revision.ID, share, t.m.stable())); err != nil {

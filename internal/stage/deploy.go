@@ -34,6 +34,9 @@ func (e *deploy) Tick(ctx context.Context, task Task) (Outcome, error) {
 		return next(m, 0, &Progress{Now: "Placing " + name(task) + ".", Next: "When it is ready it gets all the traffic."}), nil
 	}
 	mine := task.Revision.ID
+	if s.Weights[mine] == platform.Whole && task.Hold != "" {
+		return next(m, readyInterval, &Progress{Now: "Held before the old version is taken away: " + task.Hold + ".", Weight: 1}), nil
+	}
 	if s.Weights[mine] == platform.Whole {
 		m.Routed = true
 		return retireOthers(ctx, p, task, s, m)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/platform"
 )
 
@@ -14,6 +15,9 @@ import (
 type footing struct {
 	// Known says that the target was looked at.
 	Known bool `json:"known,omitempty"`
+	// Mine says that the task's own revision was at home already: there is nothing
+	// to go back to, and nothing to take away.
+	Mine bool `json:"mine,omitempty"`
 	// Previous was at home; nil for a first release.
 	Previous *platform.Revision `json:"previous,omitempty"`
 	Capacity platform.Capacity  `json:"capacity,omitzero"`
@@ -30,7 +34,8 @@ func (f *footing) note(task Task, s platform.State) {
 		*f = earlier
 		return
 	}
-	if s.Home == "" || s.Home == task.Revision.ID {
+	f.Mine = s.Home == task.Revision.ID
+	if s.Home == "" || f.Mine {
 		return
 	}
 	if home, ok := s.Revision(s.Home); ok {
@@ -83,7 +88,11 @@ type standing struct {
 func place(ctx context.Context, p platform.Platform, task Task, s platform.State, r platform.Revision, c platform.Capacity) (standing, error) {
 	now, placed := s.Revision(r.ID)
 	if !placed || now.Capacity.Instances < c.Instances {
-		if err := p.Place(ctx, task.Lease(), task.Target(), r, c); err != nil {
+		err := p.Place(ctx, task.Lease(), task.Target(), r, c)
+		if fault.CodeOf(err) == fault.Invalid {
+			return standing{Ready: now.Ready(), Failed: fault.MessageOf(err)}, nil // trying again would change nothing
+		}
+		if err != nil {
 			return standing{}, err
 		}
 		return standing{Ready: now.Ready()}, nil

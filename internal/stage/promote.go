@@ -48,6 +48,9 @@ func (e *promote) Tick(ctx context.Context, task Task) (Outcome, error) {
 		m.Batch = max(c.Batches, 1) // a first release has nothing to take batches from
 	}
 	if s.Weights[task.Revision.ID] == platform.Whole && c.Holdback == 0 {
+		if task.Hold != "" {
+			return next(m, readyInterval, &Progress{Now: "Held before the old version is taken away: " + task.Hold + ".", Weight: 1}), nil
+		}
 		return retireOthers(ctx, p, task, s, m)
 	}
 	return e.batch(ctx, p, task, s, m)

@@ -221,6 +221,79 @@ func TestTheLastPromoteTakesTheOldOneAwayAndItsUndoBringsItBack(t *testing.T) {
 	}
 }
 
+func TestUndoingAReleaseOfWhatWasAtHomeTouchesNothing(t *testing.T) {
+	w := newWorld(t, 12)
+	if _, out := w.play(task(canaryStage()), never); out.Status != stage.Passed {
+		t.Fatal(out.Reason)
+	}
+	again := task(canaryStage())
+	done, out := w.play(again, never)
+	if out.Status != stage.Passed || !strings.Contains(out.Reason, "already at home") {
+		t.Fatalf("the second time it ended %s: %s", out.Status, out.Reason)
+	}
+	for name, memories := range map[string]map[string]json.RawMessage{"with its memory": {"canary": done.State}, "without": {}} {
+		t.Run(name, func(t *testing.T) {
+			undo := task(canaryStage())
+			undo.Undo, undo.Memories = true, memories
+			if _, out := w.play(undo, never); out.Status != stage.Passed || w.weights[fresh] != platform.Whole || w.home != fresh {
+				t.Errorf("undone it is %s with %v", out.Status, w.weights)
+			}
+		})
+	}
+}
+
+func TestARollbackGivesAsMuchTrafficAsTheReadyInstancesBear(t *testing.T) {
+	w := newWorld(t, 13).withHome()
+	k := task(pipeline.Stage{Name: "deploy", Kind: pipeline.KindDeploy, Deploy: &pipeline.Deploy{}})
+	done, _ := w.play(k, never)
+	w.slowSecond = 10 * time.Second
+	w.routed = nil
+	undo := k
+	undo.Undo, undo.State, undo.Memories = true, nil, map[string]json.RawMessage{"deploy": done.State}
+	if _, out := w.play(undo, never); out.Status != stage.Passed || w.home != old {
+		t.Fatalf("the undo ended %s: %s", out.Status, out.Reason)
+	}
+	if len(w.routed) != 2 || w.routed[0][old] != 500_000 || w.routed[1][old] != platform.Whole {
+		t.Errorf("the traffic went back as %v", w.routed)
+	}
+}
+
+func TestACanaryBesideADeadStableAsksAPerson(t *testing.T) {
+	w := newWorld(t, 14).withHome()
+	w.oldDead, w.aliveFrom = true, 99
+	k, out := w.play(task(canaryStage()), never)
+	if out.Status != stage.Continue || !strings.Contains(out.Asks, "no ready instance") {
+		t.Fatalf("it ended %s: %s, asks %q", out.Status, out.Reason, out.Asks)
+	}
+	k.Decision = "promote"
+	if _, out := w.play(k, never); out.Status != stage.Passed || w.weights[fresh] != platform.Whole {
+		t.Errorf("after the decision it ended %s: %s with %v", out.Status, out.Reason, w.weights)
+	}
+}
+
+func TestAHeldPromotionLeavesTheOldVersionWhereItIs(t *testing.T) {
+	w := newWorld(t, 15).withHome()
+	k := task(pipeline.Stage{Name: "deploy", Kind: pipeline.KindDeploy, Deploy: &pipeline.Deploy{}})
+	e := w.executors()[pipeline.KindDeploy]
+	for range 50 {
+		out, err := e.Tick(context.Background(), k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k.State = out.State
+		if w.weights[fresh] == platform.Whole {
+			k.Hold = "the worker cannot reach the server"
+		}
+		if out.Status != stage.Continue {
+			t.Fatalf("a held stage ended %s", out.Status)
+		}
+		w.now = w.now.Add(max(out.After, 10*time.Millisecond))
+	}
+	if _, there := w.placed[old]; !there {
+		t.Error("the old version was taken away")
+	}
+}
+
 func TestAnUndoAskedForAgainStartsWhatHadFailed(t *testing.T) {
 	w := newWorld(t, 11).withHome()
 	k := task(pipeline.Stage{Name: "deploy", Kind: pipeline.KindDeploy, Deploy: &pipeline.Deploy{}})

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/judge"
 	"github.com/fairwayhq/fairway/internal/metric"
 	"github.com/fairwayhq/fairway/internal/pipeline"
@@ -56,10 +57,16 @@ const historySpan = 2 * time.Hour
 func (t *trial) look(ctx context.Context, src metric.Source, ask metric.Ask) (judge.Verdict, []Point, error) {
 	first := len(t.Cursor) == 0
 	sample, cursor, err := src.Sample(ctx, ask, t.Cursor)
-	if err != nil {
+	switch {
+	case fault.CodeOf(err) == fault.Invalid:
+		// A source that is wrongly configured is no evidence, and no reason to go back.
+		sample = judge.Sample{At: ask.Now, Weight: ask.Weight, Missing: fault.MessageOf(err)}
+		first = false
+	case err != nil:
 		return judge.Verdict{}, nil, err
+	default:
+		t.Cursor = cursor
 	}
-	t.Cursor = cursor
 	if first && len(cursor) > 0 {
 		return t.Judge.Verdict(ask.Now), nil, nil
 	}

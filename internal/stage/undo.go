@@ -66,11 +66,11 @@ func undoing(task Task) (undoMemory, error) {
 // brings it to full capacity, and then takes the new one away.
 func (r reversible) shiftBack(ctx context.Context, p platform.Platform, task Task, s platform.State, m undoMemory) (Outcome, error) {
 	mine := task.Revision.ID
+	if m.Mine {
+		return Outcome{Status: Passed, State: remember(m)}, nil
+	}
 	if m.Previous == nil {
 		return r.leaveEmpty(ctx, p, task, s, m)
-	}
-	if m.stable() == mine {
-		return Outcome{Status: Passed, State: remember(m)}, nil
 	}
 	back, err := place(ctx, p, task, s, *m.Previous, m.Capacity)
 	if err == nil && back.Failed != "" && s.Fence < task.Fence {
@@ -81,24 +81,37 @@ func (r reversible) shiftBack(ctx context.Context, p platform.Platform, task Tas
 	if err != nil {
 		return Outcome{}, err
 	}
-	if s.Weights[m.stable()] < platform.Whole {
-		if back.Ready == 0 {
-			if back.Failed != "" {
-				return Outcome{Status: Failed, State: remember(m), Reason: "the previous revision does not come up: " + back.Failed}, nil
-			}
-			return next(m, readyInterval, &Progress{Now: "Bringing the previous revision back up.", Next: "Then it gets the traffic.", Weight: shareOf(s, mine)}), nil
+	if back.Ready == 0 && s.Weights[m.stable()] < platform.Whole {
+		if back.Failed != "" {
+			return Outcome{Status: Failed, State: remember(m), Reason: "the previous revision does not come up: " + back.Failed}, nil
 		}
-		if err := p.Route(ctx, task.Lease(), task.Target(), split(m.stable(), 1, "")); err != nil {
+		return next(m, readyInterval, &Progress{Now: "Bringing the previous revision back up.", Next: "Then it gets the traffic.", Weight: shareOf(s, mine)}), nil
+	}
+	share := bearable(s, mine, back.Ready, m.Capacity.Instances)
+	if was := shareOf(s, m.stable()); was < share {
+		if err := p.Route(ctx, task.Lease(), task.Target(), split(m.stable(), share, mine)); err != nil {
 			return Outcome{}, err
 		}
 	}
 	if back.Ready < m.Capacity.Instances && back.Failed == "" {
-		return next(m, readyInterval, &Progress{Now: "The traffic is back on the previous revision, which grows to full capacity."}), nil
+		now := percent(share) + " of the traffic is back on the previous revision, which grows to full capacity."
+		return next(m, readyInterval, &Progress{Now: now, Weight: 1 - share}), nil
 	}
 	if err := p.Retire(ctx, task.Lease(), task.Target(), mine); err != nil {
 		return Outcome{}, err
 	}
 	return Outcome{Status: Passed, State: remember(m), Progress: &Progress{Now: "Rolled back."}}, nil
+}
+
+// bearable is the share of the traffic that the ready instances of the previous
+// revision bear, in (0, 1]. Where the new one has none that could bear the rest,
+// it is all.
+func bearable(s platform.State, fresh string, ready, capacity int) float64 {
+	now, placed := s.Revision(fresh)
+	if ready >= capacity || !placed || now.Ready() == 0 || s.Weights[fresh] == 0 {
+		return 1
+	}
+	return float64(ready) / float64(capacity)
 }
 
 // leaveEmpty undoes a first release: there is nothing to go back to.

@@ -119,7 +119,7 @@ func (e *watch) act(ctx context.Context, p platform.Platform, task Task, s platf
 		return takeBack(v.Sentence())
 	case v.Kind == judge.Pass && task.Hold == "":
 		return pass("no harm showed in " + task.Stage.Watch.For.String()), nil
-	case (v.Reason == judge.Undecided || late) && task.Decision == "promote" && task.Hold == "":
+	case task.Decision == "promote" && task.Hold == "":
 		return pass("a person decided to go on"), nil
 	case byRule && task.Hold == "":
 		return pass("the environment promotes what is undecided"), nil

@@ -31,13 +31,15 @@ type world struct {
 	fence   int64
 
 	// What the new revision is like.
-	errors    float64
-	dead      bool
-	oldDead   bool
-	aliveFrom int64 // the fence from which the old revision starts again
-	crashes   bool
-	noMetrics string
-	address   string
+	errors  float64
+	dead    bool
+	oldDead bool
+	// slowSecond is how much longer second instances take to start.
+	slowSecond time.Duration
+	aliveFrom  int64 // the fence from which the old revision starts again
+	crashes    bool
+	noMetrics  string
+	address    string
 	// history of what was routed, for the tests.
 	routed []platform.Weights
 }
@@ -100,7 +102,7 @@ func (w *world) look(id string, p *placedRevision) platform.RevisionState {
 	r := p.state
 	r.Instances = nil
 	for i := range r.Capacity.Instances {
-		up := w.now.Sub(p.since) >= startUp
+		up := w.now.Sub(p.since) >= startUp+time.Duration(min(i, 1))*w.slowSecond
 		in := platform.Instance{ID: fmt.Sprintf("%s-%d", id, i+1), Address: w.address, Ready: up, StartedAt: p.since}
 		if id == old && w.oldDead && p.fence < w.aliveFrom {
 			in.Ready, in.Failed, in.Message = false, up, "the disk is full"
