@@ -3,6 +3,8 @@ package drive
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -86,10 +88,15 @@ func (d *Drive) wakeDue(ctx context.Context) (time.Time, error) {
 		if err != nil || len(due) == 0 {
 			return next, err
 		}
+		var failed error
 		for _, release := range due {
 			if err := d.Apply(ctx, release, pipeline.Event{Kind: pipeline.EventWoken}); err != nil {
-				return next, err
+				// One release that cannot be read must not hold up all others.
+				failed = errors.Join(failed, fmt.Errorf("release %s: %w", release, err))
 			}
+		}
+		if failed != nil {
+			return next, failed
 		}
 	}
 }

@@ -26,6 +26,8 @@ type rig struct {
 	t     *testing.T
 	store *store.SQLite
 	n     int
+	// retreat makes the next releases bring older ones back.
+	retreat bool
 
 	mu        sync.Mutex
 	now       time.Time
@@ -88,6 +90,7 @@ func (r *rig) ship(definition string) string {
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	plan.Retreat = r.retreat
 	rel := release.Release{
 		ID: fmt.Sprintf("rel%d", r.n), Service: plan.Service, Version: plan.Component.Version, Digest: plan.Component.Digest,
 		Author: "anna", PlanHash: plan.Hash(), CreatedAt: r.clock(), Definition: definition,
@@ -249,6 +252,84 @@ func TestOneReleaseMovesInALaneAndANewerOneTakesTheQueuedOnesPlace(t *testing.T)
 	r.say(task, stage.Outcome{Status: stage.Passed, Exposed: true})
 	if task := r.one("w1"); task.Release != third {
 		t.Errorf("after the first, %s moves", task.Release)
+	}
+}
+
+func TestAnOlderReleaseThatComesLaterDoesNotTakeTheNewersPlace(t *testing.T) {
+	r := newRig(t)
+	first := r.ship(oneStage)
+	r.one("w1")
+	older := r.ship(strings.Replace(oneStage, "[{deploy", "[{approval: {roles: [sre]}}, {deploy", 1))
+	newer := r.ship(oneStage)
+	r.apply(older, pipeline.Event{Kind: pipeline.EventApproved, Actor: "ben", Roles: []string{"sre"}})
+	r.want(older, pipeline.RunSuperseded)
+	r.want(newer, pipeline.RunRunning)
+	r.want(first, pipeline.RunRunning)
+}
+
+func TestALateRollbackIsCalledOffWhenAnotherReleaseCameHomeFirst(t *testing.T) {
+	r := newRig(t)
+	second := func() string {
+		id := r.ship(oneStage)
+		r.say(r.one("w1"), stage.Outcome{Status: stage.Passed, Exposed: true})
+		return id
+	}
+	second()
+	home := second()
+	next := r.ship(oneStage)
+	task := r.one("w1")
+	r.apply(home, pipeline.Event{Kind: pipeline.EventRollback, Actor: "ben"})
+	r.want(home, pipeline.RunRollingBack)
+	r.say(task, stage.Outcome{Status: stage.Passed, Exposed: true})
+	r.want(home, pipeline.RunSucceeded)
+	if !r.told(home, "release.rollback-void") || len(r.lease("w1")) != 0 {
+		t.Error("the rollback was not called off")
+	}
+	var at string
+	_ = r.store.Drive().View(context.Background(), func(tx drive.Tx) (err error) { at, err = tx.Home("shop/production"); return err })
+	if at != next {
+		t.Errorf("home is %s, want %s", at, next)
+	}
+}
+
+func TestAReportThatComesAfterTheDeadlineDoesNotReplaceTheUndo(t *testing.T) {
+	r := newRig(t)
+	id := r.ship(oneStage)
+	task := r.one("w1")
+	r.pass(11 * time.Minute)
+	if reply := r.say(task, stage.Outcome{Status: stage.Continue, Exposed: true}); !reply.Cancelled {
+		t.Error("the task goes on after its time limit")
+	}
+	if undo := r.one("w1"); !undo.Undo {
+		t.Error("the undo was replaced")
+	}
+	r.want(id, pipeline.RunRollingBack)
+}
+
+func TestADecisionEndsWithItsQuestion(t *testing.T) {
+	r := newRig(t)
+	id := r.ship("service: shop\nhost: {run: ./shop, listen: \"127.0.0.1:8080\"}\nenvironments: [{name: production}]\n")
+	task := r.one("w1")
+	r.say(task, stage.Outcome{Status: stage.Continue, Asks: "go on?"})
+	r.apply(id, pipeline.Event{Kind: pipeline.EventApproved, Actor: "ben", Roles: []string{"sre"}})
+	if reply := r.say(task, stage.Outcome{Status: stage.Continue, Asks: "go on?"}); reply.Decision != "promote" {
+		t.Fatalf("the decision arrived as %q", reply.Decision)
+	}
+	if reply := r.say(task, stage.Outcome{Status: stage.Continue}); reply.Decision != "" {
+		t.Errorf("the decision outlived its question: %q", reply.Decision)
+	}
+}
+
+func TestABroughtBackReleaseIsHeldByNoFreeze(t *testing.T) {
+	r := newRig(t)
+	freeze := drive.Freeze{ID: "f1", Reason: "incident", By: "ben", From: r.clock()}
+	if err := r.store.Drive().Update(context.Background(), func(tx drive.Tx) error { return tx.AddFreeze(freeze) }); err != nil {
+		t.Fatal(err)
+	}
+	r.retreat = true
+	id := r.ship(oneStage)
+	if task := r.one("w1"); task.Release != id {
+		t.Errorf("%s moves", task.Release)
 	}
 }
 

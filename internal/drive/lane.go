@@ -28,25 +28,45 @@ func (t *transition) acquireLane(rec Record, c pipeline.Command) error {
 		return err
 	}
 	if !c.Undo {
-		for _, e := range before {
-			if e.Held || e.Release == rec.Release {
-				continue
-			}
-			ev := pipeline.Event{Kind: pipeline.EventSuperseded, Environment: e.Environment, Reason: "by the newer release " + rec.Release}
-			if err := ignoreConflict(t.apply(e.Release, ev)); err != nil {
-				return err
-			}
+		if err := t.supersede(rec.Release, c.Environment, before); err != nil {
+			return err
 		}
 	}
 	return t.grantNext(lane, rec.Run.Plan.Service, c.Environment)
+}
+
+// supersede lets the newer of two releases that queue take the place of the older,
+// in whatever order they came. IDs sort by the time of creation.
+func (t *transition) supersede(release, environment string, before []LaneEntry) error {
+	for _, e := range before {
+		if e.Held || e.Release == release {
+			continue
+		}
+		older, newer, where := e.Release, release, e.Environment
+		if older > newer {
+			older, newer, where = newer, older, environment
+		}
+		ev := pipeline.Event{Kind: pipeline.EventSuperseded, Environment: where, Reason: "by the newer release " + newer}
+		if err := ignoreConflict(t.apply(older, ev)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // releaseLane takes the release out of its lane, notes whose revision is at home,
 // and lets the next one move.
 func (t *transition) releaseLane(rec Record, c pipeline.Command) error {
 	lane := laneOf(rec.Run.Plan, c.Environment)
-	if err := t.noteHome(lane, rec, c.Environment); err != nil {
+	entries, err := t.tx.Lane(lane)
+	if err != nil {
 		return err
+	}
+	// Who only queued has changed nothing there.
+	if len(entries) > 0 && entries[0].Held && entries[0].Release == rec.Release {
+		if err := t.noteHome(lane, rec, c.Environment); err != nil {
+			return err
+		}
 	}
 	if err := t.tx.LeaveLane(lane, rec.Release); err != nil {
 		return err
@@ -96,18 +116,22 @@ func (t *transition) grantNext(lane, service, environment string) error {
 		if err != nil {
 			return fmt.Errorf("grant lane %s: %w", lane, err)
 		}
-		retreats := rec.Run.Environment(e.Environment).State == pipeline.EnvironmentRollingBack
-		if frozen != "" && !retreats {
+		late := rec.Run.Environment(e.Environment).State == pipeline.EnvironmentRollingBack
+		if frozen != "" && !late && !rec.Run.Plan.Retreat {
 			if err := t.tellFrozen(rec, e.Environment, frozen); err != nil {
 				return err
 			}
 			continue
 		}
-		if err := t.tx.HoldLane(lane, e.Release); err != nil {
-			return err
-		}
 		home, err := t.tx.Home(lane)
 		if err != nil {
+			return err
+		}
+		if late && home != e.Release {
+			// Leaving the lane, it grants it to the next one.
+			return t.step(rec, pipeline.Event{Kind: pipeline.EventRollbackVoid, Environment: e.Environment})
+		}
+		if err := t.tx.HoldLane(lane, e.Release); err != nil {
 			return err
 		}
 		return t.step(rec, pipeline.Event{Kind: pipeline.EventLaneGranted, Environment: e.Environment, Before: home})

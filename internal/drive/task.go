@@ -58,6 +58,9 @@ func (d *Drive) Lease(ctx context.Context, ask LeaseAsk) ([]stage.Task, error) {
 	}
 }
 
+// unreadableWait is how long a task that cannot be read is left alone.
+const unreadableWait = time.Minute
+
 // leaseInterval is how often a waiting worker looks for leases that ran out.
 const leaseInterval = time.Second
 
@@ -82,7 +85,13 @@ func (d *Drive) lease(ctx context.Context, ask LeaseAsk) ([]stage.Task, error) {
 		for _, row := range rows {
 			task, err := t.leaseTask(row, ask.Worker, d.leaseFor)
 			if err != nil {
-				return err
+				// One release that cannot be read must not hold up all others.
+				d.log.Error("A task cannot be leased.", "release", row.Release, "environment", row.Environment, "task", row.ID, "error", err)
+				row.NotBefore = t.now.Add(unreadableWait)
+				if err := t.tx.PutTask(row); err != nil {
+					return err
+				}
+				continue
 			}
 			tasks = append(tasks, task)
 		}
@@ -208,6 +217,16 @@ func (t *transition) report(row TaskRow, out stage.Outcome, leaseFor time.Durati
 	if err := t.tell(row, out); err != nil {
 		return err
 	}
+	// What the report led to may have changed the task, or ended it.
+	now, err := t.tx.LoadTask(row.Release, row.Environment)
+	if fault.CodeOf(err) == fault.NotFound || err == nil && now.ID != row.ID {
+		reply.Cancelled = true
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	row = now
 	if out.State != nil {
 		row.State = out.State
 	}

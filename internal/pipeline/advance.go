@@ -10,7 +10,7 @@ import (
 // advance does one thing that can be done now, in the order of the environments,
 // and tells whether it did one.
 func (t *turn) advance() bool {
-	if t.run.State == RunPending || t.run.State == RunSuperseded {
+	if t.run.State == RunPending {
 		return false
 	}
 	ready := true // every environment before this one has succeeded or was skipped
@@ -115,7 +115,7 @@ func (t *turn) start(e *EnvironmentRun) bool {
 			return false
 		}
 		e.Lane = LaneQueued
-		t.command(Command{Kind: CommandAcquireLane, Environment: e.Name})
+		t.command(Command{Kind: CommandAcquireLane, Environment: e.Name, Undo: t.run.Plan.Retreat})
 		return true
 	}
 	s := &e.Stages[e.Stage]
@@ -138,6 +138,9 @@ func (t *turn) start(e *EnvironmentRun) bool {
 func (t *turn) held(e *EnvironmentRun) string {
 	if t.run.Paused != nil {
 		return because("paused by "+t.run.Paused.By, t.run.Paused.Reason)
+	}
+	if t.run.Plan.Retreat {
+		return ""
 	}
 	return e.Frozen
 }
@@ -169,6 +172,10 @@ func (t *turn) wait(e *EnvironmentRun) bool {
 	}
 	if s.Asks == "" && !s.Deadline.IsZero() && !t.now.Before(s.Deadline) {
 		// A stage that waits for a person's answer has no time limit.
+		if stage.Kind == KindCanary || stage.Kind == KindWatch {
+			t.overdue(e, s, stage)
+			return true
+		}
 		reason := fmt.Sprintf("it did not finish within its time limit of %s", stage.TimeLimit)
 		if s.Reason != "" {
 			reason += "; " + s.Reason
@@ -177,6 +184,15 @@ func (t *turn) wait(e *EnvironmentRun) bool {
 		return true
 	}
 	return false
+}
+
+// overdue asks a person about a judged stage at its time limit: the time alone is
+// no evidence of harm.
+func (t *turn) overdue(e *EnvironmentRun, s *StageRun, stage *Stage) {
+	s.Overdue = true
+	s.Asks = fmt.Sprintf("stage %s came to no verdict within its time limit of %s: go on without proof, or roll back?", stage.Name, stage.TimeLimit)
+	s.AskedAt = t.now
+	t.record(Event{Environment: e.Name, Stage: stage.Name}, "stage.asks", s.Asks)
 }
 
 func names(given []ApprovalGiven) string {
@@ -270,9 +286,9 @@ func (t *turn) succeed(e *EnvironmentRun) bool {
 	t.leaveLane(e)
 	t.record(Event{Environment: e.Name}, "environment.succeeded", fmt.Sprintf("%s is now at home in %s.", t.title(), e.Name))
 	c := t.run.Plan.Component
-	t.command(Command{Kind: CommandAddEvidence, Environment: e.Name, Evidence: &Evidence{
-		Digest: c.Digest, Kind: "environment", Name: e.Name, Status: "passed", At: t.now, By: "fairway",
-	}})
+	fact := Evidence{Digest: c.Digest, Kind: "environment", Name: e.Name, Status: "passed", At: t.now, By: "fairway"}
+	t.run.Evidence = append(slices.Clone(t.run.Evidence), fact) // the next environment may wait for it
+	t.command(Command{Kind: CommandAddEvidence, Environment: e.Name, Evidence: &fact})
 	return true
 }
 

@@ -15,7 +15,10 @@ const (
 	EventLaneGranted EventKind = "lane granted"
 	EventLaneFrozen  EventKind = "lane frozen"
 	EventLaneThawed  EventKind = "lane thawed"
-	EventEvidence    EventKind = "evidence posted"
+	// EventRollbackVoid says that a late rollback has nothing to take back: while it
+	// queued, another release became the home.
+	EventRollbackVoid EventKind = "rollback void"
+	EventEvidence     EventKind = "evidence posted"
 
 	// From people.
 	EventApproved   EventKind = "approved"

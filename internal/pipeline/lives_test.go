@@ -99,7 +99,7 @@ var eventWords = map[string]pipeline.EventKind{
 	"approved": pipeline.EventApproved, "rejected": pipeline.EventRejected, "paused": pipeline.EventPaused,
 	"resumed": pipeline.EventResumed, "rollback": pipeline.EventRollback, "skipped": pipeline.EventSkipped,
 	"superseded": pipeline.EventSuperseded, "passed": pipeline.EventStagePassed, "failed": pipeline.EventStageFailed,
-	"reported": pipeline.EventStageReported, "undone": pipeline.EventUndoPassed, "undo-failed": pipeline.EventUndoFailed,
+	"reported": pipeline.EventStageReported, "undone": pipeline.EventUndoPassed, "undo-failed": pipeline.EventUndoFailed, "void": pipeline.EventRollbackVoid,
 }
 
 func readEvent(t *testing.T, text string) (time.Time, pipeline.Event) {

@@ -62,6 +62,8 @@ func (t *turn) apply(ev Event) error {
 		return t.takeEvidence(ev)
 	case EventLaneGranted:
 		return t.grantLane(ev)
+	case EventRollbackVoid:
+		return t.voidRollback(ev)
 	case EventLaneFrozen, EventLaneThawed:
 		return t.freeze(ev)
 	case EventApproved, EventRejected:
@@ -137,12 +139,16 @@ func (t *turn) takeOutcome(ev Event) error {
 // more. The stage's clock stands still between the two.
 func (t *turn) ask(s *StageRun, ev Event) {
 	switch {
+	case s.Overdue:
+		return
 	case ev.Asks != "" && s.Asks == "":
 		s.AskedAt = t.now
 		t.record(ev, "stage.asks", ev.Asks)
 	case ev.Asks == "" && s.Asks != "":
 		s.Deadline = s.Deadline.Add(t.now.Sub(s.AskedAt))
 		s.AskedAt = time.Time{}
+		// An answer is to one question: it must not decide a later one.
+		t.command(Command{Kind: CommandDecide, Environment: ev.Environment, Stage: ev.Stage})
 	}
 	s.Asks = ev.Asks
 }

@@ -226,6 +226,6 @@ func (t *turn) supersede(ev Event) error {
 			t.cancel(e)
 		}
 	}
-	t.run.State = RunSuperseded
+	t.run.Superseded = true
 	return nil
 }

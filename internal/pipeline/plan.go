@@ -22,6 +22,9 @@ type Plan struct {
 	Environments []Environment `json:"environments"`
 	// Supersede lets a newer release take the place of this one while it queues.
 	Supersede bool `json:"supersede,omitempty"`
+	// Retreat marks a plan that brings an older release back: like every rollback it
+	// is held by no freeze.
+	Retreat bool `json:"retreat,omitempty"`
 	// ExpectedRate is the traffic to plan with, in requests per second; 0 if not told.
 	ExpectedRate float64 `json:"expectedRate,omitempty"`
 	// ExpectedErrors is the error rate to plan with, in [0, 1]; 0 if not told.
@@ -324,6 +327,18 @@ func (p *Plan) Environment(name string) *Environment {
 		}
 	}
 	return nil
+}
+
+// StageOf returns the stage of that name in the environment; a zero one if there is none.
+func (p *Plan) StageOf(environment, name string) Stage {
+	if e := p.Environment(environment); e != nil {
+		for _, s := range e.Stages {
+			if s.Name == name {
+				return s
+			}
+		}
+	}
+	return Stage{}
 }
 
 // FalseAlarm is what each judged stage of the environment may spend of its budget:

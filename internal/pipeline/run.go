@@ -18,8 +18,10 @@ type Run struct {
 	Author       string           `json:"author"`
 	Environments []EnvironmentRun `json:"environments"`
 	Paused       *Pause           `json:"paused,omitempty"`
-	CreatedAt    time.Time        `json:"createdAt"`
-	EndedAt      time.Time        `json:"endedAt,omitzero"`
+	// Superseded says that it gave its place to a newer release.
+	Superseded bool      `json:"superseded,omitempty"`
+	CreatedAt  time.Time `json:"createdAt"`
+	EndedAt    time.Time `json:"endedAt,omitzero"`
 
 	Plan     *Plan      `json:"-"`
 	Evidence []Evidence `json:"-"`
@@ -121,6 +123,9 @@ type StageRun struct {
 	Exposed bool `json:"exposed,omitempty"`
 	// Asks says that a person has to decide, and what.
 	Asks string `json:"asks,omitempty"`
+	// Overdue says that it asks because its time limit is over; only its end, or a
+	// person, ends the question.
+	Overdue bool `json:"overdue,omitempty"`
 	// AskedAt is when it began to ask; the stage's clock stands still meanwhile.
 	AskedAt   time.Time       `json:"askedAt,omitzero"`
 	Approvals []ApprovalGiven `json:"approvals,omitempty"`

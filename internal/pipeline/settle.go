@@ -29,8 +29,8 @@ var endings = map[RunState]string{
 }
 
 func (t *turn) derive() RunState {
-	if t.run.State == RunPending || t.run.State == RunSuperseded {
-		return t.run.State
+	if t.run.State == RunPending {
+		return RunPending
 	}
 	count := map[EnvironmentState]int{}
 	for _, e := range t.run.Environments {
@@ -41,6 +41,9 @@ func (t *turn) derive() RunState {
 		return RunRollingBack
 	case count[EnvironmentRunning]+count[EnvironmentPending] > 0:
 		return RunRunning
+	}
+	if t.run.Superseded {
+		return RunSuperseded
 	}
 	for i := len(t.run.Environments) - 1; i >= 0; i-- {
 		switch t.run.Environments[i].State {

@@ -103,6 +103,9 @@ func (t *turn) takeUndo(ev Event) error {
 	}
 	s := &e.Stages[e.Stage]
 	s.Exposed = s.Exposed || ev.Exposed
+	if ev.Memory != nil {
+		s.Memory = ev.Memory // what the undo knows of the way back must outlive a failed try
+	}
 	if ev.Kind == EventUndoPassed {
 		s.State = StageUndone
 		s.Asks = ""
@@ -151,6 +154,20 @@ func (t *turn) rollback(ev Event) error {
 	default:
 		return fault.Errorf(fault.Conflict, "there is nothing to roll back in %s: it is %s", e.Name, e.State)
 	}
+	return nil
+}
+
+// voidRollback calls off a late rollback that still queues.
+func (t *turn) voidRollback(ev Event) error {
+	e := t.run.Environment(ev.Environment)
+	if e == nil || e.State != EnvironmentRollingBack || e.Lane != LaneQueued {
+		return fault.Errorf(fault.Conflict, "no rollback queues in %s", ev.Environment)
+	}
+	t.leaveLane(e)
+	e.State = EnvironmentSucceeded
+	e.EndedAt = t.now
+	e.Reason = "another release became the home before the rollback could begin"
+	t.record(ev, "release.rollback-void", fmt.Sprintf("The rollback in %s was called off: %s.", e.Name, e.Reason))
 	return nil
 }
 
