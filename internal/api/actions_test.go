@@ -78,7 +78,7 @@ func TestAHeldStageIsDecidedByAPerson(t *testing.T) {
 	if _, err := sue.Approve(t.Context(), d.ID, client.Approval{}); err != nil {
 		t.Fatal(err)
 	}
-	if reply := report(t, worker, task, stage.Outcome{Status: stage.Continue}); reply.Decision != "promote" {
+	if reply := report(t, worker, task, stage.Outcome{Status: stage.Continue, Asks: "no proof after 1h; promote anyway?"}); reply.Decision != "promote" {
 		t.Errorf("the worker was told %+v", reply)
 	}
 }

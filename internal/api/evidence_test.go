@@ -24,7 +24,7 @@ environments:
 
 func TestEvidenceOpensAGate(t *testing.T) {
 	r := newRig(t)
-	ann, ci, worker := r.person("ann", auth.Developer), r.person("ci"), r.worker("w1")
+	ann, ci, worker := r.person("ann", auth.Developer), r.person("ci", auth.Developer), r.worker("w1")
 	n := newRelease("v1", digest1)
 	n.Definition = gated
 	d := ship(t, ann, n)
@@ -85,6 +85,15 @@ func TestAViewersSessionAddsNoEvidence(t *testing.T) {
 		map[string]string{"Cookie": cookie.Name + "=" + cookie.Value, "X-CSRF-Token": me.CSRF})
 	if resp.StatusCode != 403 || !strings.Contains(body, "may not add evidence") {
 		t.Errorf("POST = %d %s", resp.StatusCode, body)
+	}
+}
+
+func TestAViewersTokenAddsNoEvidence(t *testing.T) {
+	r := newRig(t)
+	vic := r.person("vic", auth.Viewer)
+	_, err := vic.AddEvidence(t.Context(), client.Evidence{Digest: digest1, Kind: "tests", Status: "passed"})
+	if fault.CodeOf(err) != fault.Denied {
+		t.Errorf("a viewer's token added evidence: %v", err)
 	}
 }
 

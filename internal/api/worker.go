@@ -59,7 +59,7 @@ func (s *server) report(ctx context.Context, in *reportInput) (*answer[stage.Rep
 func workerEnvironments(id auth.Identity, asked []string) ([]string, error) {
 	if !id.Worker && !id.Has(auth.Admin) {
 		return nil, fault.Errorf(fault.Denied, "%s is not a worker", id.User).
-			WithHint("make a worker's token with `fairway token create --worker`")
+			WithHint("make a worker's token with `fairway token add --worker`")
 	}
 	var allowed []string
 	if id.Token != nil {

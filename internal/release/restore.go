@@ -95,6 +95,7 @@ func restorePlan(older subject, environment string) (*pipeline.Plan, error) {
 	}}
 	plan.Environments = []pipeline.Environment{only}
 	plan.Supersede = false
+	plan.Retreat = true
 	return &plan, nil
 }
 

@@ -1024,6 +1024,7 @@ export interface components {
             /** Format: double */
             expectedRate?: number;
             owner?: string;
+            retreat?: boolean;
             service: string;
             supersede?: boolean;
             /** Format: int64 */
@@ -1220,6 +1221,7 @@ export interface components {
             environments: components["schemas"]["EnvironmentRun"][];
             paused?: components["schemas"]["Pause"];
             state: string;
+            superseded?: boolean;
             /** Format: int64 */
             version: number;
         };
@@ -1286,6 +1288,7 @@ export interface components {
             exposed?: boolean;
             /** @description any JSON */
             memory?: unknown;
+            overdue?: boolean;
             reason?: string;
             /** Format: date-time */
             startedAt?: string;
