@@ -129,9 +129,11 @@ func runDemo(ctx context.Context, c demoConfig) (err error) {
 		c.stay(ctx, url)
 	}
 	if c.json {
-		return json.NewEncoder(c.out).Encode(summary)
+		if err := json.NewEncoder(c.out).Encode(summary); err != nil {
+			return err
+		}
 	}
-	return nil
+	return summary.Check()
 }
 
 // story reads the settings and the artifacts.

@@ -136,7 +136,7 @@ func (s *story) timeRollback(ctx context.Context, r client.ReleaseDetail) error 
 		return err
 	}
 	for _, e := range page.Items {
-		if e.Kind != "canary.back" {
+		if e.Kind != "canary.back" && e.Kind != "watch.back" {
 			continue
 		}
 		s.summary.SecondsToRollback = e.At.Sub(r.CreatedAt).Seconds()
@@ -234,6 +234,18 @@ func (s *story) ship(ctx context.Context, version string) (client.ReleaseDetail,
 
 // mostEvents is more than one release of the story has.
 const mostEvents = 500
+
+// Check is an error where the story did not end as it is told.
+func (s *Summary) Check() error {
+	as := func(got []string, want string) bool { return len(got) == 1 && got[0] == want }
+	switch {
+	case !as(s.Promoted, Good) || !as(s.RolledBack, Bad) || !as(s.Failed, Dead):
+		return fault.Errorf(fault.Internal, "the demo ended otherwise than it should: promoted %v, rolled back %v, failed %v", s.Promoted, s.RolledBack, s.Failed)
+	case !s.LedgerVerified:
+		return fault.Errorf(fault.Internal, "the ledger of the demo is broken")
+	}
+	return nil
+}
 
 // Print tells people what came of it.
 func (s *Summary) Print(w io.Writer) {
