@@ -8,25 +8,34 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fairwayhq/fairway/internal/api/client"
+	"github.com/fairwayhq/fairway/internal/fault"
 )
 
 // act makes a command that does one thing to a release and shows what came of it.
-func (c *command) act(use, short string, do func(ctx context.Context, api *client.Client, ref string) (client.ReleaseDetail, error)) *cobra.Command {
+// The release must be named, and is looked at first: what is done is done to what
+// the name meant then, also if a newer one comes in between.
+func (c *command) act(use, short string, do func(ctx context.Context, api *client.Client, r client.ReleaseDetail) (client.ReleaseDetail, error)) *cobra.Command {
 	return &cobra.Command{
-		Use:   use + " [RELEASE]",
+		Use:   use + " RELEASE",
 		Short: short,
-		Long:  short + ". Without a name it is the newest release.",
-		Args:  cobra.MaximumNArgs(1),
+		Long:  short + ". A release is named by its ID, by SERVICE@VERSION, or by\nSERVICE for its newest one.",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return fault.Errorf(fault.Invalid, "it is not said which release").
+					WithHint("name one, for instance `%s SERVICE`; `fairway status` lists them", cmd.CommandPath())
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			api, err := c.client()
 			if err != nil {
 				return err
 			}
-			ref, err := named(cmd.Context(), api, args)
+			seen, err := api.Release(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
-			r, err := do(cmd.Context(), api, ref)
+			r, err := do(cmd.Context(), api, seen)
 			if err != nil {
 				return err
 			}
@@ -46,27 +55,38 @@ func approval(cmd *cobra.Command, a *client.Approval) *cobra.Command {
 	return cmd
 }
 
+// bound binds an answer to what was looked at, unless the caller says to what.
+func bound(a client.Approval, seen client.ReleaseDetail) client.Approval {
+	if a.Digest == "" {
+		a.Digest = seen.Digest
+	}
+	if a.PlanHash == "" {
+		a.PlanHash = seen.PlanHash
+	}
+	return a
+}
+
 func approveCommand(c *command) *cobra.Command {
 	var a client.Approval
 	return approval(c.act("approve", "Approve what waits for a person, or decide that it goes on without proof",
-		func(ctx context.Context, api *client.Client, ref string) (client.ReleaseDetail, error) {
-			return api.Approve(ctx, ref, a)
+		func(ctx context.Context, api *client.Client, seen client.ReleaseDetail) (client.ReleaseDetail, error) {
+			return api.Approve(ctx, seen.ID, bound(a, seen))
 		}), &a)
 }
 
 func rejectCommand(c *command) *cobra.Command {
 	var a client.Approval
 	return approval(c.act("reject", "Refuse what waits for a person",
-		func(ctx context.Context, api *client.Client, ref string) (client.ReleaseDetail, error) {
-			return api.Reject(ctx, ref, a)
+		func(ctx context.Context, api *client.Client, seen client.ReleaseDetail) (client.ReleaseDetail, error) {
+			return api.Reject(ctx, seen.ID, bound(a, seen))
 		}), &a)
 }
 
 func pauseCommand(c *command) *cobra.Command {
 	var a client.Action
 	cmd := c.act("pause", "Let nothing advance; a retreat stays possible",
-		func(ctx context.Context, api *client.Client, ref string) (client.ReleaseDetail, error) {
-			return api.Pause(ctx, ref, a)
+		func(ctx context.Context, api *client.Client, seen client.ReleaseDetail) (client.ReleaseDetail, error) {
+			return api.Pause(ctx, seen.ID, a)
 		})
 	cmd.Flags().StringVarP(&a.Reason, "reason", "m", "", "why")
 	return cmd
@@ -75,8 +95,8 @@ func pauseCommand(c *command) *cobra.Command {
 func resumeCommand(c *command) *cobra.Command {
 	var a client.Action
 	cmd := c.act("resume", "Let a paused release go on",
-		func(ctx context.Context, api *client.Client, ref string) (client.ReleaseDetail, error) {
-			return api.Resume(ctx, ref, a)
+		func(ctx context.Context, api *client.Client, seen client.ReleaseDetail) (client.ReleaseDetail, error) {
+			return api.Resume(ctx, seen.ID, a)
 		})
 	cmd.Flags().StringVarP(&a.Reason, "reason", "m", "", "why")
 	return cmd
@@ -85,11 +105,13 @@ func resumeCommand(c *command) *cobra.Command {
 func rollbackCommand(c *command) *cobra.Command {
 	var r client.Rollback
 	cmd := c.act("rollback", "Take a release back, or bring an older one back",
-		func(ctx context.Context, api *client.Client, ref string) (client.ReleaseDetail, error) {
-			return api.Rollback(ctx, ref, r)
+		func(ctx context.Context, api *client.Client, seen client.ReleaseDetail) (client.ReleaseDetail, error) {
+			return api.Rollback(ctx, seen.ID, r)
 		})
-	cmd.Long += ` With --to an older release of
-the same service is brought back: that makes a new release which places it again.`
+	cmd.Long += `
+
+With --to an older release of the same service is brought back: that makes a new
+release which places it again.`
 	cmd.Flags().StringVarP(&r.Environment, "environment", "e", "", "default: the current one")
 	cmd.Flags().StringVarP(&r.Reason, "reason", "m", "", "why")
 	cmd.Flags().StringVar(&r.To, "to", "", "an older release, by ID or version")
@@ -99,8 +121,8 @@ the same service is brought back: that makes a new release which places it again
 func skipCommand(c *command) *cobra.Command {
 	var a client.Action
 	cmd := c.act("skip", "Leave an environment out; it needs a role and a reason",
-		func(ctx context.Context, api *client.Client, ref string) (client.ReleaseDetail, error) {
-			return api.Skip(ctx, ref, a)
+		func(ctx context.Context, api *client.Client, seen client.ReleaseDetail) (client.ReleaseDetail, error) {
+			return api.Skip(ctx, seen.ID, a)
 		})
 	cmd.Flags().StringVarP(&a.Environment, "environment", "e", "", "which")
 	cmd.Flags().StringVarP(&a.Reason, "reason", "m", "", "why")
