@@ -9,7 +9,7 @@ type StageDefinition struct {
 
 	// Gate waits for evidence. Time limit: 7 days.
 	Gate *GateDefinition `yaml:"gate,kind"`
-	// Approval waits for people. Time limit: what `expires` says.
+	// Approval waits for people. Time limit: 7 days.
 	Approval *ApprovalDefinition `yaml:"approval,kind"`
 	// Deploy places the revision and gives it all the traffic at once. Time limit: 10 minutes.
 	Deploy *DeployDefinition `yaml:"deploy,kind"`
@@ -17,9 +17,9 @@ type StageDefinition struct {
 	Check *CheckDefinition `yaml:"check,kind"`
 	// Job runs a command once, for instance a migration; it must be safe to run again. Time limit: 30 minutes.
 	Job *JobDefinition `yaml:"job,kind"`
-	// Canary moves the traffic level by level, as the judge allows. Time limit: the observation and 30 minutes.
+	// Canary moves the traffic level by level, as the judge allows. Time limit: the observation and 30 minutes; then it asks a person.
 	Canary *CanaryDefinition `yaml:"canary,kind"`
-	// Watch judges on over the bake time, with a share of the traffic on the old revision as control. Time limit: its time and 30 minutes.
+	// Watch judges on over the bake time, with a share of the traffic on the old revision as control. Time limit: its time and 30 minutes; then it asks a person.
 	Watch *WatchDefinition `yaml:"watch,kind"`
 	// Promote makes the new revision the one that stays. At the end of an environment
 	// with a canary it may be left out. Time limit: 10 minutes and the pauses.

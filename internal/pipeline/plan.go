@@ -137,7 +137,7 @@ type Stage struct {
 	// Name is unique in its environment.
 	Name string `json:"name"`
 	Kind Kind   `json:"kind"`
-	// TimeLimit is how long the stage may take; then it has failed (a canary or watch: is undecided).
+	// TimeLimit is how long the stage may take; then it has failed (a canary or watch asks a person).
 	TimeLimit Duration `json:"timeLimit"`
 	// Undo says, for people, what a rollback does about this stage; empty if nothing.
 	Undo string `json:"undo,omitempty"`
