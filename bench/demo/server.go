@@ -76,25 +76,13 @@ func (s *server) stop(lanes int) {
 	r := router.NewClient(filepath.Join(s.dir, "router"))
 	if p, err := host.New(host.Config{StateDir: filepath.Join(s.dir, "host"), Router: r, Log: slog.New(slog.DiscardHandler)}); err == nil {
 		for i := range lanes {
-			clearTarget(ctx, p, platform.Target{Service: laneName(i), Environment: "production"})
+			_ = platform.Clear(ctx, p, platform.Target{Service: laneName(i), Environment: "production"}, "the end of the benchmark")
 		}
 	}
 	if h, err := r.Health(ctx); err == nil && h.PID != 0 {
 		_ = syscall.Kill(h.PID, syscall.SIGTERM)
 	}
 	_ = os.RemoveAll(s.dir)
-}
-
-func clearTarget(ctx context.Context, p *host.Platform, t platform.Target) {
-	state, err := p.Observe(ctx, t)
-	if err != nil {
-		return
-	}
-	lease := platform.Lease{Fence: state.Fence + 1_000_000, Holder: "the end of the benchmark"}
-	_ = p.Route(ctx, lease, t, nil)
-	for _, r := range state.Revisions {
-		_ = p.Retire(ctx, lease, t, r.Revision.ID)
-	}
 }
 
 func digestOf(path string) (string, error) {

@@ -291,13 +291,7 @@ func (s *stack) stop() {
 	t := platform.Target{Service: "shop", Environment: "production"}
 	p, err := host.New(host.Config{StateDir: filepath.Join(s.workerDir(), "host"), Router: r, Log: slog.New(slog.DiscardHandler)})
 	if err == nil {
-		if state, err := p.Observe(ctx, t); err == nil {
-			lease := platform.Lease{Fence: state.Fence + 1_000_000, Holder: "the end of the benchmark"}
-			_ = p.Route(ctx, lease, t, nil)
-			for _, rev := range state.Revisions {
-				_ = p.Retire(ctx, lease, t, rev.Revision.ID)
-			}
-		}
+		_ = platform.Clear(ctx, p, t, "the end of the benchmark")
 	}
 	if h, err := r.Health(ctx); err == nil && h.PID != 0 {
 		_ = syscall.Kill(h.PID, syscall.SIGTERM)

@@ -23,7 +23,6 @@ import (
 	"github.com/fairwayhq/fairway/internal/demo"
 	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/platform"
-	"github.com/fairwayhq/fairway/internal/platform/host"
 	"github.com/fairwayhq/fairway/internal/router"
 )
 
@@ -97,7 +96,7 @@ func runDemo(ctx context.Context, c demoConfig) (err error) {
 		})
 	}()
 	defer func() {
-		err = errors.Join(err, c.tearDown(story.Service))
+		err = errors.Join(err, c.tearDown())
 		stop()
 		err = errors.Join(err, <-ended)
 		err = errors.Join(err, endRouter(c.dir))
@@ -192,33 +191,14 @@ func (c *demoConfig) stay(ctx context.Context, url string) {
 }
 
 // tearDown takes the shop's processes away, by the platform's own verbs.
-func (c *demoConfig) tearDown(service string) error {
+func (c *demoConfig) tearDown() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	parts, err := newHost(ctx, c.dir, c.log, newClock(c.log))
 	if err != nil {
 		return err
 	}
-	return clearTarget(ctx, parts.platform, platform.Target{Service: "shop", Environment: "production"})
-}
-
-func clearTarget(ctx context.Context, p *host.Platform, t platform.Target) error {
-	s, err := p.Observe(ctx, t)
-	if err != nil {
-		return err
-	}
-	lease := platform.Lease{Fence: s.Fence + 1_000_000, Holder: "the end of the demo"}
-	if len(s.Weights) > 0 {
-		if err := p.Route(ctx, lease, t, nil); err != nil {
-			return err
-		}
-	}
-	for _, r := range s.Revisions {
-		if err := p.Retire(ctx, lease, t, r.Revision.ID); err != nil {
-			return err
-		}
-	}
-	return nil
+	return platform.Clear(ctx, parts.platform, platform.Target{Service: "shop", Environment: "production"}, "the end of the demo")
 }
 
 // endRouter stops the router of the folder, by the pid that it tells.

@@ -1,4 +1,4 @@
-import { ActionIcon, Menu, Tooltip, useComputedColorScheme, useMantineColorScheme } from '@mantine/core'
+import { Menu } from '@mantine/core'
 import { Link, Outlet } from '@tanstack/react-router'
 import { Fault } from '../api/client.ts'
 import { useFreezes, useLogout, useMe } from '../api/queries.ts'
@@ -6,6 +6,7 @@ import type { Me } from '../api/types.ts'
 import { active } from '../freezes/windows.ts'
 import { useNow } from '../format/useNow.ts'
 import { LoginPage } from '../login/LoginPage.tsx'
+import { ColorSchemeToggle } from './ColorSchemeToggle.tsx'
 import { Failed, Loading } from './Fallback.tsx'
 import { Icon } from './icons.tsx'
 import { Logo } from './Logo.tsx'
@@ -56,19 +57,6 @@ function Stopped() {
     <Link to="/freezes" className={classes.frozen}>
       <Icon name="freeze" size={14} />{count === 1 ? '1 freeze' : `${count} freezes`}
     </Link>
-  )
-}
-
-export function ColorSchemeToggle() {
-  const { setColorScheme } = useMantineColorScheme()
-  const scheme = useComputedColorScheme('light')
-  const other = scheme === 'dark' ? 'light' : 'dark'
-  return (
-    <Tooltip label={`Use ${other} colours`}>
-      <ActionIcon variant="subtle" color="gray" aria-label={`Use ${other} colours`} onClick={() => setColorScheme(other)}>
-        <Icon name={scheme === 'dark' ? 'sun' : 'moon'} />
-      </ActionIcon>
-    </Tooltip>
   )
 }
 

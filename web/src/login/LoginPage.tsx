@@ -1,9 +1,9 @@
 import { Button, PasswordInput, SegmentedControl, TextInput } from '@mantine/core'
 import { useState, type FormEvent } from 'react'
 import { useLogin } from '../api/queries.ts'
+import { ColorSchemeToggle } from '../layout/ColorSchemeToggle.tsx'
 import { InlineFault } from '../layout/Fallback.tsx'
 import { Logo } from '../layout/Logo.tsx'
-import { ColorSchemeToggle } from '../layout/Shell.tsx'
 import classes from './LoginPage.module.css'
 
 /** Opens a session with a token, or with a name and a password. */
