@@ -110,7 +110,12 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 		close(closing)
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
 		defer cancel()
-		return ignoreClosed(srv.Shutdown(grace))
+		err := srv.Shutdown(grace)
+		if errors.Is(err, context.DeadlineExceeded) {
+			c.Log.Warn("Requests in flight were broken off.", "after", shutdownGrace)
+			err = srv.Close()
+		}
+		return ignoreClosed(err)
 	})
 	c.Log.Info("The server is ready.", "url", url, "version", Version())
 	if c.Ready != nil {

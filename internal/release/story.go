@@ -130,7 +130,7 @@ func (s scene) moving() Story {
 	case run.State == pipeline.StagePending:
 		st.Headline, st.Next = fmt.Sprintf("Stage %s is about to begin in %s.", stage.Name, e.Name), ""
 	case stage.Kind == pipeline.KindGate:
-		st.Headline = sentence(because(fmt.Sprintf("Waits at gate %s in %s", stage.Name, e.Name), run.Reason))
+		st.Headline = sentence(because(fmt.Sprintf("Waits at %s in %s", gateName(stage.Name), e.Name), run.Reason))
 	case stage.Kind == pipeline.KindApproval:
 		st.Headline = sentence(fmt.Sprintf("Waits in %s for %s", e.Name, s.missingApprovals()))
 	case run.Asks != "":
@@ -229,4 +229,12 @@ func counted(n int, thing string) string {
 		return "1 " + thing
 	}
 	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+// gateName says of a gate with a name of its own that it is one.
+func gateName(name string) string {
+	if strings.HasPrefix(name, string(pipeline.KindGate)) {
+		return name
+	}
+	return "gate " + name
 }
