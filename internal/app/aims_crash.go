@@ -5,6 +5,7 @@ package app
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -43,7 +44,7 @@ type aim struct {
 // at dies if an aim says so.
 func (a *aims) at(moment string, points ...string) {
 	if found, ok := a.reached(moment, points); ok {
-		die(a.file, found.id)
+		die(a.file, found.id, points)
 	}
 }
 
@@ -66,7 +67,7 @@ func (a *aims) during(points ...string) (done func()) {
 	go func() {
 		time.Sleep(delay)
 		if !over.Load() {
-			die(a.file, found.id)
+			die(a.file, found.id, points)
 		}
 	}()
 	return func() { over.Store(true) }
@@ -85,16 +86,11 @@ func (a *aims) reached(moment string, points []string) (aim, bool) {
 	defer a.mu.Unlock()
 	for line := range strings.Lines(string(text)) {
 		found, ok := parseAim(line)
-		if !ok || found.moment != moment {
+		if !ok || found.moment != moment || !slices.Contains(points, found.point) {
 			continue
 		}
-		for _, p := range points {
-			if p != found.point {
-				continue
-			}
-			if a.passed[found.id]++; a.passed[found.id] >= found.count {
-				return found, true
-			}
+		if a.passed[found.id]++; a.passed[found.id] >= found.count {
+			return found, true
 		}
 	}
 	return aim{}, false
@@ -115,11 +111,11 @@ func parseAim(line string) (aim, bool) {
 
 var dying sync.Once
 
-// die leaves the ID and kills this process as nothing else can: nothing is
+// die leaves word and kills this process as nothing else can: nothing is
 // flushed, nothing is deferred.
-func die(file, id string) {
+func die(file, id string, points []string) {
 	dying.Do(func() {
-		_ = os.WriteFile(file+".hit", []byte(id), 0o600)
+		_ = os.WriteFile(file+".hit", []byte(id+" "+strings.Join(points, " ")), 0o600)
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 	})
 	select {}

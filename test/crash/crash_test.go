@@ -70,11 +70,12 @@ func TestTheDeckMeetsEveryPoint(t *testing.T) {
 func TestTheTableCountsSurvivors(t *testing.T) {
 	var out bytes.Buffer
 	printTable(&out, []kill{
-		{card: card{point: "route", moment: "during"}, survived: true},
-		{card: card{point: "route", moment: "during"}},
-		{card: card{point: anyTime, moment: "both"}, survived: true},
+		{card: card{point: "route", moment: "during"}, points: []string{"route"}, survived: true},
+		{card: card{point: "route", moment: "during"}, points: []string{"route"}},
+		{card: card{point: "commit/a", moment: "after"}, points: []string{"commit/a", "commit/b"}, survived: true},
+		{card: card{point: anyTime, moment: "both"}, points: []string{anyTime}, survived: true},
 	})
-	for _, want := range []string{"route", "1/2", "at any time", "1/1"} {
+	for _, want := range []string{"at verbs: 2, at commits: 1, at any time: 1", "route", "1/2", "commit/b", "1/1"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the table has no %q:\n%s", want, out.String())
 		}

@@ -27,7 +27,7 @@ func (k *killer) run(ctx context.Context) {
 	defer k.end()
 	for ctx.Err() == nil && len(k.kills) < mostKills && len(k.cards) > 0 {
 		k.arm()
-		chance := time.NewTimer(k.between(1500, 5000))
+		chance := time.NewTimer(k.between(1500, 3500))
 		select {
 		case <-ctx.Done():
 		case <-k.server.end():
@@ -57,6 +57,10 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
+// mostCommon is how many cards at common points are aimed at one process at once:
+// more would leave no time for the others.
+const mostCommon = 4
+
 // arm aims all cards at rare points and a few at common ones.
 func (k *killer) arm() {
 	k.armed = nil
@@ -66,12 +70,14 @@ func (k *killer) arm() {
 			continue
 		}
 		if often(c.point) > 1 {
-			if common[c.victim()]++; common[c.victim()] > 2 {
+			if common[c.victim()]++; common[c.victim()] > mostCommon {
 				continue
 			}
 		}
 		k.armed = append(k.armed, c)
 	}
+	// One commit may be several points; the rare ones first.
+	slices.SortStableFunc(k.armed, func(a, b card) int { return often(a.point) - often(b.point) })
 	k.write()
 }
 
@@ -95,13 +101,14 @@ func (k *killer) write() {
 func (k *killer) died(p *process) {
 	at := time.Now()
 	<-p.end()
-	id, _ := strconv.Atoi(k.hit(p))
+	word, points := k.hit(p)
+	id, _ := strconv.Atoi(word)
 	killed, how := p.killed()
 	i := slices.IndexFunc(k.cards, func(c card) bool { return c.id == id })
 	if !killed || i < 0 {
 		k.faults = append(k.faults, fmt.Sprintf("the %s ended by itself: %s", p.name, how))
 	} else {
-		k.played(k.cards[i], at, p)
+		k.played(k.cards[i], points, at, p)
 	}
 	k.revive(p)
 }
@@ -124,15 +131,15 @@ func (k *killer) strike() {
 		p.kill()
 		k.hit(p) // it may have come to an aim just before; the card stays
 	}
-	k.played(c, time.Now(), victims...)
+	k.played(c, []string{anyTime}, time.Now(), victims...)
 	for _, p := range victims {
 		k.revive(p)
 	}
 }
 
-func (k *killer) played(c card, at time.Time, victims ...*process) {
+func (k *killer) played(c card, points []string, at time.Time, victims ...*process) {
 	k.cards = slices.DeleteFunc(k.cards, func(o card) bool { return o.id == c.id })
-	done := kill{card: c, at: at, round: k.round}
+	done := kill{card: c, points: points, at: at, round: k.round}
 	for _, p := range victims {
 		done.victims = append(done.victims, p.name)
 	}

@@ -88,9 +88,12 @@ type result struct {
 
 // kill is one process, or both, that was killed.
 type kill struct {
-	card  card
-	at    time.Time
-	round int
+	card card
+	// points are all names of the point where it died: a commit is named after
+	// every kind of line that it writes.
+	points []string
+	at     time.Time
+	round  int
 	// victims are "server", "worker" or both.
 	victims []string
 	// survived says that everything in its round was as it should be.

@@ -88,13 +88,14 @@ func (r *rig) aimAt(p *process, cards []card) error {
 	return os.Rename(path+".new", path)
 }
 
-// hit returns the ID of the card that killed the process, and forgets it.
-func (r *rig) hit(p *process) string {
+// hit returns the ID of the card that killed the process, and all names of the
+// point at which it died, and forgets them.
+func (r *rig) hit(p *process) (id string, points []string) {
 	path := r.path("aims-"+p.name) + ".hit"
-	id, err := os.ReadFile(path)
-	if err != nil {
-		return ""
-	}
+	text, err := os.ReadFile(path)
 	_ = os.Remove(path)
-	return string(id)
+	if words := strings.Fields(string(text)); err == nil && len(words) > 0 {
+		return words[0], words[1:]
+	}
+	return "", nil
 }
