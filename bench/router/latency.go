@@ -11,7 +11,7 @@ import (
 
 // addedLatency measures what the router adds to the 99th percentile at 2,000
 // requests a second: two loads at a time, one direct and one through the router,
-// would disturb each other, so they take turns and the medians are compared.
+// would disturb each other, so they take turns, and the median of the rounds' differences counts.
 func addedLatency(ctx context.Context, o options) ([]bar.Bar, error) {
 	origin, err := startOrigin(ctx, o.dir, o.loadCPU)
 	if err != nil {
@@ -31,7 +31,7 @@ func addedLatency(ctx context.Context, o options) ([]bar.Bar, error) {
 		return nil, err
 	}
 	p99 := map[string][]float64{}
-	for round := range o.rounds + 1 {
+	for round := range 2*o.rounds + 1 {
 		for _, way := range []peer{{name: "direct", addr: origin.addr}, {name: "router", addr: r.Listen}} {
 			p, err := steady(ctx, o, way.addr)
 			if err != nil {
@@ -43,7 +43,13 @@ func addedLatency(ctx context.Context, o options) ([]bar.Bar, error) {
 			}
 		}
 	}
-	direct, through := median(p99["direct"]), median(p99["router"])
-	fmt.Printf("median   p99 direct %.3f ms, through the router %.3f ms\n", direct, through)
-	return []bar.Bar{bar.AtMost("router_added_p99", through-direct, "ms", 1)}, nil
+	// The two ways of a round follow each other within seconds, so their difference
+	// is free of what the machine does otherwise, as far as that lasts.
+	var added []float64
+	for i := range p99["direct"] {
+		added = append(added, p99["router"][i]-p99["direct"][i])
+	}
+	fmt.Printf("median   p99 direct %.3f ms, through the router %.3f ms, added %.3f ms\n",
+		median(p99["direct"]), median(p99["router"]), median(added))
+	return []bar.Bar{bar.AtMost("router_added_p99", median(added), "ms", 1)}, nil
 }
