@@ -56,6 +56,9 @@ func (r *rig) campaign(ctx context.Context) (*result, error) {
 	for len(cards) > 0 {
 		var kills []kill
 		kills, cards, err = c.disturbed(ctx, cards)
+		if errors.Is(ctx.Err(), context.Canceled) {
+			return nil, errors.New("it was interrupted, so nothing is measured")
+		}
 		c.result.kills = append(c.result.kills, kills...)
 		if err != nil {
 			c.wrong([]string{err.Error()})
@@ -127,6 +130,9 @@ func (c *campaign) disturbed(ctx context.Context, cards []card) ([]kill, []card,
 	flights := c.fly(ctx, c.nextOutcome)
 	stop()
 	done.Wait()
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return nil, nil, ctx.Err()
+	}
 	faults := k.faults
 	if err := c.awaitServer(ctx); err != nil {
 		return k.kills, k.cards, err
