@@ -20,7 +20,6 @@ type lane struct {
 	*server
 	name, definition string
 	traffic          *load.Load
-	home             string
 }
 
 // lane carries out its share of the releases.
@@ -35,7 +34,6 @@ func (s *server) lane(ctx context.Context, c config, i int, r *results) error {
 	if d, err := l.ship(ctx, c, "v1"); err != nil || d.State != pipeline.RunSucceeded {
 		return fmt.Errorf("%s: the first release is %s: %v", name, d.State, err)
 	}
-	l.home = "v1"
 	if l.traffic, err = load.New(load.Config{URL: "http://" + address + "/", Rate: c.rate, VersionHeader: "Shop-Version"}); err != nil {
 		return err
 	}
@@ -89,26 +87,46 @@ func shareOf(n, lanes, i int) int {
 	return share
 }
 
-// good ships the good version that is not at home.
+// good ships the good version, and takes it back when it is at home, so that each
+// one is compared with the same first version.
 func (l *lane) good(ctx context.Context, c config, r *results) error {
-	version := "v2"
-	if l.home == "v2" {
-		version = "v1"
-	}
-	d, err := l.ship(ctx, c, version)
+	d, err := l.ship(ctx, c, "v2")
 	if err != nil {
 		return err
 	}
+	took := d.EndedAt.Sub(d.CreatedAt).Seconds()
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	fmt.Printf("%s: good %s %s after %.1f s\n", l.name, version, d.State, d.EndedAt.Sub(d.CreatedAt).Seconds())
-	if d.State != pipeline.RunSucceeded {
+	fmt.Printf("%s: good v2 %s after %.1f s\n", l.name, d.State, took)
+	if d.State == pipeline.RunSucceeded {
+		r.promote = append(r.promote, took)
+	} else {
 		r.falseRollbacks++
+	}
+	r.mu.Unlock()
+	if d.State != pipeline.RunSucceeded {
 		return nil
 	}
-	l.home = version
-	r.promote = append(r.promote, d.EndedAt.Sub(d.CreatedAt).Seconds())
-	return nil
+	if _, err := l.api.Rollback(ctx, d.ID, client.Rollback{Reason: "the next one begins where this one did"}); err != nil {
+		return err
+	}
+	return l.await(ctx, d.ID, pipeline.RunRolledBack)
+}
+
+// await waits until the release is in the state.
+func (l *lane) await(ctx context.Context, id string, state pipeline.RunState) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for {
+		d, err := l.api.Release(ctx, id)
+		if err != nil || d.State == state {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%s is not %s after a minute: %s", id, state, d.Headline)
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
 }
 
 // bad ships the bad version and reads from the ledger when the traffic was back.
