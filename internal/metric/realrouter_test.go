@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fairwayhq/fairway/internal/judge"
 	"github.com/fairwayhq/fairway/internal/router"
 )
 
@@ -72,10 +73,17 @@ func TestRealRouter(t *testing.T) {
 			failed++
 		}
 	}
-	ask.Now = time.Now()
-	s, _, err := r.Sample(t.Context(), ask, cursor)
-	if err != nil || s.Missing != "" {
-		t.Fatalf("missing %q, %v", s.Missing, err)
+	// The router counts a request when it is done with it, which may be a moment
+	// after the client has read the answer.
+	var s judge.Sample
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+		ask.Now = time.Now()
+		if s, _, err = r.Sample(t.Context(), ask, cursor); err != nil || s.Missing != "" {
+			t.Fatalf("missing %q, %v", s.Missing, err)
+		}
+		if s.Stable.Requests+s.Canary.Requests >= sent || time.Now().After(deadline) {
+			break
+		}
 	}
 	if s.Stable.Requests != sent-failed || s.Stable.Errors != 0 || s.Canary.Requests != failed || s.Canary.Errors != failed {
 		t.Errorf("%d requests of which %d failed were counted as %+v", sent, failed, s)
