@@ -11,17 +11,12 @@ import (
 // the traffic at once, and takes the old one away.
 type deploy struct{ Deps }
 
-type deployMemory struct {
-	footing
-	Routed bool `json:"routed,omitempty"`
-}
-
 func (e *deploy) Tick(ctx context.Context, task Task) (Outcome, error) {
 	p, err := e.Platform(task.Platform)
 	if err != nil {
 		return Outcome{}, err
 	}
-	var m deployMemory
+	var m footing
 	if err := recall(task, &m); err != nil {
 		return Outcome{}, err
 	}
@@ -38,7 +33,6 @@ func (e *deploy) Tick(ctx context.Context, task Task) (Outcome, error) {
 		return next(m, readyInterval, &Progress{Now: "Held before the old version is taken away: " + task.Hold + ".", Weight: 1}), nil
 	}
 	if s.Weights[mine] == platform.Whole {
-		m.Routed = true
 		return retireOthers(ctx, p, task, s, m)
 	}
 	st, err := place(ctx, p, task, s, task.Revision, full(task.Revision))
