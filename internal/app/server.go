@@ -84,7 +84,10 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 		Log: c.Log, Wrap: traces, Closing: closing,
 	})
 	url := "http://" + listener.Addr().String()
-	if err := firstToken(ctx, c, identities, url); err != nil {
+	if err := firstToken(ctx, c, identities); err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintf(c.Out, "Fairway listens on %s\n", url); err != nil {
 		return err
 	}
 
@@ -131,24 +134,6 @@ func ignoreClosed(err error) error {
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}
-	return err
-}
-
-// firstToken makes an admin and a token where there is nobody yet, and prints the
-// token once. Its file lets the command line on the same machine find it.
-func firstToken(ctx context.Context, c ServerConfig, a *auth.Service, url string) error {
-	secret, err := a.Bootstrap(ctx)
-	if err != nil {
-		return err
-	}
-	if secret != "" {
-		path := filepath.Join(c.DataDir, "admin-token")
-		if err := os.WriteFile(path, []byte(secret+"\n"), 0o600); err != nil {
-			return fault.Errorf(fault.Unavailable, "write the first token to %s: %w", path, err)
-		}
-		fmt.Fprintf(c.Out, "First start: the user \"admin\" was made. Its token, shown only now (and kept in %s):\n\n  %s\n\n", path, secret)
-	}
-	_, err = fmt.Fprintf(c.Out, "Fairway listens on %s\n", url)
 	return err
 }
 

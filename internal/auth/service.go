@@ -52,8 +52,11 @@ func noIdentity(message, hint string) error {
 const FirstAdmin = "admin"
 
 // Bootstrap creates the first admin with a token, and returns the token, where
-// there is no user yet; otherwise it returns "". Show it once: it cannot be read again.
-func (s *Service) Bootstrap(ctx context.Context) (string, error) {
+// there is no user yet; otherwise it returns "" and does not call keep. keep puts
+// the token where its owner finds it, and has it on disk when it returns: the
+// token counts only then. So a kill at any point leaves a kept token that works, or
+// an admin without one, to whom the next Bootstrap gives another.
+func (s *Service) Bootstrap(ctx context.Context, keep func(token string) error) (string, error) {
 	users, err := s.Store.ListUsers(ctx)
 	if err != nil {
 		return "", err
@@ -67,11 +70,13 @@ func (s *Service) Bootstrap(ctx context.Context) (string, error) {
 	case len(users) > 1 || users[0].Name != FirstAdmin || users[0].Password != "":
 		return "", nil
 	}
-	// A server that was killed between the two steps left an admin who has no way in.
 	tokens, err := s.Store.ListTokens(ctx, FirstAdmin)
 	if err != nil || len(tokens) > 0 {
 		return "", err
 	}
-	secret, _, err := s.issue(ctx, Token{User: FirstAdmin, Name: "first"})
-	return secret, err
+	text, token := s.newToken(Token{User: FirstAdmin, Name: "first"})
+	if err := keep(text); err != nil {
+		return "", err
+	}
+	return text, s.Store.AddToken(ctx, token)
 }

@@ -79,12 +79,18 @@ func holds(tokens []Token, id string) bool {
 
 // issue gives the token its ID and secret, and stores it.
 func (s *Service) issue(ctx context.Context, t Token) (string, Token, error) {
+	text, t := s.newToken(t)
+	if err := s.Store.AddToken(ctx, t); err != nil {
+		return "", Token{}, err
+	}
+	return text, t, nil
+}
+
+// newToken gives the token its ID and secret. It counts once it is stored.
+func (s *Service) newToken(t Token) (string, Token) {
 	secret := randomText(secretBytes)
 	t.ID = randomText(idBytes)
 	t.Hash = hashOf(secret)
 	t.CreatedAt = s.Now()
-	if err := s.Store.AddToken(ctx, t); err != nil {
-		return "", Token{}, err
-	}
-	return joinToken(t.ID, secret), t, nil
+	return joinToken(t.ID, secret), t
 }
