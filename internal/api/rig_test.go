@@ -48,7 +48,7 @@ func newRig(t *testing.T) *rig {
 	r := &rig{t: t, store: st, closing: make(chan struct{}), log: &syncBuffer{}}
 	log := slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	r.drive = drive.New(drive.Config{Store: st.Drive(), Log: log})
-	r.auth = auth.New(st)
+	r.auth = auth.New(st.Auth())
 	r.auth.PasswordCost = bcrypt.MinCost
 	handler := api.New(api.Config{
 		Releases: release.New(release.Config{Store: st.Release(), Drive: r.drive}),

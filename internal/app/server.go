@@ -75,7 +75,7 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 	d := drive.New(drive.Config{
 		Store: seamOfDrive(st.Drive()), Now: clock.Now, Deliver: notify.NewWebhook().Deliver, Log: c.Log, LeaseFor: c.LeaseFor,
 	})
-	identities := auth.New(st)
+	identities := auth.New(st.Auth())
 	identities.Now = clock.Now
 	control := release.New(release.Config{Store: seamOfRelease(st.Release()), Drive: d, Now: clock.Now})
 	closing := make(chan struct{})

@@ -15,33 +15,24 @@ import (
 // killed is what a step panics with in the place of kill -9: nothing after it runs.
 type killed struct{}
 
-// mortal is a store whose process dies at its step number at: before the step, or
-// just after it has been committed.
+// mortal is a store whose process dies at its commit number at: before it, or just after.
 type mortal struct {
 	auth.Store
-	at    int
-	after bool
-	step  int
+	at      int
+	after   bool
+	commits int
 }
 
-func (m *mortal) die(commit func() error) error {
-	m.step++
-	if m.step == m.at && !m.after {
+func (m *mortal) Update(ctx context.Context, f func(auth.Tx) error) error {
+	m.commits++
+	if m.commits == m.at && !m.after {
 		panic(killed{})
 	}
-	err := commit()
-	if m.step == m.at {
+	err := m.Store.Update(ctx, f)
+	if m.commits == m.at {
 		panic(killed{})
 	}
 	return err
-}
-
-func (m *mortal) AddUser(ctx context.Context, u auth.User) error {
-	return m.die(func() error { return m.Store.AddUser(ctx, u) })
-}
-
-func (m *mortal) AddToken(ctx context.Context, t auth.Token) error {
-	return m.die(func() error { return m.Store.AddToken(ctx, t) })
 }
 
 func TestAKillAtAnyPointOfTheFirstStartLeavesATokenThatWorksAtTheNext(t *testing.T) {
@@ -65,7 +56,7 @@ func TestAKillAtAnyPointOfTheFirstStartLeavesATokenThatWorksAtTheNext(t *testing
 			}
 			defer st.Close()
 			path := filepath.Join(dir, "admin-token")
-			survived := start(t, dir, &mortal{Store: st, at: first.at, after: first.after})
+			survived := start(t, dir, &mortal{Store: st.Auth(), at: first.at, after: first.after})
 			if survived == (first.at > 0) {
 				t.Fatalf("the first start survived: %v", survived)
 			}
@@ -77,14 +68,14 @@ func TestAKillAtAnyPointOfTheFirstStartLeavesATokenThatWorksAtTheNext(t *testing
 					t.Fatal(err)
 				}
 			}
-			if !start(t, dir, &mortal{Store: st}) {
+			if !start(t, dir, &mortal{Store: st.Auth()}) {
 				t.Fatal("the second start did not come to its end")
 			}
 			text, err := os.ReadFile(path)
 			if err != nil {
 				t.Fatal(err)
 			}
-			who, err := auth.New(st).Authenticate(t.Context(), strings.TrimSpace(string(text)))
+			who, err := auth.New(st.Auth()).Authenticate(t.Context(), strings.TrimSpace(string(text)))
 			if err != nil || !who.Has(auth.Admin) {
 				t.Errorf("the file's token is %+v, %v; want the admin's", who, err)
 			}

@@ -62,8 +62,11 @@ type Token struct {
 
 // Session is a browser's login.
 type Session struct {
-	Hash      string
-	User      string
+	Hash string
+	User string
+	// Token is the ID of the token that opened it, whose end is its end too; empty
+	// where a password did.
+	Token     string
 	CSRF      string
 	CreatedAt time.Time
 	ExpiresAt time.Time
@@ -74,10 +77,12 @@ func (r Role) Known() bool { return slices.Contains(Roles, r) }
 
 // Identity is who makes a request.
 type Identity struct {
-	User   string
-	Roles  []Role
-	Token  *Token // nil for a session
-	Worker bool
+	User  string
+	Roles []Role
+	Token *Token // nil for a session
+	// Session is the session's hash; empty for a token.
+	Session string
+	Worker  bool
 }
 
 // Has tells whether the identity has one of the roles. An admin has all.

@@ -9,11 +9,20 @@ import (
 // Authenticate returns whose token it is. A token that is unknown, revoked or
 // expired is fault.Denied with ErrNoIdentity. A worker's identity has no roles.
 func (s *Service) Authenticate(ctx context.Context, bearer string) (Identity, error) {
+	var who Identity
+	err := s.Store.View(ctx, func(tx Tx) (err error) {
+		who, err = s.identify(tx, bearer)
+		return err
+	})
+	return who, err
+}
+
+func (s *Service) identify(tx Tx, bearer string) (Identity, error) {
 	id, secret, err := splitToken(bearer)
 	if err != nil {
 		return Identity{}, badToken()
 	}
-	t, err := s.Store.LoadTokenByHash(ctx, hashOf(secret))
+	t, err := tx.LoadTokenByHash(hashOf(secret))
 	if fault.CodeOf(err) == fault.NotFound {
 		return Identity{}, badToken()
 	}
@@ -29,7 +38,7 @@ func (s *Service) Authenticate(ctx context.Context, bearer string) (Identity, er
 	if !t.ExpiresAt.IsZero() && !s.Now().Before(t.ExpiresAt) {
 		return Identity{}, noIdentity("the token "+t.ID+" has expired", "ask an admin for a new token")
 	}
-	u, err := s.Store.LoadUser(ctx, t.User)
+	u, err := tx.LoadUser(t.User)
 	if err != nil {
 		return Identity{}, err
 	}

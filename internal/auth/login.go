@@ -23,7 +23,11 @@ func (s *Service) Login(ctx context.Context, name, password string) (LoggedIn, e
 		return LoggedIn{}, fault.Errorf(fault.Unavailable, "too many failed logins of %q", name).
 			WithHint("try again in %s, or log in with a token", (wait + time.Second - 1).Truncate(time.Second))
 	}
-	u, err := s.Store.LoadUser(ctx, name)
+	var u User
+	err := s.Store.View(ctx, func(tx Tx) (err error) {
+		u, err = tx.LoadUser(name)
+		return err
+	})
 	if err != nil && fault.CodeOf(err) != fault.NotFound {
 		return LoggedIn{}, err
 	}
@@ -32,30 +36,50 @@ func (s *Service) Login(ctx context.Context, name, password string) (LoggedIn, e
 		return LoggedIn{}, err
 	}
 	if !right {
-		return LoggedIn{}, noIdentity("the name or the password is wrong", "check both, or log in with a token")
+		return LoggedIn{}, wrongPassword()
 	}
 	s.attempts.succeeded(name)
-	return s.startSession(ctx, u.Name)
+	return s.startSession(ctx, func(tx Tx) (Session, error) {
+		now, err := tx.LoadUser(u.Name)
+		if err == nil && now.Password != u.Password { // changed while it was compared
+			err = wrongPassword()
+		}
+		return Session{User: u.Name}, err
+	})
+}
+
+func wrongPassword() error {
+	return noIdentity("the name or the password is wrong", "check both, or log in with a token")
 }
 
 // LoginWithToken starts a session for the user of a token, for a first login
-// before there are passwords. A worker's token gives none.
+// before there are passwords. It ends with the token at the latest. A worker's
+// token gives none.
 func (s *Service) LoginWithToken(ctx context.Context, bearer string) (LoggedIn, error) {
-	who, err := s.Authenticate(ctx, bearer)
-	if err != nil {
-		return LoggedIn{}, err
-	}
-	if who.Worker {
-		return LoggedIn{}, noIdentity("a worker's token is not for logging in", "use a token of your own")
-	}
-	return s.startSession(ctx, who.User)
+	return s.startSession(ctx, func(tx Tx) (Session, error) {
+		who, err := s.identify(tx, bearer)
+		if err != nil {
+			return Session{}, err
+		}
+		if who.Worker {
+			return Session{}, noIdentity("a worker's token is not for logging in", "use a token of your own")
+		}
+		return Session{User: who.User, Token: who.Token.ID, ExpiresAt: who.Token.ExpiresAt}, nil
+	})
 }
 
 // Resume returns whose session it is by the secret in the cookie. An unknown or
 // expired one is fault.Denied with ErrNoIdentity.
 func (s *Service) Resume(ctx context.Context, secret string) (Identity, Session, error) {
+	var session Session
+	var u User
 	hash := hashOf(secret)
-	session, err := s.Store.LoadSession(ctx, hash)
+	err := s.Store.View(ctx, func(tx Tx) (err error) {
+		if session, err = tx.LoadSession(hash); err == nil {
+			u, err = tx.LoadUser(session.User)
+		}
+		return err
+	})
 	if fault.CodeOf(err) == fault.NotFound || err == nil && !same(session.Hash, hash) {
 		return Identity{}, Session{}, noIdentity("you are not logged in", "log in")
 	}
@@ -65,11 +89,7 @@ func (s *Service) Resume(ctx context.Context, secret string) (Identity, Session,
 	if !s.Now().Before(session.ExpiresAt) {
 		return Identity{}, Session{}, noIdentity("your session has expired", "log in again")
 	}
-	u, err := s.Store.LoadUser(ctx, session.User)
-	if err != nil {
-		return Identity{}, Session{}, err
-	}
-	return Identity{User: u.Name, Roles: u.Roles}, session, nil
+	return Identity{User: u.Name, Roles: u.Roles, Session: session.Hash}, session, nil
 }
 
 // CheckCSRF tells whether a request that changes something comes from a page of
@@ -84,17 +104,45 @@ func (s *Service) CheckCSRF(session Session, token string) error {
 
 // Logout ends the session, if it is still there.
 func (s *Service) Logout(ctx context.Context, secret string) error {
-	return s.Store.EndSession(ctx, hashOf(secret))
+	return s.Store.Update(ctx, func(tx Tx) error { return tx.EndSession(hashOf(secret)) })
 }
 
-func (s *Service) startSession(ctx context.Context, user string) (LoggedIn, error) {
-	secret := randomText(secretBytes)
-	now := s.Now()
-	session := Session{Hash: hashOf(secret), User: user, CSRF: randomText(secretBytes), CreatedAt: now, ExpiresAt: now.Add(s.SessionTime)}
-	if err := s.Store.AddSession(ctx, session); err != nil {
+// startSession stores the session that whose begins, unless it refuses: in one
+// transaction, so that none outlives a password or token that is changed meanwhile.
+func (s *Service) startSession(ctx context.Context, whose func(Tx) (Session, error)) (LoggedIn, error) {
+	secret, csrf, now := randomText(secretBytes), randomText(secretBytes), s.Now()
+	var session Session
+	err := s.Store.Update(ctx, func(tx Tx) (err error) {
+		if session, err = whose(tx); err != nil {
+			return err
+		}
+		session.Hash, session.CSRF, session.CreatedAt = hashOf(secret), csrf, now
+		if end := now.Add(s.SessionTime); session.ExpiresAt.IsZero() || end.Before(session.ExpiresAt) {
+			session.ExpiresAt = end
+		}
+		return tx.AddSession(session)
+	})
+	if err != nil {
 		return LoggedIn{}, err
 	}
 	return LoggedIn{Secret: secret, Session: session}, nil
+}
+
+// endSessions ends those of the user's sessions that are meant.
+func endSessions(tx Tx, user string, meant func(Session) bool) error {
+	sessions, err := tx.ListSessions(user)
+	if err != nil {
+		return err
+	}
+	for _, session := range sessions {
+		if !meant(session) {
+			continue
+		}
+		if err := tx.EndSession(session.Hash); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // noPassword is compared where there is no user or no password, so that the

@@ -57,26 +57,34 @@ const FirstAdmin = "admin"
 // token counts only then. So a kill at any point leaves a kept token that works, or
 // an admin without one, to whom the next Bootstrap gives another.
 func (s *Service) Bootstrap(ctx context.Context, keep func(token string) error) (string, error) {
-	users, err := s.Store.ListUsers(ctx)
-	if err != nil {
-		return "", err
-	}
-	switch {
-	case len(users) == 0:
-		err := s.Store.AddUser(ctx, User{Name: FirstAdmin, Roles: []Role{Admin}, CreatedAt: s.Now()})
-		if err != nil {
-			return "", err
-		}
-	case len(users) > 1 || users[0].Name != FirstAdmin || users[0].Password != "":
-		return "", nil
-	}
-	tokens, err := s.Store.ListTokens(ctx, FirstAdmin)
-	if err != nil || len(tokens) > 0 {
+	wanted := false
+	err := s.Store.Update(ctx, func(tx Tx) (err error) {
+		wanted, err = s.firstAdmin(tx)
+		return err
+	})
+	if err != nil || !wanted {
 		return "", err
 	}
 	text, token := s.newToken(Token{User: FirstAdmin, Name: "first"})
 	if err := keep(text); err != nil {
 		return "", err
 	}
-	return text, s.Store.AddToken(ctx, token)
+	return text, s.Store.Update(ctx, func(tx Tx) error { return tx.AddToken(token) })
+}
+
+// firstAdmin creates the first admin where there is no user, and tells whether the
+// first admin is the only user and has no way in yet.
+func (s *Service) firstAdmin(tx Tx) (bool, error) {
+	users, err := tx.ListUsers()
+	if err != nil {
+		return false, err
+	}
+	if len(users) == 0 {
+		return true, tx.AddUser(User{Name: FirstAdmin, Roles: []Role{Admin}, CreatedAt: s.Now()})
+	}
+	if len(users) > 1 || users[0].Name != FirstAdmin || users[0].Password != "" {
+		return false, nil
+	}
+	tokens, err := tx.ListTokens(FirstAdmin)
+	return len(tokens) == 0, err
 }

@@ -35,7 +35,7 @@ func service(t *testing.T) (*auth.Service, *clock) {
 	})
 	c := &clock{}
 	c.now.Store(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC).UnixNano())
-	a := auth.New(st)
+	a := auth.New(st.Auth())
 	a.Now = c.Now
 	a.PasswordCost = bcrypt.MinCost
 	return a, c
@@ -86,7 +86,10 @@ func TestTheFirstStartGivesOneAdminToken(t *testing.T) {
 
 func TestAnAdminWithoutAWayInGetsTheFirstTokenAtTheNextStart(t *testing.T) {
 	a, _ := service(t)
-	if err := a.Store.AddUser(t.Context(), auth.User{Name: auth.FirstAdmin, Roles: []auth.Role{auth.Admin}}); err != nil {
+	add := func(tx auth.Tx) error {
+		return tx.AddUser(auth.User{Name: auth.FirstAdmin, Roles: []auth.Role{auth.Admin}})
+	}
+	if err := a.Store.Update(t.Context(), add); err != nil {
 		t.Fatal(err)
 	}
 	if secret, err := a.Bootstrap(t.Context(), nowhere); secret == "" || err != nil {

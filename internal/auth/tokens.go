@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/fault"
@@ -51,36 +52,46 @@ func (s *Service) ListTokens(ctx context.Context, by Identity, user string) ([]T
 	if err := mustBeSelf(by, user, "list the tokens of others"); err != nil {
 		return nil, err
 	}
-	return s.Store.ListTokens(ctx, user)
+	var list []Token
+	err := s.Store.View(ctx, func(tx Tx) (err error) {
+		list, err = tx.ListTokens(user)
+		return err
+	})
+	return list, err
 }
 
-// RevokeToken makes a token worthless at once. Users may for their own, an admin for all.
+// RevokeToken makes a token worthless at once, and ends the sessions that it
+// opened. Users may for their own, an admin for all.
 func (s *Service) RevokeToken(ctx context.Context, by Identity, id string) error {
-	if mustBeAdmin(by, "") != nil {
-		own, err := s.ListTokens(ctx, by, by.User)
+	whose := by.User
+	if mustBeAdmin(by, "") == nil {
+		whose = "" // anybody's
+	} else if err := mustBeSelf(by, whose, "revoke tokens"); err != nil {
+		return err
+	}
+	return s.Store.Update(ctx, func(tx Tx) error {
+		tokens, err := tx.ListTokens(whose)
 		if err != nil {
 			return err
 		}
-		if !holds(own, id) {
+		i := slices.IndexFunc(tokens, func(t Token) bool { return t.ID == id })
+		switch {
+		case i < 0 && whose == "":
+			return fault.Errorf(fault.NotFound, "there is no token %s", id).WithHint("list the tokens of its user")
+		case i < 0:
 			return fault.Errorf(fault.NotFound, "you have no token %s", id).WithHint("list your tokens, or ask an admin")
 		}
-	}
-	return s.Store.RevokeToken(ctx, id, s.Now())
-}
-
-func holds(tokens []Token, id string) bool {
-	for _, t := range tokens {
-		if t.ID == id {
-			return true
+		if err := tx.RevokeToken(id, s.Now()); err != nil {
+			return err
 		}
-	}
-	return false
+		return endSessions(tx, tokens[i].User, func(session Session) bool { return session.Token == id })
+	})
 }
 
 // issue gives the token its ID and secret, and stores it.
 func (s *Service) issue(ctx context.Context, t Token) (string, Token, error) {
 	text, t := s.newToken(t)
-	if err := s.Store.AddToken(ctx, t); err != nil {
+	if err := s.Store.Update(ctx, func(tx Tx) error { return tx.AddToken(t) }); err != nil {
 		return "", Token{}, err
 	}
 	return text, t, nil

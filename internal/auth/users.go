@@ -38,7 +38,7 @@ func (s *Service) CreateUser(ctx context.Context, by Identity, n NewUser) (User,
 		}
 		u.Password = hash
 	}
-	return u, s.Store.AddUser(ctx, u)
+	return u, s.Store.Update(ctx, func(tx Tx) error { return tx.AddUser(u) })
 }
 
 // SetRoles replaces the user's roles; none take all rights away. Only an admin
@@ -50,32 +50,42 @@ func (s *Service) SetRoles(ctx context.Context, by Identity, name string, roles 
 	if err := validRoles(roles); err != nil {
 		return err
 	}
-	u, err := s.Store.LoadUser(ctx, name)
-	if err != nil {
-		return err
-	}
-	if slices.Contains(u.Roles, Admin) && !slices.Contains(roles, Admin) {
-		if err := s.anotherAdmin(ctx, name); err != nil {
+	return s.Store.Update(ctx, func(tx Tx) error {
+		u, err := tx.LoadUser(name)
+		if err != nil {
 			return err
 		}
-	}
-	u.Roles = roles
-	return s.Store.SaveUser(ctx, u)
+		if slices.Contains(u.Roles, Admin) && !slices.Contains(roles, Admin) {
+			if err := anotherAdmin(tx, name); err != nil {
+				return err
+			}
+		}
+		u.Roles = roles
+		return tx.SaveUser(u)
+	})
 }
 
-// SetPassword replaces the user's password. Users may for themselves, an admin for all.
+// SetPassword replaces the user's password and ends the user's sessions, but for
+// the one that asks for it. Users may for themselves, an admin for all.
 func (s *Service) SetPassword(ctx context.Context, by Identity, name, password string) error {
 	if err := mustBeSelf(by, name, "change the password of "+name); err != nil {
 		return err
 	}
-	u, err := s.Store.LoadUser(ctx, name)
+	hash, err := s.hashPassword(password)
 	if err != nil {
 		return err
 	}
-	if u.Password, err = s.hashPassword(password); err != nil {
-		return err
-	}
-	return s.Store.SaveUser(ctx, u)
+	return s.Store.Update(ctx, func(tx Tx) error {
+		u, err := tx.LoadUser(name)
+		if err != nil {
+			return err
+		}
+		u.Password = hash
+		if err := tx.SaveUser(u); err != nil {
+			return err
+		}
+		return endSessions(tx, name, func(session Session) bool { return session.Hash != by.Session })
+	})
 }
 
 // ListUsers returns all users, without their passwords. Only an admin may.
@@ -83,15 +93,19 @@ func (s *Service) ListUsers(ctx context.Context, by Identity) ([]User, error) {
 	if err := mustBeAdmin(by, "list users"); err != nil {
 		return nil, err
 	}
-	users, err := s.Store.ListUsers(ctx)
+	var users []User
+	err := s.Store.View(ctx, func(tx Tx) (err error) {
+		users, err = tx.ListUsers()
+		return err
+	})
 	for i := range users {
 		users[i].Password = ""
 	}
 	return users, err
 }
 
-func (s *Service) anotherAdmin(ctx context.Context, than string) error {
-	users, err := s.Store.ListUsers(ctx)
+func anotherAdmin(tx Tx, than string) error {
+	users, err := tx.ListUsers()
 	if err != nil {
 		return err
 	}

@@ -67,7 +67,11 @@ func TestPasswordsAreHashedAndNeverListed(t *testing.T) {
 	if _, err := a.Login(t.Context(), "ann", "the second phrase"); err != nil {
 		t.Errorf("the new password: %v", err)
 	}
-	kept, err := a.Store.LoadUser(t.Context(), "ann")
+	var kept auth.User
+	err = a.Store.View(t.Context(), func(tx auth.Tx) (err error) {
+		kept, err = tx.LoadUser("ann")
+		return err
+	})
 	if err != nil || !strings.HasPrefix(kept.Password, "$2a$") {
 		t.Errorf("the kept password is %q, %v; want a bcrypt hash", kept.Password, err)
 	}

@@ -1,53 +1,71 @@
 package store
 
 import (
-	"context"
+	"database/sql"
 
 	"github.com/fairwayhq/fairway/internal/auth"
 	"github.com/fairwayhq/fairway/internal/fault"
 )
 
+const sessionColumns = `hash, user_name, token, csrf, created_at, expires_at`
+
 const (
-	insertSession         = `INSERT INTO sessions (hash, user_name, csrf, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)`
+	insertSession         = `INSERT INTO sessions (` + sessionColumns + `) VALUES ($1, $2, $3, $4, $5, $6)`
 	deleteExpiredSessions = `DELETE FROM sessions WHERE expires_at <= $1`
 )
 
 // AddSession stores the session, and forgets those that expired before it was created.
-func (s *SQLite) AddSession(ctx context.Context, session auth.Session) error {
-	return s.Update(ctx, func(tx *Tx) error {
-		if _, err := tx.exec(deleteExpiredSessions, nanos(session.CreatedAt)); err != nil {
-			return err
-		}
-		_, err := tx.exec(insertSession, session.Hash, session.User, session.CSRF,
-			nanos(session.CreatedAt), nanos(session.ExpiresAt))
-		if fault.CodeOf(err) == fault.NotFound {
-			return noUser(session.User)
-		}
+func (tx *Tx) AddSession(s auth.Session) error {
+	if _, err := tx.exec(deleteExpiredSessions, nanos(s.CreatedAt)); err != nil {
 		return err
-	})
+	}
+	_, err := tx.exec(insertSession, s.Hash, s.User, s.Token, s.CSRF, nanos(s.CreatedAt), nanos(s.ExpiresAt))
+	if fault.CodeOf(err) == fault.NotFound {
+		return noUser(s.User)
+	}
+	return err
 }
 
-const selectSession = `SELECT hash, user_name, csrf, created_at, expires_at FROM sessions WHERE hash = $1`
+func sessionInto(s *auth.Session) []any {
+	return []any{&s.Hash, &s.User, &s.Token, &s.CSRF, timeInto{&s.CreatedAt}, timeInto{&s.ExpiresAt}}
+}
+
+const selectSession = `SELECT ` + sessionColumns + ` FROM sessions WHERE hash = $1`
 
 // LoadSession returns the session, perhaps an expired one, or fault.NotFound.
-func (s *SQLite) LoadSession(ctx context.Context, hash string) (session auth.Session, err error) {
-	err = s.View(ctx, func(tx *Tx) error {
-		found, err := tx.row([]any{&session.Hash, &session.User, &session.CSRF,
-			timeInto{&session.CreatedAt}, timeInto{&session.ExpiresAt}}, selectSession, hash)
-		if err == nil && !found {
-			return fault.Errorf(fault.NotFound, "the session does not exist")
-		}
+func (tx *Tx) LoadSession(hash string) (s auth.Session, err error) {
+	found, err := tx.row(sessionInto(&s), selectSession, hash)
+	if err == nil && !found {
+		return s, fault.Errorf(fault.NotFound, "the session does not exist")
+	}
+	return s, err
+}
+
+const (
+	selectSessions       = `SELECT ` + sessionColumns + ` FROM sessions ORDER BY created_at, hash`
+	selectSessionsOfUser = `SELECT ` + sessionColumns + ` FROM sessions WHERE user_name = $1 ORDER BY created_at, hash`
+)
+
+// ListSessions returns the sessions of the user (of all users where it is empty),
+// oldest first, perhaps with expired ones.
+func (tx *Tx) ListSessions(user string) (all []auth.Session, err error) {
+	query, args := selectSessions, []any{}
+	if user != "" {
+		query, args = selectSessionsOfUser, []any{user}
+	}
+	err = tx.rows(func(r *sql.Rows) error {
+		var s auth.Session
+		err := r.Scan(sessionInto(&s)...)
+		all = append(all, s)
 		return err
-	})
-	return session, err
+	}, query, args...)
+	return all, err
 }
 
 const deleteSession = `DELETE FROM sessions WHERE hash = $1`
 
 // EndSession removes the session if it is there.
-func (s *SQLite) EndSession(ctx context.Context, hash string) error {
-	return s.Update(ctx, func(tx *Tx) error {
-		_, err := tx.exec(deleteSession, hash)
-		return err
-	})
+func (tx *Tx) EndSession(hash string) error {
+	_, err := tx.exec(deleteSession, hash)
+	return err
 }

@@ -45,7 +45,7 @@ var (
 	_ drive.Store   = driveStore{}
 	_ release.Store = releaseStore{}
 	_ release.Tx    = (*Tx)(nil)
-	_ auth.Store    = (*SQLite)(nil)
+	_ auth.Store    = authStore{}
 )
 
 // Open opens the database, creates it if it is missing, and brings its tables up
@@ -117,6 +117,9 @@ func (s *SQLite) Drive() drive.Store { return driveStore{s} }
 // Release returns the store as package release needs it.
 func (s *SQLite) Release() release.Store { return releaseStore{s} }
 
+// Auth returns the store as package auth needs it.
+func (s *SQLite) Auth() auth.Store { return authStore{s} }
+
 type driveStore struct{ *SQLite }
 
 func (d driveStore) Update(ctx context.Context, f func(drive.Tx) error) error {
@@ -135,6 +138,16 @@ func (r releaseStore) Update(ctx context.Context, f func(release.Tx) error) erro
 
 func (r releaseStore) View(ctx context.Context, f func(release.Tx) error) error {
 	return r.SQLite.View(ctx, func(tx *Tx) error { return f(tx) })
+}
+
+type authStore struct{ *SQLite }
+
+func (a authStore) Update(ctx context.Context, f func(auth.Tx) error) error {
+	return a.SQLite.Update(ctx, func(tx *Tx) error { return f(tx) })
+}
+
+func (a authStore) View(ctx context.Context, f func(auth.Tx) error) error {
+	return a.SQLite.View(ctx, func(tx *Tx) error { return f(tx) })
 }
 
 var errClosed = fault.Errorf(fault.Unavailable, "the database is closed, since the server is stopping").

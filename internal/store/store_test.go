@@ -26,7 +26,7 @@ func opened(t testing.TB, path string) storetest.Store {
 		}
 	}
 	t.Cleanup(closeStore)
-	return storetest.Store{Drive: st.Drive(), Release: st.Release(), Auth: st,
+	return storetest.Store{Drive: st.Drive(), Release: st.Release(), Auth: st.Auth(),
 		Reopen: func(t testing.TB) storetest.Store {
 			closeStore()
 			return opened(t, path)

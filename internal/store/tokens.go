@@ -1,7 +1,6 @@
 package store
 
 import (
-	"context"
 	"database/sql"
 	"time"
 
@@ -15,23 +14,21 @@ const insertToken = `INSERT INTO tokens (` + tokenColumns + `) VALUES ($1, $2, $
 
 // AddToken stores a new token. It is a fault.Conflict where the ID or the hash is
 // taken, or the user has a token of that name which is not revoked.
-func (s *SQLite) AddToken(ctx context.Context, t auth.Token) error {
+func (tx *Tx) AddToken(t auth.Token) error {
 	environments, err := jsonText(t.Environments)
 	if err != nil {
 		return err
 	}
-	return s.Update(ctx, func(tx *Tx) error {
-		_, err := tx.exec(insertToken, t.ID, t.User, t.Name, t.Hash, number(t.Worker), environments,
-			nanos(t.CreatedAt), nanos(t.ExpiresAt), nanos(t.RevokedAt))
-		switch fault.CodeOf(err) {
-		case fault.Conflict:
-			return fault.Errorf(fault.Conflict, "user %s has a token %q already", t.User, t.Name).
-				WithHint("revoke it first, or choose another name")
-		case fault.NotFound:
-			return noUser(t.User)
-		}
-		return err
-	})
+	_, err = tx.exec(insertToken, t.ID, t.User, t.Name, t.Hash, number(t.Worker), environments,
+		nanos(t.CreatedAt), nanos(t.ExpiresAt), nanos(t.RevokedAt))
+	switch fault.CodeOf(err) {
+	case fault.Conflict:
+		return fault.Errorf(fault.Conflict, "user %s has a token %q already", t.User, t.Name).
+			WithHint("revoke it first, or choose another name")
+	case fault.NotFound:
+		return noUser(t.User)
+	}
+	return err
 }
 
 func tokenInto(t *auth.Token) []any {
@@ -42,14 +39,11 @@ func tokenInto(t *auth.Token) []any {
 const selectToken = `SELECT ` + tokenColumns + ` FROM tokens WHERE hash = $1`
 
 // LoadTokenByHash returns the token, also a revoked or expired one, or fault.NotFound.
-func (s *SQLite) LoadTokenByHash(ctx context.Context, hash string) (t auth.Token, err error) {
-	err = s.View(ctx, func(tx *Tx) error {
-		found, err := tx.row(tokenInto(&t), selectToken, hash)
-		if err == nil && !found {
-			return fault.Errorf(fault.NotFound, "the token does not exist")
-		}
-		return err
-	})
+func (tx *Tx) LoadTokenByHash(hash string) (t auth.Token, err error) {
+	found, err := tx.row(tokenInto(&t), selectToken, hash)
+	if err == nil && !found {
+		return t, fault.Errorf(fault.NotFound, "the token does not exist")
+	}
 	return t, err
 }
 
@@ -59,19 +53,17 @@ const (
 )
 
 // ListTokens returns the tokens of the user (of all users where it is empty), oldest first.
-func (s *SQLite) ListTokens(ctx context.Context, user string) (all []auth.Token, err error) {
+func (tx *Tx) ListTokens(user string) (all []auth.Token, err error) {
 	query, args := selectTokens, []any{}
 	if user != "" {
 		query, args = selectTokensOfUser, []any{user}
 	}
-	err = s.View(ctx, func(tx *Tx) error {
-		return tx.rows(func(r *sql.Rows) error {
-			var t auth.Token
-			err := r.Scan(tokenInto(&t)...)
-			all = append(all, t)
-			return err
-		}, query, args...)
-	})
+	err = tx.rows(func(r *sql.Rows) error {
+		var t auth.Token
+		err := r.Scan(tokenInto(&t)...)
+		all = append(all, t)
+		return err
+	}, query, args...)
 	return all, err
 }
 
@@ -81,16 +73,14 @@ const (
 )
 
 // RevokeToken revokes the token, or returns fault.NotFound. One that is revoked already stays as it is.
-func (s *SQLite) RevokeToken(ctx context.Context, id string, at time.Time) error {
-	return s.Update(ctx, func(tx *Tx) error {
-		n, err := tx.exec(updateTokenRevoked, id, nanos(at))
-		if err != nil || n > 0 {
-			return err
-		}
-		var known int
-		if _, err := tx.row([]any{&known}, countToken, id); err != nil || known > 0 {
-			return err
-		}
-		return fault.Errorf(fault.NotFound, "token %s does not exist", id)
-	})
+func (tx *Tx) RevokeToken(id string, at time.Time) error {
+	n, err := tx.exec(updateTokenRevoked, id, nanos(at))
+	if err != nil || n > 0 {
+		return err
+	}
+	var known int
+	if _, err := tx.row([]any{&known}, countToken, id); err != nil || known > 0 {
+		return err
+	}
+	return fault.Errorf(fault.NotFound, "token %s does not exist", id)
 }

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"context"
 	"database/sql"
 
 	"github.com/fairwayhq/fairway/internal/auth"
@@ -11,35 +10,31 @@ import (
 const insertUser = `INSERT INTO users (name, roles, password, created_at) VALUES ($1, $2, $3, $4)`
 
 // AddUser stores a new user; a second one of the same name is a fault.Conflict.
-func (s *SQLite) AddUser(ctx context.Context, u auth.User) error {
+func (tx *Tx) AddUser(u auth.User) error {
 	roles, err := jsonText(u.Roles)
 	if err != nil {
 		return err
 	}
-	return s.Update(ctx, func(tx *Tx) error {
-		_, err := tx.exec(insertUser, u.Name, roles, u.Password, nanos(u.CreatedAt))
-		if fault.CodeOf(err) == fault.Conflict {
-			return fault.Errorf(fault.Conflict, "user %s exists already", u.Name)
-		}
-		return err
-	})
+	_, err = tx.exec(insertUser, u.Name, roles, u.Password, nanos(u.CreatedAt))
+	if fault.CodeOf(err) == fault.Conflict {
+		return fault.Errorf(fault.Conflict, "user %s exists already", u.Name)
+	}
+	return err
 }
 
 const updateUser = `UPDATE users SET roles = $2, password = $3, created_at = $4 WHERE name = $1`
 
 // SaveUser replaces the user of the same name, or returns fault.NotFound.
-func (s *SQLite) SaveUser(ctx context.Context, u auth.User) error {
+func (tx *Tx) SaveUser(u auth.User) error {
 	roles, err := jsonText(u.Roles)
 	if err != nil {
 		return err
 	}
-	return s.Update(ctx, func(tx *Tx) error {
-		n, err := tx.exec(updateUser, u.Name, roles, u.Password, nanos(u.CreatedAt))
-		if err == nil && n == 0 {
-			return noUser(u.Name)
-		}
-		return err
-	})
+	n, err := tx.exec(updateUser, u.Name, roles, u.Password, nanos(u.CreatedAt))
+	if err == nil && n == 0 {
+		return noUser(u.Name)
+	}
+	return err
 }
 
 const userColumns = `name, roles, password, created_at`
@@ -51,29 +46,24 @@ func userInto(u *auth.User) []any {
 const selectUser = `SELECT ` + userColumns + ` FROM users WHERE name = $1`
 
 // LoadUser returns the user, or fault.NotFound.
-func (s *SQLite) LoadUser(ctx context.Context, name string) (u auth.User, err error) {
-	err = s.View(ctx, func(tx *Tx) error {
-		found, err := tx.row(userInto(&u), selectUser, name)
-		if err == nil && !found {
-			return noUser(name)
-		}
-		return err
-	})
+func (tx *Tx) LoadUser(name string) (u auth.User, err error) {
+	found, err := tx.row(userInto(&u), selectUser, name)
+	if err == nil && !found {
+		return u, noUser(name)
+	}
 	return u, err
 }
 
 const selectUsers = `SELECT ` + userColumns + ` FROM users ORDER BY name`
 
 // ListUsers returns all users by name.
-func (s *SQLite) ListUsers(ctx context.Context) (all []auth.User, err error) {
-	err = s.View(ctx, func(tx *Tx) error {
-		return tx.rows(func(r *sql.Rows) error {
-			var u auth.User
-			err := r.Scan(userInto(&u)...)
-			all = append(all, u)
-			return err
-		}, selectUsers)
-	})
+func (tx *Tx) ListUsers() (all []auth.User, err error) {
+	err = tx.rows(func(r *sql.Rows) error {
+		var u auth.User
+		err := r.Scan(userInto(&u)...)
+		all = append(all, u)
+		return err
+	}, selectUsers)
 	return all, err
 }
 
