@@ -77,6 +77,8 @@ type TaskRow struct {
 	Holder     string
 	Fence      int64
 	LeaseUntil time.Time
+	// Reported is the number of the last report taken in under the fence.
+	Reported int64
 }
 
 // Tasks keeps the stages that workers carry out.
@@ -93,6 +95,8 @@ type Tasks interface {
 	HeldTasks(holder string) ([]TaskRow, error)
 	// NextFence returns a number greater than all it returned for the target before.
 	NextFence(target string) (int64, error)
+	// RaiseFence makes the target's next fence greater than seen.
+	RaiseFence(target string, seen int64) error
 }
 
 // LaneEntry is one release's place in a lane: the holder, or in the queue.

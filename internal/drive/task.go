@@ -3,6 +3,7 @@ package drive
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/fault"
@@ -128,7 +129,7 @@ func (t *transition) leaseTask(row TaskRow, worker string, leaseFor time.Duratio
 	if err != nil {
 		return stage.Task{}, err
 	}
-	row.Holder, row.Fence, row.LeaseUntil = worker, fence, t.now.Add(leaseFor)
+	row.Holder, row.Fence, row.LeaseUntil, row.Reported = worker, fence, t.now.Add(leaseFor), 0
 	if err := t.tx.PutTask(row); err != nil {
 		return stage.Task{}, err
 	}
@@ -184,7 +185,8 @@ func revisionOf(plan *pipeline.Plan, env *pipeline.Environment) platform.Revisio
 }
 
 // Report takes in what a worker says after a tick, and renews its lease. A report
-// with an old fence changes nothing and is answered with Cancelled.
+// with an old fence changes nothing and is answered with Cancelled; one that was
+// taken in before only renews the lease.
 func (d *Drive) Report(ctx context.Context, rep Report) (Reply, error) {
 	var reply Reply
 	err := d.update(ctx, func(t *transition) error {
@@ -197,13 +199,48 @@ func (d *Drive) Report(ctx context.Context, rep Report) (Reply, error) {
 		if err != nil {
 			return err
 		}
-		if rep.Alive {
+		switch {
+		case rep.Seen > 0:
+			reply.Cancelled = true
+			return t.fenced(row, rep.Seen)
+		case rep.Alive, rep.Number > 0 && rep.Number <= row.Reported:
 			return t.renew(row, d.leaseFor, &reply)
 		}
+		row.Reported = rep.Number
 		return t.report(row, rep.Outcome, d.leaseFor, &reply)
 	})
 	return reply, err
 }
+
+// fenced takes back a task whose target refused the fence. A target that has seen
+// more than this server ever gave has been led by another one: the database was
+// restored from a backup. The next lease then gets a fence that counts.
+func (t *transition) fenced(row TaskRow, seen int64) error {
+	if seen > mostFence {
+		return fault.Errorf(fault.Invalid, "fence %d of %s is greater than any that can be given", seen, row.Environment)
+	}
+	row.LeaseUntil = t.now
+	t.wakes = true
+	if err := t.tx.PutTask(row); err != nil || seen <= row.Fence {
+		return err
+	}
+	target := platform.Target{Service: row.Service, Environment: row.Environment, Region: row.Region}
+	if err := t.tx.RaiseFence(target.String(), seen); err != nil {
+		return err
+	}
+	rec, err := t.tx.LoadRun(row.Release)
+	if err != nil {
+		return err
+	}
+	text := fmt.Sprintf("%s has obeyed fence %d, and this server had given only %d: was its database restored, or does another server lead there? The task is leased again with a greater one.", target, seen, row.Fence)
+	if err := t.appendLines(&rec, row, []stage.Line{{Kind: "task.fenced", Text: text}}); err != nil {
+		return err
+	}
+	return t.tx.SaveRun(rec, rec.Wake)
+}
+
+// mostFence leaves room for as many leases as a target can ever have.
+const mostFence = 1 << 53
 
 func (t *transition) report(row TaskRow, out stage.Outcome, leaseFor time.Duration, reply *Reply) error {
 	if len(out.Points) > 0 {
@@ -226,6 +263,7 @@ func (t *transition) report(row TaskRow, out stage.Outcome, leaseFor time.Durati
 	if err != nil {
 		return err
 	}
+	now.Reported = row.Reported
 	row = now
 	if out.State != nil {
 		row.State = out.State

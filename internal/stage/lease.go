@@ -24,8 +24,14 @@ type Report struct {
 	Environment string `json:"environment"`
 	Worker      string `json:"worker"`
 	Fence       int64  `json:"fence"`
+	// Number counts the reports of one lease from 1. A report whose number was taken
+	// in before changes nothing: its answer was lost, and it is told again.
+	Number int64 `json:"number,omitempty"`
 	// Alive marks a sign of life during a long tick: it renews the lease and says nothing else.
-	Alive   bool    `json:"alive,omitempty"`
+	Alive bool `json:"alive,omitempty"`
+	// Seen is the fence that the target has accepted when it refused this lease's;
+	// such a report gives the task back and says nothing else.
+	Seen    int64   `json:"seen,omitempty"`
 	Outcome Outcome `json:"outcome"`
 }
 

@@ -11,21 +11,21 @@ import (
 )
 
 const taskColumns = `release, environment, id, service, region, stage, undo, state, progress, hold, decision,
-	deadline, not_before, holder, fence, lease_until`
+	deadline, not_before, holder, fence, lease_until, reported`
 
 const upsertTask = `INSERT INTO tasks (` + taskColumns + `)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
 	ON CONFLICT (release, environment) DO UPDATE SET
 	id = excluded.id, service = excluded.service, region = excluded.region, stage = excluded.stage, undo = excluded.undo,
 	state = excluded.state, progress = excluded.progress, hold = excluded.hold, decision = excluded.decision,
 	deadline = excluded.deadline, not_before = excluded.not_before, holder = excluded.holder,
-	fence = excluded.fence, lease_until = excluded.lease_until`
+	fence = excluded.fence, lease_until = excluded.lease_until, reported = excluded.reported`
 
 // PutTask inserts the task, or replaces the one of the same release and environment.
 func (tx *Tx) PutTask(t drive.TaskRow) error {
 	_, err := tx.exec(upsertTask, t.Release, t.Environment, t.ID, t.Service, t.Region, t.Stage, number(t.Undo),
 		rawText(t.State), rawText(t.Progress), t.Hold, t.Decision,
-		nanos(t.Deadline), nanos(t.NotBefore), t.Holder, t.Fence, nanos(t.LeaseUntil))
+		nanos(t.Deadline), nanos(t.NotBefore), t.Holder, t.Fence, nanos(t.LeaseUntil), t.Reported)
 	return err
 }
 
@@ -44,7 +44,7 @@ func (tx *Tx) LoadTask(release, environment string) (drive.TaskRow, error) {
 func taskInto(t *drive.TaskRow) []any {
 	return []any{&t.Release, &t.Environment, &t.ID, &t.Service, &t.Region, &t.Stage, &t.Undo,
 		rawInto{&t.State}, rawInto{&t.Progress}, &t.Hold, &t.Decision,
-		timeInto{&t.Deadline}, timeInto{&t.NotBefore}, &t.Holder, &t.Fence, timeInto{&t.LeaseUntil}}
+		timeInto{&t.Deadline}, timeInto{&t.NotBefore}, &t.Holder, &t.Fence, timeInto{&t.LeaseUntil}, &t.Reported}
 }
 
 const deleteTask = `DELETE FROM tasks WHERE release = $1 AND environment = $2`

@@ -128,7 +128,9 @@ func (w *Worker) carryOut(ctx context.Context, t stage.Task) {
 	executor, ok := w.c.Executors[t.Stage.Kind]
 	if !ok {
 		log.Error("The worker cannot carry out this kind of stage.", "kind", t.Stage.Kind)
-		w.report(ctx, &t, &pending{Outcome: stage.Outcome{Status: stage.Failed, Reason: "the worker does not know stages of the kind " + string(t.Stage.Kind)}}, log)
+		unknown := pending{}
+		unknown.add(stage.Outcome{Status: stage.Failed, Reason: "the worker does not know stages of the kind " + string(t.Stage.Kind)})
+		w.report(ctx, &t, &unknown, log)
 		return
 	}
 	ctx, lose := context.WithCancelCause(ctx)
@@ -143,7 +145,11 @@ func (w *Worker) carryOut(ctx context.Context, t stage.Task) {
 		out, err := executor.Tick(ctx, t)
 		after := out.After
 		switch {
-		case errors.Is(err, platform.ErrFenced), errors.Is(context.Cause(ctx), errCancelled):
+		case errors.Is(err, platform.ErrFenced):
+			log.Info("The target obeys a newer lease.", "error", err)
+			w.giveUp(ctx, t, err, log)
+			return
+		case errors.Is(context.Cause(ctx), errCancelled):
 			log.Info("The task has another holder now.")
 			return
 		case err != nil:
@@ -151,7 +157,7 @@ func (w *Worker) carryOut(ctx context.Context, t stage.Task) {
 				log.Warn("A step failed and is tried again.", "error", err)
 			}
 			after, wait = wait, min(2*wait, retryMost)
-			out = stage.Outcome{Status: stage.Continue, Progress: &stage.Progress{Now: "trying again: " + fault.MessageOf(err), Weight: unsaid.weight()}}
+			out = stage.Outcome{Status: stage.Continue, Progress: &stage.Progress{Now: "trying again: " + fault.MessageOf(err), Weight: unsaid.weight}}
 		default:
 			wait = retryFirst
 			if out.State != nil {
@@ -181,89 +187,14 @@ func (w *Worker) keepLease(ctx context.Context, t stage.Task, lose context.Cance
 			return
 		case <-ticker.C:
 		}
-		reply, err := w.c.Server.Report(ctx, stage.Report{
-			Task: t.ID, Release: t.Release, Environment: t.Environment, Worker: w.c.Name, Fence: t.Fence,
-			Alive: true, Outcome: stage.Outcome{Status: stage.Continue},
-		})
+		alive := w.reportOf(t)
+		alive.Alive = true
+		reply, err := w.c.Server.Report(ctx, alive)
 		if err == nil && reply.Cancelled {
 			lose(errCancelled)
 			return
 		}
 	}
-}
-
-// report tells the server what has not been told yet, and tells whether to go on.
-// While the server cannot be reached, a task that goes on is told to hold; an
-// ending is told until it is heard.
-func (w *Worker) report(ctx context.Context, t *stage.Task, unsaid *pending, log *slog.Logger) bool {
-	for wait := retryFirst; ; wait = min(2*wait, retryMost) {
-		reply, err := w.tell(ctx, t, unsaid)
-		if err == nil {
-			unsaid.clear()
-			t.Hold, t.Decision, t.Deadline, t.LeaseUntil = reply.Hold, reply.Decision, reply.Deadline, reply.LeaseUntil
-			return !reply.Cancelled
-		}
-		if ctx.Err() != nil {
-			return false
-		}
-		log.Warn("The server did not take the report.", "error", err)
-		t.Hold = cutOff
-		if unsaid.Status == stage.Continue {
-			return true
-		}
-		pause(ctx, wait)
-	}
-}
-
-// tell sends one report, after the samples that would make it too large.
-func (w *Worker) tell(ctx context.Context, t *stage.Task, unsaid *pending) (stage.Reply, error) {
-	report := stage.Report{Task: t.ID, Release: t.Release, Environment: t.Environment, Worker: w.c.Name, Fence: t.Fence}
-	for len(unsaid.Points) > mostPoints {
-		report.Outcome = stage.Outcome{Status: stage.Continue, Asks: unsaid.Asks, Exposed: unsaid.Exposed, Points: unsaid.Points[:mostPoints]}
-		reply, err := w.c.Server.Report(ctx, report)
-		if err != nil || reply.Cancelled {
-			return reply, err
-		}
-		unsaid.Points = unsaid.Points[mostPoints:]
-	}
-	report.Outcome = unsaid.Outcome
-	return w.c.Server.Report(ctx, report)
-}
-
-// mostPoints keeps a report well below what a server takes.
-const mostPoints = 200
-
-// cutOff is why a task may not advance while the server does not answer.
-const cutOff = "the worker cannot reach the server"
-
-// pending is what the server has not heard yet: reports that failed to arrive,
-// folded into one.
-type pending struct{ stage.Outcome }
-
-// mostUnsaid bounds the samples kept while cut off: two hours at one a second.
-const mostUnsaid = 7200
-
-func (p *pending) add(o stage.Outcome) {
-	lines, points := append(p.Lines, o.Lines...), append(p.Points, o.Points...)
-	state, progress, exposed := p.State, p.Progress, p.Exposed
-	p.Outcome = o
-	p.Lines, p.Points = lines, points[max(0, len(points)-mostUnsaid):]
-	p.Exposed = o.Exposed || exposed
-	if p.State == nil {
-		p.State = state
-	}
-	if p.Progress == nil {
-		p.Progress = progress
-	}
-}
-
-func (p *pending) clear() { *p = pending{} }
-
-func (p *pending) weight() float64 {
-	if p.Progress == nil {
-		return 0
-	}
-	return p.Progress.Weight
 }
 
 // pause waits, or until ctx ends.

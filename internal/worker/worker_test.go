@@ -28,6 +28,7 @@ type server struct {
 	tasks []stage.Task
 	asks  []stage.LeaseAsk
 	down  bool
+	deaf  bool // reports are taken in, and their answers lost
 	reply stage.Reply
 	heard chan stage.Report
 }
@@ -56,6 +57,9 @@ func (s *server) Report(_ context.Context, r stage.Report) (stage.Reply, error) 
 		return stage.Reply{}, fault.Errorf(fault.Unavailable, "connection refused")
 	}
 	s.heard <- r
+	if s.deaf {
+		return stage.Reply{}, fault.Errorf(fault.Unavailable, "connection reset")
+	}
 	return s.reply, nil
 }
 
@@ -177,12 +181,49 @@ func TestCutOffATaskHoldsAndTellsEverythingLater(t *testing.T) {
 		}
 	}
 	s.set(false)
-	r := hear(t, s)
-	if r.Outcome.Status != stage.Failed || string(r.Outcome.State) != "4" {
-		t.Fatalf("after the cut the report is %+v", r.Outcome)
+	first, rest := hear(t, s), hear(t, s)
+	if first.Number != 2 || rest.Number != 3 || rest.Outcome.Status != stage.Failed || string(rest.Outcome.State) != "4" {
+		t.Fatalf("after the cut the reports are %+v and %+v", first, rest)
 	}
-	if len(r.Outcome.Lines) != 3 || r.Outcome.Lines[0].Text != "2" || r.Outcome.Lines[2].Text != "4" || len(r.Outcome.Points) != 3 {
-		t.Errorf("what happened while cut off arrived as %+v", r.Outcome.Lines)
+	lines := append(first.Outcome.Lines, rest.Outcome.Lines...)
+	points := len(first.Outcome.Points) + len(rest.Outcome.Points)
+	if len(lines) != 3 || lines[0].Text != "2" || lines[2].Text != "4" || points != 3 {
+		t.Errorf("what happened while cut off arrived as %+v with %d samples", lines, points)
+	}
+}
+
+// A report whose answer was lost may have been taken in. It must be told again as
+// it was, or the server could not know it, and nothing newer may hide behind its number.
+func TestAReportWithoutAnAnswerIsToldAgainAsItWas(t *testing.T) {
+	s := newServer(aTask("t1"))
+	n := 0
+	go1 := make(chan bool)
+	start(t, s, executor(func(stage.Task) (stage.Outcome, error) {
+		<-go1
+		n++
+		out := stage.Outcome{Status: stage.Continue, Lines: []stage.Line{{Text: fmt.Sprint(n)}}}
+		if n == 3 {
+			out.Status = stage.Passed
+		}
+		return out, nil
+	}), 1)
+	tick := func(deaf bool) {
+		s.mu.Lock()
+		s.deaf = deaf
+		s.mu.Unlock()
+		go1 <- true
+	}
+	tick(true)
+	hear(t, s)
+	tick(true)
+	lost := hear(t, s)
+	tick(false)
+	again, rest := hear(t, s), hear(t, s)
+	if lost.Number != 1 || again.Number != 1 || len(again.Outcome.Lines) != 1 || again.Outcome.Lines[0].Text != "1" {
+		t.Errorf("the report %+v was told again as %+v", lost, again)
+	}
+	if rest.Number != 2 || rest.Outcome.Status != stage.Passed || len(rest.Outcome.Lines) != 2 || rest.Outcome.Lines[0].Text != "2" {
+		t.Errorf("what came after it was told as %+v", rest)
 	}
 }
 
@@ -221,7 +262,7 @@ func TestACancelledTaskIsLeftAlone(t *testing.T) {
 	hear(t, s)
 }
 
-func TestAFencedTaskIsLeftWithoutAWord(t *testing.T) {
+func TestAFencedTaskIsGivenBackWithTheFenceThatWasSeen(t *testing.T) {
 	second := aTask("t2")
 	s := newServer(aTask("t1"), second)
 	start(t, s, executor(func(task stage.Task) (stage.Outcome, error) {
@@ -230,8 +271,11 @@ func TestAFencedTaskIsLeftWithoutAWord(t *testing.T) {
 		}
 		return stage.Outcome{Status: stage.Passed}, nil
 	}), 1)
-	if r := hear(t, s); r.Task != "t2" {
-		t.Errorf("the fenced task was reported: %+v", r)
+	if r := hear(t, s); r.Task != "t1" || r.Seen != 4 || r.Fence != 3 || r.Outcome.Lines != nil {
+		t.Errorf("the fenced task was reported as %+v", r)
+	}
+	if r := hear(t, s); r.Task != "t2" || r.Seen != 0 {
+		t.Errorf("after the fenced task came %+v", r)
 	}
 }
 

@@ -29,6 +29,7 @@ func (c *campaign) check(ctx context.Context, flights []*flight, kills []kill) [
 		}
 		c.comeHome(f)
 		faults = append(faults, c.checkLedger(ctx, f)...)
+		faults = append(faults, c.checkTold(ctx, f)...)
 		faults = append(faults, c.checkEffects(f, kills)...)
 		faults = append(faults, c.checkMessages(ctx, f)...)
 	}

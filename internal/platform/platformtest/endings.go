@@ -67,6 +67,9 @@ func oldFence(b *bench) {
 		if !errors.Is(err, platform.ErrFenced) {
 			b.Errorf("%s: ErrFenced is not in the chain of %v", verb, err)
 		}
+		if seen := platform.SeenFence(err); seen != before.Fence {
+			b.Errorf("%s: the refusal tells fence %d, the target has seen %d", verb, seen, before.Fence)
+		}
 	}
 	if after := b.observe(); !reflect.DeepEqual(before, after) {
 		b.Errorf("the refused verbs changed %+v into %+v", before, after)

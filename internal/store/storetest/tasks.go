@@ -16,7 +16,7 @@ func taskRoundTrip(t *testing.T, s Store) {
 	s.addRelease(t, "r1", "shop")
 	task := drive.TaskRow{ID: "t1", Release: "r1", Service: "shop", Environment: "staging", Region: "eu", Stage: "canary", Undo: true,
 		State: []byte(` {"level": 1}`), Progress: []byte(`{"now":"<b>"}`), Hold: "frozen", Decision: "promote", Deadline: at(90),
-		NotBefore: at(5), Holder: "worker one", Fence: 3, LeaseUntil: at(30)}
+		NotBefore: at(5), Holder: "worker one", Fence: 3, LeaseUntil: at(30), Reported: 8}
 	bare := drive.TaskRow{ID: "t2", Release: "r1", Environment: "production"}
 	s.update(t, func(tx release.Tx) error {
 		if err := tx.PutTask(task); err != nil {
@@ -108,6 +108,10 @@ func fencesGrow(t *testing.T, s Store) {
 		for range rapid.IntRange(1, 10).Draw(rt, "steps") {
 			target := rapid.SampledFrom([]string{"shop/staging", "shop/production", "search/staging"}).Draw(rt, "target")
 			var fence int64
+			if seen := rapid.Int64Range(1, last[target]+5).Draw(rt, "seen"); rapid.IntRange(0, 3).Draw(rt, "raise") == 0 {
+				s.update(t, func(tx release.Tx) error { return tx.RaiseFence(target, seen) })
+				last[target] = max(last[target], seen)
+			}
 			fails := rapid.Bool().Draw(rt, "fails")
 			err := s.Drive.Update(t.Context(), func(tx drive.Tx) (err error) {
 				if fence, err = tx.NextFence(target); err == nil && fails {

@@ -1200,8 +1200,12 @@ export interface components {
             environment: string;
             /** Format: int64 */
             fence: number;
+            /** Format: int64 */
+            number?: number;
             outcome: components["schemas"]["Outcome"];
             release: string;
+            /** Format: int64 */
+            seen?: number;
             task: string;
             worker: string;
         };
