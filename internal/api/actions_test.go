@@ -1,7 +1,9 @@
 package api_test
 
 import (
+	"context"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/fairwayhq/fairway/internal/api/client"
@@ -161,6 +163,48 @@ func TestAnOlderReleaseComesHomeAgain(t *testing.T) {
 	if err != nil || s.Environments[1].Home != d.ID || s.Environments[1].HomeVersion != "v1" || len(s.Environments) != 2 {
 		t.Errorf("the service is %+v, %v", s, err)
 	}
+}
+
+func TestTheSameRestoreUnderOneKeyMakesOneRelease(t *testing.T) {
+	r := newRig(t)
+	ann, sue, worker := r.person("ann", auth.Developer), r.person("sue", auth.SRE), r.worker("w1")
+	for version, digest := range map[string]string{"v1": digest1, "v2": digest2} {
+		toProduction(t, worker, sue, ship(t, ann, newRelease(version, digest)).ID)
+	}
+	home, err := sue.Release(t.Context(), "shop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	older := map[string]string{"v1": "v2", "v2": "v1"}[home.Version]
+	ask := client.Rollback{To: older, Reason: "it is slow"}
+
+	ids := make([]string, 6)
+	var all sync.WaitGroup
+	for i := range ids {
+		all.Go(func() {
+			ref := []string{home.ID, "shop"}[i%2] // the name soon means the new release
+			d, err := sue.Restore(context.Background(), ref, ask, "key-1")
+			if err != nil {
+				t.Errorf("restore %d: %v", i, err)
+			}
+			ids[i] = d.ID
+		})
+	}
+	all.Wait()
+	for _, id := range ids {
+		if id != ids[0] || id == home.ID {
+			t.Fatalf("one key made the releases %v", ids)
+		}
+	}
+	work(t, worker, passed) // and after it is at home it is still that one
+	d, err := sue.Restore(t.Context(), "shop", ask, "key-1")
+	if err != nil || d.ID != ids[0] || d.State != pipeline.RunSucceeded {
+		t.Errorf("at the end the key returns %s (%s), %v; want %s", d.ID, d.State, err, ids[0])
+	}
+	_, err = sue.Restore(t.Context(), "shop", client.Rollback{To: older, Reason: "another"}, "key-1")
+	refused(t, err, fault.Conflict, `the idempotency key "key-1" was already used for another request`)
+	_, err = sue.Restore(t.Context(), "shop", ask, "key-2")
+	refused(t, err, fault.Conflict, "already at home")
 }
 
 func TestSkipNeedsARoleAndAReason(t *testing.T) {

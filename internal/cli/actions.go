@@ -104,9 +104,13 @@ func resumeCommand(c *command) *cobra.Command {
 
 func rollbackCommand(c *command) *cobra.Command {
 	var r client.Rollback
+	var key string
 	cmd := c.act("rollback", "Take a release back, or bring an older one back",
 		func(ctx context.Context, api *client.Client, seen client.ReleaseDetail) (client.ReleaseDetail, error) {
-			return api.Rollback(ctx, seen.ID, r)
+			if r.To == "" {
+				return api.Rollback(ctx, seen.ID, r)
+			}
+			return api.Restore(ctx, seen.ID, r, key)
 		})
 	cmd.Long += `
 
@@ -115,6 +119,7 @@ release which places it again.`
 	cmd.Flags().StringVarP(&r.Environment, "environment", "e", "", "default: the current one")
 	cmd.Flags().StringVarP(&r.Reason, "reason", "m", "", "why")
 	cmd.Flags().StringVar(&r.To, "to", "", "an older release, by ID or version")
+	cmd.Flags().StringVar(&key, "idempotency-key", "", "with --to: the same key again creates no second release")
 	return cmd
 }
 

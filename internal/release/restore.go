@@ -15,12 +15,16 @@ type Restore struct {
 	To          string
 	Environment string
 	Reason      string
+	// Key makes a repeated request return the release that the first one made; empty for none.
+	Key string
 }
 
 // Restore brings an older release of the same service back to one environment. It
 // makes a new release of the older one's component whose plan has just that
 // environment, with one blue-green promotion, and returns its ID. Who may roll
-// back the release that ref names may do so.
+// back the release that ref names may do so. The same request made again by the
+// same person under the same key returns the first release; another one under the
+// key is a conflict.
 func (c *Control) Restore(ctx context.Context, who auth.Identity, ref string, a Restore) (string, error) {
 	now := c.now()
 	var id string
@@ -36,10 +40,6 @@ func (c *Control) Restore(ctx context.Context, who auth.Identity, ref string, a 
 		if err != nil {
 			return err
 		}
-		if e.State == pipeline.EnvironmentRunning || e.State == pipeline.EnvironmentRollingBack {
-			return fault.Errorf(fault.Conflict, "%s is still %s in %s", s.label(), e.State, e.Name).
-				WithHint("roll it back first: `fairway rollback %s` returns to what ran before", s.label())
-		}
 		older, err := findOlder(tx, s.Service, a.To)
 		if err != nil {
 			return err
@@ -48,18 +48,38 @@ func (c *Control) Restore(ctx context.Context, who auth.Identity, ref string, a 
 		if err != nil {
 			return err
 		}
-		if err := notHome(tx, older, plan); err != nil {
+		r := restored(older.Release, plan, who.User, a.Reason, now)
+		first, err := repeated(tx, who.User, a.Key)
+		if err != nil {
 			return err
 		}
-		r := restored(older.Release, plan, who.User, a.Reason, now)
+		if first != nil { // what it found then is no longer so, since it has begun
+			id = first.ID
+			return sameAs(*first, r, a.Key)
+		}
+		if err := mayRestore(tx, s, e, older, plan); err != nil {
+			return err
+		}
 		id = r.ID
-		return c.begin(tx, r, plan)
+		if err := c.begin(tx, r, plan); err != nil || a.Key == "" {
+			return err
+		}
+		return tx.Remember(who.User, a.Key, r.ID)
 	})
 	if err != nil {
 		return "", err
 	}
 	c.drive.Wake()
 	return id, nil
+}
+
+// mayRestore refuses while the environment moves, and to bring back what runs there.
+func mayRestore(tx Tx, s subject, e *pipeline.EnvironmentRun, older subject, plan *pipeline.Plan) error {
+	if e.State == pipeline.EnvironmentRunning || e.State == pipeline.EnvironmentRollingBack {
+		return fault.Errorf(fault.Conflict, "%s is still %s in %s", s.label(), e.State, e.Name).
+			WithHint("roll it back first: `fairway rollback %s` returns to what ran before", s.label())
+	}
+	return notHome(tx, older, plan)
 }
 
 // findOlder returns the release to bring back, by ID, version or SERVICE@VERSION.
@@ -122,7 +142,8 @@ func notHome(tx Tx, older subject, plan *pipeline.Plan) error {
 	}
 	now := record.Run.Plan
 	if at := now.Environment(e.Name); at != nil && now.Revision(at) == plan.Revision(e) {
-		return fault.Errorf(fault.Conflict, "%s is already at home in %s", older.label(), e.Name)
+		return fault.Errorf(fault.Conflict, "%s is already at home in %s", older.label(), e.Name).
+			WithHint("nothing has to be done; name another release to bring that one back")
 	}
 	return nil
 }

@@ -17,7 +17,7 @@
 //	POST   /v1/releases/{release}/reject      Approval → ReleaseDetail
 //	POST   /v1/releases/{release}/pause       Action → ReleaseDetail
 //	POST   /v1/releases/{release}/resume      Action → ReleaseDetail
-//	POST   /v1/releases/{release}/rollback    Rollback → ReleaseDetail
+//	POST   /v1/releases/{release}/rollback    Rollback → ReleaseDetail (Idempotency-Key)
 //	POST   /v1/releases/{release}/skip        Action → ReleaseDetail
 //	GET    /v1/events?after                   SSE of all releases: "event" Event
 //	POST   /v1/evidence                       Evidence → pipeline.Evidence

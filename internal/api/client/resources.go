@@ -66,12 +66,16 @@ func (c *Client) Releases(ctx context.Context, f Filter) (Page[Release], error) 
 // the release that the first one made. Without a key it gets one of its own, so
 // that a connection which breaks cannot make two releases of one call.
 func (c *Client) Create(ctx context.Context, n NewRelease, key string) (ReleaseDetail, error) {
+	return c.makeOnce(ctx, "/v1/releases", n, key)
+}
+
+func (c *Client) makeOnce(ctx context.Context, path string, body any, key string) (ReleaseDetail, error) {
 	if key == "" {
 		key = rand.Text()
 	}
 	var d ReleaseDetail
 	err := c.do(ctx, call{
-		method: http.MethodPost, path: "/v1/releases", body: n, into: &d,
+		method: http.MethodPost, path: path, body: body, into: &d,
 		header: map[string]string{"Idempotency-Key": key}, repeatable: true,
 	})
 	return d, err
@@ -124,9 +128,18 @@ func (c *Client) Resume(ctx context.Context, ref string, a Action) (ReleaseDetai
 	return post[ReleaseDetail](ctx, c, releasePath(ref, "/resume"), a)
 }
 
-// Rollback takes a release back, or brings an older one back, whose new release it then returns.
+// Rollback takes a release back, or, with r.To, is Restore without a key.
 func (c *Client) Rollback(ctx context.Context, ref string, r Rollback) (ReleaseDetail, error) {
+	if r.To != "" {
+		return c.Restore(ctx, ref, r, "")
+	}
 	return post[ReleaseDetail](ctx, c, releasePath(ref, "/rollback"), r)
+}
+
+// Restore brings the older release r.To back, and returns the new release that does
+// so. The key is as with Create: the same request with it makes no second one.
+func (c *Client) Restore(ctx context.Context, ref string, r Rollback, key string) (ReleaseDetail, error) {
+	return c.makeOnce(ctx, releasePath(ref, "/rollback"), r, key)
 }
 
 // Skip leaves an environment out.

@@ -320,7 +320,7 @@ export interface paths {
         put?: never;
         /**
          * Take a release back, or bring an older one back
-         * @description With 'to', a new release of the older one's component is made for the environment, and returned.
+         * @description With 'to', a new release of the older one's component is made for the environment, and returned. The same request posted again under the same Idempotency-Key returns that release.
          */
         post: operations["rollbackRelease"];
         delete?: never;
@@ -2410,7 +2410,10 @@ export interface operations {
     rollbackRelease: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description with 'to': makes a repeated post return the first release */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description an ID, SERVICE@VERSION, or SERVICE for its newest release */
                 release: string;
