@@ -105,7 +105,11 @@ func describe(s pipeline.Stage) string {
 	case pipeline.KindCanary:
 		return "moves traffic level by level under the judge"
 	case pipeline.KindWatch:
-		return fmt.Sprintf("judges on for %s, %s stays on the old", s.Watch.For, percent(s.Watch.Holdback))
+		text := fmt.Sprintf("judges on for %s, %s stays on the old", s.Watch.For, percent(s.Watch.Holdback))
+		if s.Watch.MinimumAge > 0 {
+			text += fmt.Sprintf(", not over before it is %s old", s.Watch.MinimumAge)
+		}
+		return text
 	case pipeline.KindPromote:
 		return fmt.Sprintf("makes it the home (%s)", s.Promote.Strategy)
 	case pipeline.KindNotify:

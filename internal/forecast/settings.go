@@ -61,7 +61,8 @@ func CanarySettings(c *pipeline.Canary, falseAlarm float64) judge.Settings {
 	return s
 }
 
-// WatchSettings are the judge's settings for a watch of the plan.
+// WatchSettings are the judge's settings for a watch of the plan, without what a
+// minimum age may prolong it by.
 func WatchSettings(w *pipeline.Watch, falseAlarm float64) judge.Settings {
 	s := settings(w.Analysis, falseAlarm)
 	s.Watch = w.For.Std()

@@ -19,6 +19,8 @@ const (
 	// analysisGrace is what a canary or watch may take beyond its own time: bringing
 	// capacity up, dwelling, and samples that were missing for a while.
 	analysisGrace = Duration(30 * time.Minute)
+	// minimumAge is the least age at the end of a watch whose time is left open.
+	minimumAge = Duration(30 * time.Minute)
 )
 
 // The defaults of a rolling promotion; they do not hold for the other strategies.
@@ -132,7 +134,7 @@ func compileStage(def StageDefinition, canary *CanaryDefinition, holdback float6
 		s.Undo = "gives all the traffic back to the old revision, which still runs, and takes the new one away"
 	case KindWatch:
 		s.Watch = compileWatch(*def.Watch, canary)
-		s.TimeLimit = s.Watch.For + analysisGrace
+		s.TimeLimit = max(s.Watch.For, s.Watch.MinimumAge) + analysisGrace
 	case KindPromote:
 		s.Promote = compilePromote(*def.Promote, holdback)
 		s.TimeLimit = promoteLimit + Duration(s.Promote.Batches)*s.Promote.Pause
@@ -174,6 +176,9 @@ func compileCanary(def CanaryDefinition, holdback float64) *Canary {
 
 // compileWatch takes from the canary's analysis what the watch leaves open.
 func compileWatch(def WatchDefinition, canary *CanaryDefinition) *Watch {
+	if def.For == 0 && def.MinimumAge == 0 {
+		def.MinimumAge = minimumAge
+	}
 	fillDefaults(&def)
 	if canary != nil {
 		own, base := &def.AnalysisDefinition, canary.AnalysisDefinition
@@ -186,7 +191,7 @@ func compileWatch(def WatchDefinition, canary *CanaryDefinition) *Watch {
 		replace(&own.SLO, base.SLO, own.SLO == 0)
 		replace(&own.MinimumSamples, base.MinimumSamples, own.MinimumSamples == 0)
 	}
-	return &Watch{Analysis: compileAnalysis(def.AnalysisDefinition), For: def.For, Holdback: float64(*def.Holdback)}
+	return &Watch{Analysis: compileAnalysis(def.AnalysisDefinition), For: def.For, MinimumAge: def.MinimumAge, Holdback: float64(*def.Holdback)}
 }
 
 func compileAnalysis(def AnalysisDefinition) Analysis {

@@ -152,6 +152,10 @@ type WatchDefinition struct {
 	AnalysisDefinition `yaml:",inline"`
 	// For is the bake time.
 	For Duration `yaml:"for,short" default:"10m" min:"1s" max:"30d"`
+	// MinimumAge is how old the new revision must be, from its first traffic in the
+	// environment, before the watch may end: what leaks needs time to show. Default 30m
+	// where `for` is left out, else nothing.
+	MinimumAge Duration `yaml:"minimumAge" min:"1s" max:"30d" example:"1h"`
 	// Holdback is the share of traffic that stays on the old revision as control.
 	Holdback *Share `yaml:"holdback" default:"5%" max:"50%"`
 }

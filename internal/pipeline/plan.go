@@ -273,8 +273,11 @@ type Promote struct {
 // Watch judges on over the bake time, with the holdback on stable as control.
 type Watch struct {
 	Analysis
-	For      Duration `json:"for"`
-	Holdback float64  `json:"holdback"`
+	For Duration `json:"for"`
+	// MinimumAge is the least age of the revision at the end of the watch, from its
+	// first traffic in the environment.
+	MinimumAge Duration `json:"minimumAge,omitempty"`
+	Holdback   float64  `json:"holdback"`
 }
 
 // Notify tells a webhook.

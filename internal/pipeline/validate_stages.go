@@ -144,6 +144,7 @@ func (v *validator) stage(path string, s StageDefinition) {
 		full := *w
 		fillDefaults(&full)
 		v.timeLimit(path, s, full.For, "the bake time")
+		v.timeLimit(path, s, full.MinimumAge, "the minimum age")
 	}
 }
 

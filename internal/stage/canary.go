@@ -396,6 +396,7 @@ func (t *canaryTick) pass(reason string) Outcome {
 // left is what stays of the memory: what a later stage or the undoing needs.
 func (t *canaryTick) left() canaryMemory {
 	left := canaryMemory{footing: t.m.footing, Weight: t.m.Weight, Decided: t.m.Decided}
+	left.Began = t.m.Began
 	if t.m.Judge != nil {
 		c := t.m.Judge.Calibration()
 		left.Calibration = &c

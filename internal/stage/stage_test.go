@@ -204,6 +204,32 @@ func TestAWatchPassesTheGoodAndTakesTheBadBack(t *testing.T) {
 	}
 }
 
+// The time that the canary took counts; what is missing the watch adds.
+func TestAWatchDoesNotEndBeforeTheRevisionIsOldEnough(t *testing.T) {
+	for name, tc := range map[string]struct{ age, longest time.Duration }{
+		"still young": {10 * time.Minute, 0},
+		"old already": {30 * time.Second, time.Minute + 5*time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, 8).withHome()
+			exposed := w.now
+			done, _ := w.play(task(canaryStage()), never)
+			k := task(pipeline.Stage{Name: "watch", Kind: pipeline.KindWatch, Watch: &pipeline.Watch{
+				Analysis: quick, For: pipeline.Duration(time.Minute), MinimumAge: pipeline.Duration(tc.age), Holdback: 0.05,
+			}})
+			k.Memories["canary"] = done.State
+			began := w.now
+			if _, out := w.play(k, never); out.Status != stage.Passed {
+				t.Fatalf("it ended %s: %s", out.Status, out.Reason)
+			}
+			age, took := w.now.Sub(exposed), w.now.Sub(began)
+			if age < tc.age || tc.longest > 0 && took > tc.longest {
+				t.Errorf("the watch took %s and ended at the age of %s", took, age)
+			}
+		})
+	}
+}
+
 func TestTheLastPromoteTakesTheOldOneAwayAndItsUndoBringsItBack(t *testing.T) {
 	w := newWorld(t, 9).withHome()
 	done, _ := w.play(task(canaryStage()), never)

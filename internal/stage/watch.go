@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/fairwayhq/fairway/internal/forecast"
 	"github.com/fairwayhq/fairway/internal/judge"
@@ -20,6 +21,8 @@ type watchMemory struct {
 	footing
 	trial
 	Weight float64 `json:"weight,omitempty"`
+	// Ends is when the watch is over, if all goes well.
+	Ends time.Time `json:"ends,omitzero"`
 }
 
 func (e *watch) Tick(ctx context.Context, task Task) (Outcome, error) {
@@ -49,12 +52,19 @@ func (e *watch) Tick(ctx context.Context, task Task) (Outcome, error) {
 	m.Weight = shareOf(s, task.Revision.ID)
 	ask := e.ask(task, m)
 	if m.Judge == nil {
+		m.Began = e.Now()
+		handed := handedOn(task)
 		set := forecast.WatchSettings(task.Stage.Watch, task.FalseAlarm)
-		calibration, ok := handedOn(task)
-		if !ok {
-			calibration = calibrate(ctx, src, ask, set, task.ExpectedRate)
+		age := time.Duration(0)
+		if !handed.Began.IsZero() {
+			age = m.Began.Sub(handed.Began)
 		}
-		m.Judge, m.Began = judge.New(set, calibration, e.Now()), e.Now()
+		set.Watch = max(set.Watch, task.Stage.Watch.MinimumAge.Std()-age)
+		if handed.Calibration == nil {
+			c := calibrate(ctx, src, ask, set, task.ExpectedRate)
+			handed.Calibration = &c
+		}
+		m.Judge, m.Ends = judge.New(set, *handed.Calibration, m.Began), m.Began.Add(set.Watch)
 	}
 	verdict, points, err := m.trial.look(ctx, src, ask)
 	if err != nil {
@@ -77,18 +87,22 @@ func (e *watch) ask(task Task, m watchMemory) metric.Ask {
 	return a
 }
 
-// handedOn is the calibration that the canary left: what it learned of the service
-// holds for the watch too; the weight of evidence does not.
-func handedOn(task Task) (judge.Calibration, bool) {
+// handed is what the canary left: what it learned of the service holds for the
+// watch too; the weight of evidence does not.
+type handed struct {
+	Calibration *judge.Calibration `json:"calibration"`
+	// Began is when the revision had its first traffic.
+	Began time.Time `json:"began"`
+}
+
+func handedOn(task Task) handed {
 	for _, memory := range task.Memories {
-		var m struct {
-			Calibration *judge.Calibration `json:"calibration"`
-		}
-		if json.Unmarshal(memory, &m) == nil && m.Calibration != nil {
-			return *m.Calibration, true
+		var h handed
+		if json.Unmarshal(memory, &h) == nil && h.Calibration != nil {
+			return h
 		}
 	}
-	return judge.Calibration{}, false
+	return handed{}
 }
 
 // act does what the verdict says.
@@ -112,13 +126,13 @@ func (e *watch) act(ctx context.Context, p platform.Platform, task Task, s platf
 			Progress: &Progress{Now: "Passed: " + reason + ".", Weight: m.Weight, Verdict: &v},
 		}
 	}
-	late := v.Reason == judge.NoEvidence && e.Now().Sub(m.Began) >= task.Stage.Watch.For.Std()
+	late := v.Reason == judge.NoEvidence && !e.Now().Before(m.Ends)
 	byRule := v.Reason == judge.Undecided && !v.ForPerson && task.OnUndecided == pipeline.UndecidedPromote
 	switch {
 	case v.Kind == judge.Fail:
 		return takeBack(v.Sentence())
 	case v.Kind == judge.Pass && task.Hold == "":
-		return pass("no harm showed in " + task.Stage.Watch.For.String()), nil
+		return pass("no harm showed in " + pipeline.Duration(m.Ends.Sub(m.Began).Round(time.Second)).String()), nil
 	case task.Decision == "promote" && task.Hold == "":
 		return pass("a person decided to go on"), nil
 	case byRule && task.Hold == "":
@@ -135,7 +149,7 @@ func (e *watch) act(ctx context.Context, p platform.Platform, task Task, s platf
 	progress := &Progress{
 		Now:    fmt.Sprintf("Watching %s at %s of the traffic. %s", name(task), percent(m.Weight), v.Sentence()),
 		Next:   "When the watch is over it becomes the home.",
-		NextAt: m.Began.Add(task.Stage.Watch.For.Std()), Weight: m.Weight, Verdict: &v,
+		NextAt: m.Ends, Weight: m.Weight, Verdict: &v,
 	}
 	out := next(m, sampleInterval(task.Metrics), progress, lines...)
 	out.Asks = m.Asks

@@ -1403,6 +1403,11 @@ export interface components {
             marginErrors?: number;
             /** Format: double */
             marginLatency?: number;
+            /**
+             * @description a duration, for instance 90s, 10m or 1h30m
+             * @example 10m
+             */
+            minimumAge?: string;
             /** Format: int64 */
             minimumSamples?: number;
             /** Format: double */
