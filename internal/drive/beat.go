@@ -15,11 +15,11 @@ import (
 
 // How often the loop looks by itself, without having been woken.
 const (
-	beatInterval   = time.Second
-	freezeInterval = time.Second
-	dueBatch       = 200
-	messageBatch   = 20
-	messageGiveUp  = 24 * time.Hour
+	beatInterval = time.Second
+	dueBatch     = 200
+	messageBatch = 20
+	// messageGiveUp is how long a message is tried.
+	messageGiveUp = 24 * time.Hour
 )
 
 // beats tells from outside whether the loop is alive.
@@ -44,22 +44,22 @@ func (d *Drive) Run(ctx context.Context) error {
 		d.deliverAll(ctx)
 	}()
 	defer func() { <-done }()
-	var frozenAt time.Time
 	for {
 		d.beats.last.Store(time.Now().UnixNano())
+		// Freezes first: who is held is not late.
+		turn, err := d.checkFreezes(ctx)
+		if err != nil && ctx.Err() == nil {
+			d.log.Error("Looking at freezes failed.", "error", err)
+		}
 		next, err := d.wakeDue(ctx)
 		if err != nil && ctx.Err() == nil {
 			d.log.Error("Waking releases failed.", "error", err)
 		}
-		if now := time.Now(); now.Sub(frozenAt) >= freezeInterval {
-			frozenAt = now
-			if err := d.CheckFreezes(ctx); err != nil && ctx.Err() == nil {
-				d.log.Error("Looking at freezes failed.", "error", err)
-			}
-		}
 		wait := beatInterval
-		if !next.IsZero() {
-			wait = min(max(next.Sub(d.now()), time.Millisecond), beatInterval)
+		for _, at := range []time.Time{next, turn} {
+			if !at.IsZero() {
+				wait = min(max(at.Sub(d.now()), time.Millisecond), wait)
+			}
 		}
 		timer := time.NewTimer(wait)
 		select {
@@ -99,33 +99,6 @@ func (d *Drive) wakeDue(ctx context.Context) (time.Time, error) {
 			return next, failed
 		}
 	}
-}
-
-// CheckFreezes tells every lane whether it is frozen now, if the freezes in force
-// are others than at the last look. Run does it every second; who adds or ends a
-// freeze may do it at once.
-func (d *Drive) CheckFreezes(ctx context.Context) error {
-	d.freezes.Lock()
-	defer d.freezes.Unlock()
-	var active string
-	err := d.store.View(ctx, func(tx Tx) error {
-		freezes, err := tx.Freezes()
-		active = "now:"
-		for _, f := range freezes {
-			if f.Active(d.now()) {
-				active += f.ID + " "
-			}
-		}
-		return err
-	})
-	if err != nil || active == d.frozenBy {
-		return err
-	}
-	if err := d.update(ctx, func(t *transition) error { return t.checkFreezes() }); err != nil {
-		return err
-	}
-	d.frozenBy = active
-	return nil
 }
 
 // deliverAll sends the messages of the outbox until the context ends.

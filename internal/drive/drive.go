@@ -48,8 +48,7 @@ type Drive struct {
 	stopped  chan struct{} // closed when Run has ended: nothing new will come
 	stopOnce sync.Once
 
-	freezes  sync.Mutex
-	frozenBy string // the freezes in force at the last look
+	frozen freezeLook
 }
 
 // New returns a Drive. Nothing happens by itself until Run is called.

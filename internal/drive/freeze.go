@@ -1,7 +1,10 @@
 package drive
 
 import (
+	"context"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/teambition/rrule-go"
@@ -29,6 +32,29 @@ func (f Freeze) Active(now time.Time) bool {
 	}
 	last := rule.Before(now, true)
 	return !last.IsZero() && now.Before(last.Add(f.For.Std()))
+}
+
+// Turns returns the first instant after now at which Active may give another answer
+// than it gives now; zero where it never will.
+func (f Freeze) Turns(now time.Time) time.Time {
+	var at time.Time
+	sooner := func(c time.Time) {
+		if c.After(now) && (at.IsZero() || c.Before(at)) {
+			at = c
+		}
+	}
+	sooner(f.From)
+	sooner(f.Until)
+	if f.Rule == "" {
+		return at
+	}
+	if rule, err := f.rule(); err == nil {
+		if last := rule.Before(now, true); !last.IsZero() {
+			sooner(last.Add(f.For.Std()))
+		}
+		sooner(rule.After(now, false))
+	}
+	return at
 }
 
 // Validate returns what is wrong with the freeze.
@@ -59,6 +85,70 @@ func (f Freeze) rule() (*rrule.RRule, error) {
 	}
 	option.Dtstart = f.From
 	return rrule.NewRRule(*option)
+}
+
+// freezeLook is what the last look at the freezes saw.
+type freezeLook struct {
+	mu sync.Mutex
+	// ids are the freezes that there were; looked says that there was a look.
+	ids    []string
+	looked bool
+	// turns is when the first of them begins or ends; zero never.
+	turns time.Time
+}
+
+// CheckFreezes tells every lane whether it is frozen now, if a freeze was added or
+// ended, began or came to its end since the last look; the first look always does,
+// since lanes may have been told by a server before this one. Run does it whenever
+// a freeze turns; who adds or ends one may do it at once.
+func (d *Drive) CheckFreezes(ctx context.Context) error {
+	_, err := d.checkFreezes(ctx)
+	return err
+}
+
+// checkFreezes returns when the next freeze begins or ends; zero never.
+func (d *Drive) checkFreezes(ctx context.Context) (time.Time, error) {
+	l := &d.frozen
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	freezes, err := d.listFreezes(ctx)
+	if err != nil {
+		return time.Time{}, err
+	}
+	ids := make([]string, len(freezes))
+	for i, f := range freezes {
+		ids[i] = f.ID
+	}
+	now := d.now()
+	turned := !l.turns.IsZero() && !now.Before(l.turns)
+	if l.looked && !turned && slices.Equal(ids, l.ids) {
+		return l.turns, nil
+	}
+	// The lanes are told of a later instant than now. What turns in between is
+	// after now too, and so is told again.
+	if err := d.update(ctx, func(t *transition) error { return t.checkFreezes() }); err != nil {
+		return time.Time{}, err
+	}
+	l.ids, l.looked, l.turns = ids, true, firstTurn(freezes, now)
+	return l.turns, nil
+}
+
+func (d *Drive) listFreezes(ctx context.Context) (all []Freeze, err error) {
+	err = d.store.View(ctx, func(tx Tx) error {
+		all, err = tx.Freezes()
+		return err
+	})
+	return all, err
+}
+
+func firstTurn(freezes []Freeze, now time.Time) time.Time {
+	var first time.Time
+	for _, f := range freezes {
+		if at := f.Turns(now); !at.IsZero() && (first.IsZero() || at.Before(first)) {
+			first = at
+		}
+	}
+	return first
 }
 
 // Frozen says why the lane of the service in the environment does not move, or "".

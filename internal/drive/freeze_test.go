@@ -1,0 +1,124 @@
+package drive_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/fairwayhq/fairway/internal/drive"
+	"github.com/fairwayhq/fairway/internal/pipeline"
+	"github.com/fairwayhq/fairway/internal/stage"
+)
+
+func (r *rig) freeze(f drive.Freeze) {
+	r.t.Helper()
+	f.Reason, f.By = "incident", "ben"
+	if err := r.store.Drive().Update(context.Background(), func(tx drive.Tx) error { return tx.AddFreeze(f) }); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// lanesTold returns when the release was told that its lane is frozen or moves.
+func (r *rig) lanesTold(id string, since time.Time) []string {
+	var told []string
+	for _, l := range r.lines(id) {
+		if l.Kind == "lane.frozen" || l.Kind == "lane.thawed" {
+			told = append(told, fmt.Sprint(l.Kind, " ", l.At.Sub(since).Round(10*time.Millisecond)))
+		}
+	}
+	return told
+}
+
+// The clock of the bubble stands still while anybody works.
+func TestEachWindowIsKeptHoweverShortItIs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.Drive = drive.New(drive.Config{Store: r.store.Drive(), Now: time.Now})
+		ctx, stop := context.WithCancel(context.Background())
+		done := make(chan error)
+		go func() { done <- r.Run(ctx) }()
+		defer func() { stop(); <-done }()
+		id := r.ship(oneStage)
+		r.one("w1")
+		start := time.Now()
+		ms := func(n int) time.Time { return start.Add(time.Duration(n) * time.Millisecond) }
+		r.freeze(drive.Freeze{ID: "f1", From: ms(1200), Until: ms(1300)})
+		r.freeze(drive.Freeze{ID: "f2", From: ms(1400), Until: ms(1500)})
+		// Every two seconds, for one and a half.
+		r.freeze(drive.Freeze{ID: "f3", From: ms(4000), Until: ms(7000), Rule: "FREQ=SECONDLY;INTERVAL=2", For: pipeline.Duration(1500 * time.Millisecond)})
+		if err := r.CheckFreezes(ctx); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		want := []string{
+			"lane.frozen 1.2s", "lane.thawed 1.3s", "lane.frozen 1.4s", "lane.thawed 1.5s",
+			"lane.frozen 4s", "lane.thawed 5.5s", "lane.frozen 6s", "lane.thawed 7s",
+		}
+		if told := r.lanesTold(id, start); !slices.Equal(told, want) {
+			t.Errorf("the release was told\n%v, want\n%v", told, want)
+		}
+	})
+}
+
+func TestAFreezeThatChangedWhileTheServerWasDownIsToldAtItsStart(t *testing.T) {
+	r := newRig(t)
+	ctx := context.Background()
+	id := r.ship(oneStage)
+	task := r.one("w1")
+	start := r.clock()
+	restart := func() {
+		t.Helper()
+		r.pass(time.Minute)
+		r.Drive = drive.New(drive.Config{Store: r.store.Drive(), Now: r.clock})
+		if err := r.CheckFreezes(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	restart()
+	r.freeze(drive.Freeze{ID: "f1", From: r.clock(), Until: r.clock().Add(90 * time.Second)})
+	restart()
+	if reply := r.say(task, stage.Outcome{Status: stage.Continue}); reply.Hold == "" {
+		t.Error("the task is not held in a window that began while the server was down")
+	}
+	restart()
+	if reply := r.say(task, stage.Outcome{Status: stage.Continue}); reply.Hold != "" {
+		t.Errorf("the task is held (%s) after a window that ended while the server was down", reply.Hold)
+	}
+	if told, want := r.lanesTold(id, start), []string{"lane.frozen 2m0s", "lane.thawed 3m0s"}; !slices.Equal(told, want) {
+		t.Errorf("the release was told %v, want %v", told, want)
+	}
+}
+
+func TestAFreezeTurnsOnlyWhenItSaysSo(t *testing.T) {
+	from := time.Date(2026, 3, 6, 12, 0, 0, 0, time.UTC)
+	for _, f := range []drive.Freeze{
+		{From: from},
+		{From: from, Until: from.Add(time.Hour)},
+		{From: from, Rule: "FREQ=WEEKLY;BYDAY=FR", For: pipeline.Duration(6 * time.Hour)},
+		{From: from, Rule: "FREQ=DAILY;COUNT=3", For: pipeline.Duration(30 * time.Hour)}, // the windows overlap
+		{From: from, Until: from.AddDate(0, 0, 9), Rule: "FREQ=WEEKLY;BYDAY=MO,FR", For: pipeline.Duration(90 * time.Minute)},
+		{From: from, Rule: "FREQ=NONSENSE", For: pipeline.Duration(time.Hour)},
+	} {
+		r := rand.New(rand.NewPCG(1, 2))
+		for range 300 {
+			now := from.Add(time.Duration(r.Int64N(int64(24*24*time.Hour))) - 3*24*time.Hour)
+			turns := f.Turns(now)
+			if !turns.IsZero() && !turns.After(now) {
+				t.Fatalf("%+v turns at %s, not after %s", f, turns, now)
+			}
+			end := turns
+			if turns.IsZero() {
+				end = now.AddDate(1, 0, 0)
+			}
+			later := now.Add(time.Duration(r.Int64N(int64(end.Sub(now)))))
+			if f.Active(later) != f.Active(now) {
+				t.Fatalf("%+v is active at %s: %v, and at %s: %v, before it turns at %s", f, now, f.Active(now), later, f.Active(later), turns)
+			}
+		}
+	}
+}
