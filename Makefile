@@ -14,6 +14,9 @@ export GOFLAGS ?= -buildvcs=false
 ARGS ?=
 # How often `make crash` kills.
 KILLS ?= 200
+# Which random numbers `make bench-judge` draws, and how many releases per cell.
+SEED ?= 1
+N ?= 200
 
 GOLANGCI_LINT_VERSION := v2.15.0
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/fairway
@@ -103,7 +106,7 @@ clean: ## Remove what was built; tools and downloads stay in the caches
 ##@ To measure it (a table, and a line of JSON at the end)
 
 .PHONY: bench
-bench: bench-router bench-drive bench-demo ## Run all benchmarks, one after the other
+bench: bench-router bench-drive bench-demo bench-judge ## Run all benchmarks, one after the other
 
 .PHONY: bench-router
 bench-router: ## Throughput beside Caddy and nginx, added latency, requests failed by deploys
@@ -117,3 +120,7 @@ bench-drive: binary ## Transitions per second, memory of waiting releases, time 
 .PHONY: bench-demo
 bench-demo: binary shops ## Seconds to promote and to roll back, over many releases
 	@go run ./bench/demo $(ARGS)
+
+.PHONY: bench-judge
+bench-judge: ## The judge beside an oracle and the field's rules, in simulation; SEED=1 N=200
+	@go run ./bench/judge -seed $(SEED) -n $(N) $(ARGS)

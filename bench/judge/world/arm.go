@@ -1,0 +1,141 @@
+package world
+
+import "math"
+
+// Counts are what one arm did.
+type Counts struct {
+	Requests, Errors int64
+	// Latency counts all requests by how long they took; Warm those of instances
+	// that are older than the warm-up.
+	Latency, Warm [buckets]int64
+}
+
+func (c *Counts) add(o *Counts) {
+	c.Requests += o.Requests
+	c.Errors += o.Errors
+	for i := range c.Latency {
+		c.Latency[i] += o.Latency[i]
+		c.Warm[i] += o.Warm[i]
+	}
+}
+
+// cohort is instances that started together; those that have long been there are one.
+type cohort struct {
+	instances int
+	born      float64
+}
+
+// arm is the instances of one version and their noise.
+type arm struct {
+	noise, counts   *generator
+	errors, latency process
+	// lasting are the differences of each instance that stay, as logarithms.
+	lastingErrors, lastingLatency []float64
+	bursts                        []float64 // when each ends
+	cohorts                       []cohort
+	first                         float64 // when the first instance started
+}
+
+const (
+	coldFor   = 120.0 // seconds for which a new instance is slower
+	coldDecay = 20.0  // and the time within which that falls by 1/e
+	warmAfter = 90.0  // seconds after which the judge counts its latency
+)
+
+func newArm(n *Noise, instances int, noise, counts *generator) *arm {
+	a := &arm{noise: noise, counts: counts, first: math.Inf(1)}
+	a.errors.value, a.latency.value = noise.NormFloat64(), noise.NormFloat64()
+	for range instances {
+		a.lastingErrors = append(a.lastingErrors, n.LastingErrors*noise.NormFloat64())
+		a.lastingLatency = append(a.lastingLatency, n.LastingLatency*noise.NormFloat64())
+	}
+	return a
+}
+
+func (a *arm) instances() int {
+	n := 0
+	for _, c := range a.cohorts {
+		n += c.instances
+	}
+	return n
+}
+
+func (a *arm) warm(now float64) int {
+	n := 0
+	for _, c := range a.cohorts {
+		if now-c.born >= warmAfter {
+			n += c.instances
+		}
+	}
+	return n
+}
+
+// grow starts instances until there are n. An arm never shrinks.
+func (a *arm) grow(n int, now float64) {
+	n = min(n, len(a.lastingErrors))
+	if more := n - a.instances(); more > 0 {
+		a.first = math.Min(a.first, now)
+		a.cohorts = append(a.cohorts, cohort{more, now})
+	}
+}
+
+// settle joins the oldest cohorts once nothing tells them apart.
+func (a *arm) settle(now float64) {
+	for len(a.cohorts) > 1 && now-a.cohorts[0].born >= coldFor && now-a.cohorts[1].born >= coldFor {
+		a.cohorts[1].instances += a.cohorts[0].instances
+		a.cohorts = a.cohorts[1:]
+	}
+}
+
+// restart makes one of the oldest instances a new one.
+func (a *arm) restart(now float64) {
+	if len(a.cohorts) == 0 {
+		return
+	}
+	a.cohorts[0].instances--
+	if a.cohorts[0].instances == 0 {
+		a.cohorts = a.cohorts[1:]
+	}
+	a.cohorts = append(a.cohorts, cohort{1, now})
+}
+
+// weather is the noise of one tick: a factor of the error rate, and what is added to
+// the log latency.
+type weather struct{ errors, latency float64 }
+
+// blow moves the arm's own noise on by a tick and says what it is now.
+func (a *arm) blow(n *Noise, now float64) weather {
+	k := max(1, a.instances())
+	root := math.Sqrt(float64(k))
+	x, y := a.errors.step(a.noise, tick, instanceMemory), a.latency.step(a.noise, tick, instanceMemory)
+	w := weather{errors: lognormal(n.InstanceErrors/root, x), latency: n.InstanceLatency / root * y}
+	w.errors *= a.noise.gamma(n.TickErrors * n.TickErrors / float64(k))
+	var lasting, slower float64
+	for i := range k {
+		lasting += math.Exp(a.lastingErrors[i])
+		slower += a.lastingLatency[i]
+	}
+	w.errors *= lasting / float64(k)
+	w.latency += slower / float64(k)
+	if n.BurstEvery > 0 {
+		share := float64(a.bursting(n, k, now)) / float64(k)
+		w.errors *= 1 + share*(n.BurstErrors-1)
+		w.latency += share * math.Log(n.BurstLatency)
+	}
+	return w
+}
+
+// bursting lets bursts begin and end, and counts the instances that have one.
+func (a *arm) bursting(n *Noise, instances int, now float64) int {
+	for range a.noise.poisson(float64(instances) * tick / n.BurstEvery.Seconds()) {
+		a.bursts = append(a.bursts, now+a.noise.ExpFloat64()*n.BurstFor.Seconds())
+	}
+	kept := a.bursts[:0]
+	for _, end := range a.bursts {
+		if end > now {
+			kept = append(kept, end)
+		}
+	}
+	a.bursts = kept
+	return min(len(kept), instances)
+}

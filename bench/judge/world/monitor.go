@@ -1,0 +1,92 @@
+package world
+
+import (
+	"time"
+
+	"github.com/fairwayhq/fairway/internal/judge"
+)
+
+// Monitor reads the world as a metrics store would: at scrapes.
+type Monitor struct {
+	world    *World
+	interval time.Duration
+	scrapes  *generator
+	gapEnds  time.Duration
+	pending  Reading
+}
+
+// Reading is what a scrape shows: increments since the last good one.
+type Reading struct {
+	// At is the time since the release began.
+	At time.Duration
+	// Lost tells that the scrape failed in one arm or both; the counts then come
+	// with the next good one.
+	Lost           bool
+	Stable, Canary Counts
+	// Instances and Warm are how many there are, and are older than the warm-up.
+	StableInstances, StableWarm, CanaryInstances, CanaryWarm int
+	// Weight is the canary's share of the traffic in force.
+	Weight float64
+	// LogRatio is the oracle's, since the last reading (lost or not).
+	LogRatio float64
+}
+
+// Monitor scrapes the world so often; the interval is a multiple of the tick.
+func (w *World) Monitor(interval time.Duration) *Monitor {
+	return &Monitor{world: w, interval: interval, scrapes: newGenerator(w.seed, ofScrapes)}
+}
+
+// Add takes in what happened in one tick.
+func (m *Monitor) Add(d *Done) {
+	m.pending.Stable.add(&d.Stable)
+	m.pending.Canary.add(&d.Canary)
+	m.pending.LogRatio += d.LogRatio
+}
+
+// Due tells whether now is the time of a scrape.
+func (m *Monitor) Due(now time.Duration) bool { return now%m.interval == 0 }
+
+// Read scrapes. The weight is the one in force.
+func (m *Monitor) Read(now time.Duration, weight float64) Reading {
+	w := m.world
+	r := m.pending
+	r.At, r.Weight, r.Lost = now, weight, m.lost(now)
+	r.StableInstances, r.StableWarm = w.stable.instances(), w.stable.warm(w.now)
+	r.CanaryInstances, r.CanaryWarm = w.canary.instances(), w.canary.warm(w.now)
+	m.pending.LogRatio = 0
+	if r.Lost {
+		r.Stable, r.Canary = Counts{}, Counts{}
+	} else {
+		m.pending.Stable, m.pending.Canary = Counts{}, Counts{}
+	}
+	return r
+}
+
+func (m *Monitor) lost(now time.Duration) bool {
+	n := &m.world.Noise
+	if n.GapEvery > 0 && now > m.gapEnds && m.scrapes.Float64() < m.interval.Seconds()/n.GapEvery.Seconds() {
+		m.gapEnds = now + time.Duration((60+60*m.scrapes.Float64())*float64(time.Second))
+	}
+	stable, canary := m.scrapes.Float64() < n.Lost, m.scrapes.Float64() < n.Lost
+	return stable || canary || now < m.gapEnds
+}
+
+// Sample is the reading as the judge takes it; the release began at start. It shares
+// r's memory.
+func (r *Reading) Sample(start time.Time) judge.Sample {
+	s := judge.Sample{At: start.Add(r.At), Weight: r.Weight}
+	if r.Lost {
+		s.Missing = "the scrape was lost"
+		return s
+	}
+	s.Stable = arms(&r.Stable, r.StableInstances, r.StableWarm)
+	s.Canary = arms(&r.Canary, r.CanaryInstances, r.CanaryWarm)
+	return s
+}
+
+func arms(c *Counts, instances, warm int) judge.Arm {
+	return judge.Arm{
+		Requests: c.Requests, Errors: c.Errors, Instances: instances, WarmInstances: warm,
+		Latency: judge.Histogram{Bounds: Bounds, Counts: c.Warm[:]},
+	}
+}
