@@ -1,8 +1,11 @@
 package drive
 
 import (
+	"encoding/json"
 	"fmt"
+	"slices"
 
+	"github.com/fairwayhq/fairway/internal/ledger"
 	"github.com/fairwayhq/fairway/internal/pipeline"
 	"github.com/fairwayhq/fairway/internal/platform"
 )
@@ -32,7 +35,49 @@ func (t *transition) acquireLane(rec Record, c pipeline.Command) error {
 			return err
 		}
 	}
-	return t.grantNext(lane, rec.Run.Plan.Service, c.Environment)
+	if err := t.grantNext(lane, rec.Run.Plan.Service, c.Environment); err != nil {
+		return err
+	}
+	return t.tellQueued(lane, rec.Release, c.Environment)
+}
+
+// tellQueued writes down whom the release waits behind, if it still waits.
+func (t *transition) tellQueued(lane, release, environment string) error {
+	entries, err := t.tx.Lane(lane)
+	if err != nil {
+		return err
+	}
+	place := slices.IndexFunc(entries, func(e LaneEntry) bool { return e.Release == release })
+	if place <= 0 {
+		return nil
+	}
+	before := make([]string, place)
+	for i := range before {
+		before[i] = entries[i].Release
+	}
+	first, err := t.tx.LoadRun(before[0])
+	if err != nil {
+		return err
+	}
+	rec, err := t.tx.LoadRun(release)
+	if err != nil {
+		return err
+	}
+	line := ledger.Event{
+		Release: release, At: t.now, Kind: "lane.queued", Actor: "fairway", Environment: environment,
+		Text: "Waits behind " + first.Run.Plan.Title() + " for the lane of " + environment + ".",
+		Data: releasesData(before...),
+	}
+	if err := t.append(&rec, []ledger.Event{line}); err != nil {
+		return err
+	}
+	return t.tx.SaveRun(rec, rec.Wake)
+}
+
+// releasesData names the releases that a line speaks of.
+func releasesData(ids ...string) json.RawMessage {
+	data, _ := json.Marshal(map[string][]string{"releases": ids})
+	return data
 }
 
 // supersede lets the newer of two releases that queue take the place of the older,
@@ -46,7 +91,14 @@ func (t *transition) supersede(release, environment string, before []LaneEntry) 
 		if older > newer {
 			older, newer, where = newer, older, environment
 		}
-		ev := pipeline.Event{Kind: pipeline.EventSuperseded, Environment: where, Reason: "by the newer release " + newer}
+		by, err := t.tx.LoadRun(newer)
+		if err != nil {
+			return err
+		}
+		ev := pipeline.Event{
+			Kind: pipeline.EventSuperseded, Environment: where,
+			Reason: "by the newer release " + by.Run.Plan.Title(), Data: releasesData(newer),
+		}
 		if err := ignoreConflict(t.apply(older, ev)); err != nil {
 			return err
 		}

@@ -99,6 +99,12 @@ func TestOneReleaseMovesInALaneAndANewerOneTakesTheQueuedOnesPlace(t *testing.T)
 	}
 	r.want(second, pipeline.RunSuperseded)
 	r.want(third, pipeline.RunRunning)
+	r.wantLine(second, "lane.queued", "Waits behind shop v1 for the lane of production.", first)
+	r.wantLine(second, "release.superseded", "Superseded: by the newer release shop v3.", third)
+	r.wantLine(third, "lane.queued", "Waits behind shop v1 for the lane of production.", first)
+	if r.told(first, "lane.queued") {
+		t.Error("who got the lane at once was told to wait")
+	}
 	r.say(task, stage.Outcome{Status: stage.Passed, Exposed: true})
 	if task := r.one("w1"); task.Release != third {
 		t.Errorf("after the first, %s moves", task.Release)
@@ -140,4 +146,20 @@ func TestALateRollbackIsCalledOffWhenAnotherReleaseCameHomeFirst(t *testing.T) {
 	if at != next {
 		t.Errorf("home is %s, want %s", at, next)
 	}
+}
+
+// wantLine wants the release's first line of the kind to say the text to people,
+// and to name the other release in its data.
+func (r *rig) wantLine(id, kind, text, other string) {
+	r.t.Helper()
+	for _, l := range r.lines(id) {
+		if l.Kind != kind {
+			continue
+		}
+		if want := `{"releases":["` + other + `"]}`; l.Text != text || string(l.Data) != want {
+			r.t.Errorf("%s says %q with %s, want %q with %s", kind, l.Text, l.Data, text, want)
+		}
+		return
+	}
+	r.t.Errorf("%s was not told %s", id, kind)
 }

@@ -95,14 +95,7 @@ func (t *turn) create(ev Event) error {
 	return nil
 }
 
-// title names what is released, for sentences.
-func (t *turn) title() string {
-	c := t.run.Plan.Component
-	if c.Version == "" {
-		return c.Service
-	}
-	return c.Service + " " + c.Version
-}
+func (t *turn) title() string { return t.run.Plan.Title() }
 
 func (t *turn) takeEvidence(ev Event) error {
 	if t.run.State.Final() {

@@ -286,6 +286,15 @@ type Notify struct {
 	Message string `json:"message,omitempty"`
 }
 
+// Title names what is released, for sentences: "shop v2".
+func (p *Plan) Title() string {
+	c := p.Component
+	if c.Version == "" {
+		return c.Service
+	}
+	return c.Service + " " + c.Version
+}
+
 // Hash is the SHA-256 of the plan's JSON in lower-case hexadecimal. Approvals are bound to it.
 func (p *Plan) Hash() string {
 	b, err := json.Marshal(p)

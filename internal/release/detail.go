@@ -51,11 +51,15 @@ func (c *Control) detail(tx Tx, who auth.Identity, s subject) (Detail, error) {
 	if d.Queue, err = queueBefore(tx, s, e); err != nil {
 		return d, err
 	}
+	ahead, err := firstOf(tx, d.Queue)
+	if err != nil {
+		return d, err
+	}
 	homes, err := tx.Homes(s.Service)
 	if err != nil {
 		return d, err
 	}
-	scene := scene{run: &s.run, environment: e, plan: s.run.Plan.Environment(e.Name), queue: d.Queue}
+	scene := scene{run: &s.run, environment: e, plan: s.run.Plan.Environment(e.Name), queue: d.Queue, ahead: ahead}
 	if live, ok := d.Live[e.Name]; ok {
 		scene.live = &live
 	}
@@ -112,6 +116,18 @@ func queueBefore(tx Tx, s subject, e *pipeline.EnvironmentRun) ([]string, error)
 		before = append(before, entry.Release)
 	}
 	return before, nil
+}
+
+// firstOf names the first release of a queue, for people.
+func firstOf(tx Tx, queue []string) (string, error) {
+	if len(queue) == 0 {
+		return "", nil
+	}
+	record, err := tx.LoadRun(queue[0])
+	if err != nil {
+		return "", err
+	}
+	return record.Run.Plan.Title(), nil
 }
 
 // laneOf names the lane as drive does: by its target.

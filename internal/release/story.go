@@ -25,8 +25,9 @@ type scene struct {
 	plan        *pipeline.Environment
 	// live is what the worker last said; nil if nothing.
 	live *stage.Progress
-	// queue are the releases before this one in the lane.
+	// queue are the releases before this one in the lane; ahead names the first.
 	queue []string
+	ahead string
 }
 
 func (s scene) story() Story {
@@ -117,7 +118,11 @@ func (s scene) pending() Story {
 func (s scene) queued() Story {
 	st := Story{Headline: "Waits for the lane in " + s.environment.Name + ".", Next: "Stage " + s.stage().Name + " begins."}
 	if n := len(s.queue); n > 0 {
-		st.Headline = fmt.Sprintf("Waits for the lane in %s: %s before it, %s first.", s.environment.Name, counted(n, "release"), s.queue[0])
+		st.Headline = fmt.Sprintf("Waits in %s behind %s", s.environment.Name, s.ahead)
+		if n > 1 {
+			st.Headline += fmt.Sprintf(" and %s more", counted(n-1, "release"))
+		}
+		st.Headline = sentence(st.Headline)
 	}
 	return st
 }

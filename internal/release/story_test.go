@@ -50,8 +50,12 @@ func TestStories(t *testing.T) {
 		}, "Stage canary in production: 5 % of the traffic, 120 of 400 requests judged.", "Grows to 12 %."},
 		{"a queue", func(r *pipeline.Run, s *scene) {
 			r.Environments[0].Lane = pipeline.LaneQueued
-			s.queue = []string{"r1"}
-		}, "Waits for the lane in staging: 1 release before it, r1 first.", "Stage deploy begins."},
+			s.queue, s.ahead = []string{"r1"}, "shop v1"
+		}, "Waits in staging behind shop v1.", "Stage deploy begins."},
+		{"a longer queue", func(r *pipeline.Run, s *scene) {
+			r.Environments[0].Lane = pipeline.LaneQueued
+			s.queue, s.ahead = []string{"r1", "r2", "r3"}, "shop v1"
+		}, "Waits in staging behind shop v1 and 2 releases more.", "Stage deploy begins."},
 		{"a freeze", func(r *pipeline.Run, _ *scene) { r.Environments[0].Frozen = "frozen: audit (by bob)" },
 			"Held in staging: frozen: audit (by bob).", "It goes on when the freeze ends."},
 		{"a pause", func(r *pipeline.Run, _ *scene) { r.Paused = &pipeline.Pause{By: "bob", Reason: "lunch"} },
@@ -85,9 +89,9 @@ func TestStories(t *testing.T) {
 			r.State = pipeline.RunFailed
 		}, "Failed in staging before it had any traffic: stage deploy failed: never ready.", ""},
 		{"superseded", func(r *pipeline.Run, _ *scene) {
-			r.Environments[0].State, r.Environments[0].Reason = pipeline.EnvironmentCancelled, "superseded: by the newer release r9"
+			r.Environments[0].State, r.Environments[0].Reason = pipeline.EnvironmentCancelled, "superseded: by the newer release shop v9"
 			r.State = pipeline.RunSuperseded
-		}, "Superseded: by the newer release r9.", ""},
+		}, "Superseded: by the newer release shop v9.", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			run := newRun()

@@ -290,7 +290,7 @@ export const paused = (now: number) => detail(now, {
 })
 
 export const queued = (now: number) => detail(now, {
-  id: ids.queued, version: '2.8.0', state: 'running', headline: 'Waits for the lane in production: 1 release before it, checkout 2.4.0 first.', next: 'Stage migrate begins.',
+  id: ids.queued, version: '2.8.0', state: 'running', headline: 'Waits in production behind checkout 2.4.0.', next: 'Stage migrate begins.',
   production: { state: 'running', stage: 2, states: ['passed', 'passed', 'pending', 'pending', 'pending', 'pending', 'pending'], lane: 'queued' }, queue: [ids.good], actions: ['pause', 'rollback', 'skip'],
 })
 
