@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -63,6 +64,11 @@ which goes on serving when the server stops.`,
 			if c.Log, err = logs.logger(cmd.ErrOrStderr()); err != nil {
 				return err
 			}
+			if cmd.Flags().Changed(workerEnvironments) {
+				if c.WorkerEnvironments, err = named(c.WorkerEnvironments); err != nil {
+					return err
+				}
+			}
 			c.Out = cmd.OutOrStdout()
 			return Server(cmd.Context(), c)
 		},
@@ -71,10 +77,28 @@ which goes on serving when the server stops.`,
 	flags.StringVar(&c.DataDir, "data-dir", cli.DataDir(), "folder of the database and of what the worker needs (FAIRWAY_DATA_DIR)")
 	flags.StringVar(&c.Listen, "listen", strings.TrimPrefix(cli.DefaultServer, "http://"), "address of the API and the UI; only this machine reaches the default")
 	flags.BoolVar(&c.NoWorker, "no-worker", false, "run no worker inside")
+	flags.StringSliceVar(&c.WorkerEnvironments, workerEnvironments, nil, "let the worker inside take tasks of these environments only (default: all)")
+	cmd.MarkFlagsMutuallyExclusive("no-worker", workerEnvironments)
 	flags.DurationVar(&c.LeaseFor, "lease", 30*time.Second, "how long a worker holds a task without a sign of life")
 	flags.StringVar(&c.Pprof, "pprof", "", "address for profiles of the process, for instance 127.0.0.1:6060")
 	logs.add(cmd)
 	return cmd
+}
+
+const workerEnvironments = "worker-environments"
+
+// named returns the environments of the flag. None at all, as from a variable that
+// is not set, would mean every one.
+func named(environments []string) ([]string, error) {
+	names := make([]string, len(environments))
+	for i, e := range environments {
+		names[i] = strings.TrimSpace(e)
+	}
+	if len(names) == 0 || slices.Contains(names, "") {
+		return nil, fault.Errorf(fault.Invalid, "--%s has an empty name in %q", workerEnvironments, strings.Join(environments, ",")).
+			WithHint("for instance --%s staging,production; without the flag the worker takes tasks of all environments", workerEnvironments)
+	}
+	return names, nil
 }
 
 func workerCommand() *cobra.Command {

@@ -34,6 +34,8 @@ type ServerConfig struct {
 	Listen string
 	// NoWorker leaves the built-in worker out.
 	NoWorker bool
+	// WorkerEnvironments are those whose tasks the built-in worker takes; all if empty.
+	WorkerEnvironments []string
 	// LeaseFor is how long a worker holds a task without a sign of life.
 	LeaseFor time.Duration
 	Log      *slog.Logger
@@ -103,7 +105,9 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 		}
 		parts.run("router", func() error { return host.keepRouter(ctx) })
 		parts.run("keeper", func() error { host.platform.Keep(ctx); return nil })
-		w := worker.New(worker.Config{Name: "built-in", Server: d, Executors: host.executors(), Log: c.Log})
+		w := worker.New(worker.Config{
+			Name: "built-in", Environments: c.WorkerEnvironments, Server: d, Executors: host.executors(), Log: c.Log,
+		})
 		parts.run("worker", func() error { return w.Run(ctx) })
 	}
 	srv := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelWarn)}
