@@ -19,7 +19,8 @@ import (
 //	https://github.com/spinnaker/kayenta/blob/master/kayenta-judge/src/main/scala/com/netflix/kayenta/judge/classifiers/metric/MannWhitneyClassifier.scala
 //	https://github.com/spinnaker/kayenta/blob/master/kayenta-mannwhitney/src/main/scala/com/netflix/kayenta/mannwhitney/MannWhitney.scala
 //
-// It is compared with the whole stable version; the advised fresh baseline of the
+// Its roots are found exactly here, where its own solver is content with less. It is
+// compared with the whole stable version; the advised fresh baseline of the
 // canary's size would see as much traffic as the canary, which is less.
 type kayenta struct {
 	points, judgement  timer

@@ -51,12 +51,14 @@ func shiftBound(x, y []float64, z float64) (shift float64, ok bool) {
 	for range 40 {
 		middle := (low + high) / 2
 		s, ok := standardised(x, y, middle)
-		if !ok {
+		switch {
+		case !ok:
 			return 0, false
-		}
-		if s > z {
+		case s == z:
+			return middle, true // anywhere on the flat part will do
+		case s > z:
 			low = middle
-		} else {
+		default:
 			high = middle
 		}
 	}
