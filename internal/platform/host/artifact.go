@@ -19,6 +19,7 @@ import (
 
 	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/platform"
+	"github.com/fairwayhq/fairway/internal/process"
 )
 
 // Artifacts are kept by content. Whatever a reference promises, nothing is used
@@ -80,7 +81,7 @@ func (p *Platform) store(source io.Reader, a platform.Artifact, kept string) err
 	if err := os.Rename(temp.Name(), kept); err != nil {
 		return diskFault(err, kept)
 	}
-	return diskFault(syncDir(filepath.Dir(kept)), kept)
+	return diskFault(process.SyncDir(filepath.Dir(kept)), kept)
 }
 
 // diskWriter tells trouble with our disk from trouble with the source.

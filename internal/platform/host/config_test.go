@@ -44,6 +44,34 @@ func TestAServiceGetsItsConfigAndNothingOfTheWorkers(t *testing.T) {
 	}
 }
 
+func TestWhatAServicePrintsOfItsSecretsStaysOnTheMachine(t *testing.T) {
+	r := newRig(t)
+	file := filepath.Join(r.dir, "secret")
+	if err := os.WriteFile(file, []byte("hunter2\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	v1 := r.revision("v1", "chatterbox")
+	v1.Config.Secrets = map[string]string{"PASSWORD": "file:" + file}
+	r.place(v1, 1)
+	if message := r.failed(v1.ID); !strings.Contains(message, "login with [secret PASSWORD] failed") || strings.Contains(message, "hunter2") {
+		t.Errorf("the failure tells %q", message)
+	}
+	logs, err := r.Logs(t.Context(), shop, v1.ID, 10)
+	if text := strings.Join(logs, "\n"); err != nil || !strings.Contains(text, "[secret PASSWORD]") || strings.Contains(text, "hunter2") {
+		t.Errorf("the logs are told as %q, %v", text, err)
+	}
+	if found := holding(t, filepath.Join(r.dir, "host"), "login with hunter2 failed"); len(found) != 1 || filepath.Base(found[0]) != "log" {
+		t.Errorf("the log of the service is not as it was printed: %q", found)
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	logs, err = r.Logs(t.Context(), shop, v1.ID, 10)
+	if text := strings.Join(logs, "\n"); err != nil || strings.Contains(text, "login") || !strings.Contains(text, "PASSWORD") {
+		t.Errorf("without the secret the logs are told as %q, %v", text, err)
+	}
+}
+
 // holding returns the files below dir that contain the text.
 func holding(t *testing.T, dir, text string) (found []string) {
 	t.Helper()

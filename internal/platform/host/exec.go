@@ -11,7 +11,10 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/process"
 )
 
 // record is what a process writes about itself before it becomes the service.
@@ -44,10 +47,10 @@ func Exec(args []string) error {
 	if err := lockForLife(*path + ".lock"); err != nil {
 		return err
 	}
-	if former, found, err := readJSON[record](*path); err == nil && found && former.alive() {
+	if former, found, err := readJSON[record](*path); err == nil && found && former.Alive() {
 		os.Exit(statusBusy)
 	}
-	self, err := identify(os.Getpid())
+	self, err := process.Identify(os.Getpid())
 	if err != nil {
 		return fault.Errorf(fault.Internal, "read the own start time: %w", err)
 	}
@@ -82,7 +85,7 @@ func lockForLife(path string) error {
 		return diskFault(&os.PathError{Op: "open", Path: path, Err: err}, path)
 	}
 	// Low numbers are where programs expect descriptors of their own making.
-	if high, err := fcntlDup(fd, 100); err == nil {
+	if high, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD, 100); err == nil {
 		_ = syscall.Close(fd)
 		fd = high
 	}

@@ -35,6 +35,7 @@ import (
 
 	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/platform"
+	"github.com/fairwayhq/fairway/internal/process"
 	"github.com/fairwayhq/fairway/internal/router"
 )
 
@@ -114,7 +115,7 @@ func New(c Config) (*Platform, error) {
 
 func (c *Config) defaults() error {
 	if len(c.ExecCommand) == 0 {
-		c.ExecCommand = []string{selfExecutable(), "host-exec"}
+		c.ExecCommand = []string{process.Self(), "host-exec"}
 	}
 	if c.Ports == [2]int{} {
 		c.Ports = [2]int{20000, min(ephemeralFrom(), 40000)}

@@ -74,7 +74,7 @@ func (i instance) look() (life, error) {
 	if l.status, err = i.status(); err != nil {
 		return l, err
 	}
-	l.running = l.started && l.record.alive()
+	l.running = l.started && l.record.Alive()
 	l.answered = l.running && l.status.Ready == l.record.Process
 	return l, nil
 }
@@ -170,7 +170,7 @@ func (l *life) update(ctx context.Context, change func(*status)) error {
 
 // fail is final for the instance: the first reason is kept until it is retired.
 func (p *Platform) fail(ctx context.Context, l *life, state *platform.Instance, message string) error {
-	if tail, _ := tailFile(l.logPath(), 10); len(tail) > 0 {
+	if tail, _ := l.tail(10); len(tail) > 0 {
 		message += "; its last lines:\n" + strings.Join(tail, "\n")
 	}
 	err := l.update(ctx, func(s *status) {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/platform"
+	"github.com/fairwayhq/fairway/internal/process"
 )
 
 // Keep looks after all targets until ctx ends: it starts instances again that
@@ -132,7 +133,7 @@ func (p *Platform) revive(ctx context.Context, t platform.Target, dead []instanc
 		return nil
 	}
 	unlock, err := tryLock(filepath.Join(p.targetDir(t), "lock"), syscall.LOCK_EX)
-	if errors.Is(err, errLocked) {
+	if errors.Is(err, process.ErrLocked) {
 		return nil
 	}
 	if err != nil {
@@ -207,7 +208,7 @@ func (p *Platform) follow(ctx context.Context, t platform.Target, revisions []re
 		return nil
 	}
 	unlock, err := tryLock(filepath.Join(p.targetDir(t), "lock"), syscall.LOCK_EX)
-	if errors.Is(err, errLocked) {
+	if errors.Is(err, process.ErrLocked) {
 		return nil
 	}
 	if err != nil {

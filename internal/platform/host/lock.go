@@ -10,11 +10,8 @@ import (
 
 	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/platform"
+	"github.com/fairwayhq/fairway/internal/process"
 )
-
-// A file lock ends with the process that holds it, so a killed worker leaves
-// none behind, and it holds between two workers on one machine as well as
-// between two goroutines (each opens the file for itself).
 
 // lockTarget waits until nobody else changes the target, at most Config.LockWait.
 func (p *Platform) lockTarget(ctx context.Context, t platform.Target) (unlock func(), err error) {
@@ -49,54 +46,23 @@ func (p *Platform) lockRevision(ctx context.Context, t platform.Target, id strin
 }
 
 func waitLock(ctx context.Context, path string, how int) (unlock func(), err error) {
-	const pause = 5 * time.Millisecond
-	for {
-		unlock, err := tryLock(path, how)
-		if !errors.Is(err, errLocked) {
-			return unlock, err
-		}
-		if err := wait(ctx, pause); err != nil {
-			return nil, err
-		}
-	}
+	unlock, err = process.WaitLock(ctx, path, how)
+	return unlock, lockFault(err, path)
 }
 
-var errLocked = errors.New("somebody else holds the lock")
-
-// tryLock returns errLocked when somebody else holds the lock.
+// tryLock returns process.ErrLocked when somebody else holds the lock.
 func tryLock(path string, how int) (unlock func(), err error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, diskFault(err, path)
-	}
-	if err := flock(f, how|syscall.LOCK_NB); err != nil {
-		_ = f.Close()
-		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, errLocked
-		}
-		return nil, diskFault(err, path)
-	}
-	// Closing alone would leave the lock with a process that is being forked right now.
-	return func() { _ = flock(f, syscall.LOCK_UN); _ = f.Close() }, nil
+	unlock, err = process.TryLock(path, how)
+	return unlock, lockFault(err, path)
 }
 
-func flock(f *os.File, how int) error {
-	for {
-		err := syscall.Flock(int(f.Fd()), how)
-		if !errors.Is(err, syscall.EINTR) {
-			return err
-		}
+// lockFault leaves alone what says that somebody else holds the lock.
+func lockFault(err error, path string) error {
+	if errors.Is(err, process.ErrLocked) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return err
 	}
+	return diskFault(err, path)
 }
 
 // wait returns early, with the context's error, when ctx ends.
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
-}
+func wait(ctx context.Context, d time.Duration) error { return process.Wait(ctx, d) }

@@ -12,16 +12,21 @@ import (
 
 	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/platform"
+	"github.com/fairwayhq/fairway/internal/process"
+	"github.com/fairwayhq/fairway/internal/secret"
 )
 
 // Logs returns the last lines of every instance, one instance after the other;
 // with several instances each line begins with the instance's number. It knows
-// retired revisions too, until they are forgotten.
+// retired revisions too, until they are forgotten. The values of the revision's
+// secrets are masked; the log files themselves stay as they are.
 func (p *Platform) Logs(ctx context.Context, t platform.Target, revision string, lines int) ([]string, error) {
 	dir := p.revisionDir(t, revision)
-	if _, found, err := p.readRevision(t, revision); err != nil {
+	f, found, err := p.readRevision(t, revision)
+	if err != nil {
 		return nil, err
-	} else if !found {
+	}
+	if !found {
 		return nil, fault.Errorf(fault.NotFound, "revision %s was never placed on %s", revision, t)
 	}
 	slots := existingSlots(dir)
@@ -34,7 +39,7 @@ func (p *Platform) Logs(ctx context.Context, t platform.Target, revision string,
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		tail, err := tailFile(instance{dir: instanceDir(dir, slot)}.logPath(), each)
+		tail, err := instance{dir: instanceDir(dir, slot), revision: f.Revision}.tail(each)
 		if err != nil {
 			return nil, err
 		}
@@ -46,6 +51,22 @@ func (p *Platform) Logs(ctx context.Context, t platform.Target, revision string,
 		}
 	}
 	return all[max(0, len(all)-lines):], nil
+}
+
+// tail returns the last lines of the instance's log, fit to leave the machine. The
+// secrets are read again for that: where one cannot be, nothing is told. What an
+// instance printed of a value that was changed after its start is not known here.
+func (i instance) tail(lines int) ([]string, error) {
+	tail, err := tailFile(i.logPath(), lines)
+	if err != nil || len(tail) == 0 || len(i.revision.Config.Secrets) == 0 {
+		return tail, err
+	}
+	values, err := secret.Resolve(i.revision.Config.Secrets)
+	if err != nil {
+		return []string{"(not shown, as it cannot be seen whether there is a secret in it: " + fault.MessageOf(err) + ")"}, nil
+	}
+	text := secret.NewMask(values).Part(strings.Join(tail, "\n"), true, true)
+	return strings.Split(text, "\n"), nil
 }
 
 // openLog opens the log for a new life; a large one is put aside first, in
@@ -78,7 +99,7 @@ func trimLog(path string) error {
 	if err != nil {
 		return err
 	}
-	if err := replaceFile(path+".1", kept); err != nil {
+	if err := process.ReplaceFile(path+".1", kept); err != nil {
 		return diskFault(err, path)
 	}
 	return diskFault(os.Truncate(path, 0), path)

@@ -50,6 +50,9 @@ func service(args []string) error {
 	case "exit":
 		fmt.Println("cannot find the database")
 		os.Exit(3)
+	case "chatterbox":
+		fmt.Println("login with", os.Getenv("PASSWORD"), "failed")
+		os.Exit(3)
 	case "silent":
 		select {}
 	case "stubborn":

@@ -2,48 +2,25 @@ package host
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"sync"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/fairwayhq/fairway/internal/process"
 )
 
-// Process names one process for all time: pids come around again, a pid with
-// its start time does not.
-type Process struct {
-	PID int `json:"pid"`
-	// Start is opaque and differs between any two processes that had the same pid.
-	Start string `json:"start"`
-}
-
-// alive says whether the process still runs; a zombie does not.
-//
-// A process that calls exec from any but its first thread, as Go programs do,
-// looks dead for an instant while the threads change places. So death is only
-// believed when it lasts.
-func (p Process) alive() bool {
-	for range 4 {
-		if now, err := identify(p.PID); err == nil {
-			return now == p
-		}
-		if p.PID == 0 || unix.Kill(p.PID, 0) == unix.ESRCH {
-			return false
-		}
-		time.Sleep(time.Millisecond)
-	}
-	return false
-}
+// Process names one process for all time.
+type Process = process.Process
 
 // age is how long the process has been running, where possible by a clock that
 // nobody can set: a clock that jumps must not make an instance late.
 func (p *Platform) age(r record) time.Duration {
-	now, known := uptime()
-	started, ok := startedAfterBoot(r.Process)
+	now, known := process.Uptime()
+	started, ok := process.StartedAfterBoot(r.Process)
 	if known && ok {
 		return now - started
 	}
@@ -71,7 +48,7 @@ func reap(dir string, dead Process, now time.Time) exit {
 	}
 	ended, pending := tryCollect(dead.PID)
 	for range 200 { // the last threads of a process end a little after its first
-		if !pending || dead.alive() {
+		if !pending || dead.Alive() {
 			break
 		}
 		time.Sleep(time.Millisecond)
@@ -105,8 +82,8 @@ func tryCollect(pid int) (ended string, pending bool) {
 // end stops the process and everything in its session: SIGTERM, and SIGKILL
 // when the limit is over. It returns when nothing is left or ctx ends.
 func end(ctx context.Context, lock string, p Process, limit time.Duration) error {
-	if p.alive() {
-		if err := signalGroup(p.PID, syscall.SIGTERM); err != nil {
+	if p.Alive() {
+		if err := process.SignalGroup(p.PID, syscall.SIGTERM); err != nil {
 			return err
 		}
 		soft, cancel := context.WithTimeout(ctx, limit)
@@ -116,43 +93,21 @@ func end(ctx context.Context, lock string, p Process, limit time.Duration) error
 			return ctx.Err()
 		}
 		if err != nil {
-			_ = signalGroup(p.PID, syscall.SIGKILL)
+			_ = process.SignalGroup(p.PID, syscall.SIGKILL)
 			if err := untilGone(ctx, p); err != nil {
 				return err
 			}
 		}
 	}
-	sweep(lock, p)
+	process.Sweep(lock, p)
 	return nil
 }
 
 func untilGone(ctx context.Context, p Process) error {
-	for p.alive() {
+	for p.Alive() {
 		if err := wait(ctx, 5*time.Millisecond); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// sweep kills what the dead process left behind: members of its session and, where
-// a lock is named, whoever has it open.
-func sweep(lock string, p Process) {
-	if lock == "" && p.PID == 0 {
-		return
-	}
-	// While this process forks, its child has all its files, locks of other instances among them.
-	syscall.ForkLock.RLock()
-	defer syscall.ForkLock.RUnlock()
-	for _, pid := range remnants(lock, p) {
-		_ = syscall.Kill(pid, syscall.SIGKILL)
-	}
-}
-
-func signalGroup(pid int, signal syscall.Signal) error {
-	err := syscall.Kill(-pid, signal)
-	if errors.Is(err, syscall.ESRCH) {
-		return nil
-	}
-	return os.NewSyscallError("kill", err)
 }

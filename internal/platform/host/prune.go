@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/fairwayhq/fairway/internal/platform"
+	"github.com/fairwayhq/fairway/internal/process"
 )
 
 // keepRetired is how many retired revisions a target remembers, with their
@@ -20,7 +21,7 @@ const keepRetired = 5
 // artifacts that no revision needs any more.
 func (p *Platform) prune(ctx context.Context, t platform.Target) error {
 	unlock, err := tryLock(filepath.Join(p.config.StateDir, "artifacts.lock"), syscall.LOCK_EX)
-	if errors.Is(err, errLocked) {
+	if errors.Is(err, process.ErrLocked) {
 		return nil // something is being placed; the next Retire prunes
 	}
 	if err != nil {

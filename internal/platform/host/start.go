@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/process"
 )
 
 // start brings one instance up and returns once its process has written its
@@ -37,22 +38,22 @@ func (p *Platform) settled(ctx context.Context, i instance) (former record, runn
 	defer cancel()
 	for begin := time.Now(); ; {
 		former, found, err := i.record()
-		if err != nil || found && former.alive() {
+		if err != nil || found && former.Alive() {
 			return former, err == nil, err
 		}
 		unlock, err := tryLock(i.lockPath(), syscall.LOCK_EX)
 		if err == nil {
 			// With the lock in hand nobody else can become the instance meanwhile.
 			former, found, err = i.record()
-			if err != nil || found && former.alive() {
+			if err != nil || found && former.Alive() {
 				unlock()
 				return former, err == nil, err
 			}
-			sweep("", former.Process)
+			process.Sweep("", former.Process)
 			unlock()
 			return former, false, nil
 		}
-		if !errors.Is(err, errLocked) {
+		if !errors.Is(err, process.ErrLocked) {
 			return former, false, err
 		}
 		// Somebody holds the lock and no record is alive: a child that the dead
@@ -61,7 +62,7 @@ func (p *Platform) settled(ctx context.Context, i instance) (former record, runn
 		if time.Since(begin) > p.config.LockWait/3 {
 			lock = i.lockPath()
 		}
-		sweep(lock, former.Process)
+		process.Sweep(lock, former.Process)
 		if err := wait(ctx, 5*time.Millisecond); err != nil {
 			return former, false, fault.Errorf(fault.Unavailable, "an earlier process of instance %d does not end: %w", i.slot+1, err)
 		}
@@ -97,14 +98,14 @@ func (p *Platform) spawn(ctx context.Context, i instance, formerPort int) (int, 
 	}
 	defer func() { _ = none.Close() }()
 
-	process, err := os.StartProcess(args[0], args, &os.ProcAttr{
+	child, err := os.StartProcess(args[0], args, &os.ProcAttr{
 		Dir: workDir(dir), Env: env, Files: []*os.File{none, out, out}, Sys: &syscall.SysProcAttr{Setsid: true},
 	})
 	if err != nil {
 		return 0, fault.Errorf(fault.Unavailable, "start an instance of %s: %w", i.revision.ID, err)
 	}
-	pid := process.Pid
-	_ = process.Release() // it is reaped by pid, by whichever worker's look finds it dead
+	pid := child.Pid
+	_ = child.Release() // it is reaped by pid, by whichever worker's look finds it dead
 	return pid, nil
 }
 
@@ -119,7 +120,7 @@ func (p *Platform) awaitRecord(ctx context.Context, i instance, former record, c
 		if err != nil {
 			return err
 		}
-		if newer := found && r.Process != former.Process; newer && (gone || r.PID == child || r.alive()) {
+		if newer := found && r.Process != former.Process; newer && (gone || r.PID == child || r.Alive()) {
 			return nil
 		}
 		if ended := collect(child); ended != "" {
@@ -149,6 +150,6 @@ func (p *Platform) earlyEnd(i instance, child int, ended string) error {
 	if ended == "status "+strconv.Itoa(statusBusy) {
 		return nil
 	}
-	tail, _ := tailFile(i.logPath(), 3)
+	tail, _ := i.tail(3)
 	return fault.Errorf(fault.Unavailable, "start an instance of %s: the launcher ended with %s: %s", i.revision.ID, ended, strings.Join(tail, " "))
 }

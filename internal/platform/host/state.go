@@ -1,7 +1,6 @@
 package host
 
 import (
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"net/url"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/platform"
+	"github.com/fairwayhq/fairway/internal/process"
 )
 
 // What lies in the state folder:
@@ -136,67 +136,22 @@ func (p *Platform) readTargets() ([]platform.Target, error) {
 }
 
 func readJSON[T any](path string) (value T, found bool, err error) {
-	raw, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return value, false, nil
-	}
-	if err != nil {
-		return value, false, diskFault(err, path)
-	}
-	if err := json.Unmarshal(raw, &value); err != nil {
-		return value, false, fault.Errorf(fault.Unavailable, "the state file %s cannot be read: %w", path, err).
+	value, found, err = process.ReadRecord[T](path)
+	var broken *process.BrokenError
+	if errors.As(err, &broken) {
+		return value, false, fault.Errorf(fault.Unavailable, "the state file %s cannot be read: %w", path, broken.Err).
 			WithHint("restore the file from a backup; nothing on this target moves until then")
 	}
-	return value, true, nil
+	return value, found, diskFault(err, path)
 }
 
 // writeJSON replaces the file as a whole: whoever reads it sees the old or the
 // new one, also after a power cut.
 func writeJSON(path string, value any) error {
-	raw, err := json.Marshal(value)
-	if err != nil {
-		return fault.Errorf(fault.Internal, "encode %s: %w", path, err)
-	}
-	if err := replaceFile(path, raw); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return diskFault(err, path)
 	}
-	return nil
-}
-
-func replaceFile(path string, content []byte) error {
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	temp, err := os.CreateTemp(dir, ".new-*")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(temp.Name()) }()
-	if _, err := temp.Write(content); err != nil {
-		_ = temp.Close()
-		return err
-	}
-	if err := temp.Sync(); err != nil {
-		_ = temp.Close()
-		return err
-	}
-	if err := temp.Close(); err != nil {
-		return err
-	}
-	if err := os.Rename(temp.Name(), path); err != nil {
-		return err
-	}
-	return syncDir(dir)
-}
-
-func syncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = f.Close() }()
-	return f.Sync()
+	return diskFault(process.WriteRecord(path, value), path)
 }
 
 // diskFault says what a failed file operation means to the operator.
