@@ -75,7 +75,7 @@ func (b *bench) own(s world.Service, n world.Noise, f world.Scenario, runs int) 
 	})
 }
 
-// others are the oracle, the tools as they are, and their rules on Fairway's weights.
+// others are the oracles, the tools as they are, and their rules on Fairway's weights.
 func (b *bench) others(s world.Service, f world.Scenario) {
 	cell := play.Cell{Service: s, Noise: world.Real, Scenario: f, Runs: b.runs}
 	add := func(name string, make func() play.Player) {
@@ -85,6 +85,7 @@ func (b *bench) others(s world.Service, f world.Scenario) {
 	plan := b.plans[s.Name]
 	if f != world.AA {
 		add(rival.OracleName, func() play.Player { return rival.NewOracle(plan, s) })
+		add(rival.InformedName, func() play.Player { return rival.NewInformed(plan, s) })
 	}
 	for i := range rival.Tools {
 		t := &rival.Tools[i]

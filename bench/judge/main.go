@@ -30,6 +30,7 @@ type config struct {
 	settings string
 	plots    string
 	scrape   time.Duration
+	warmUp   time.Duration
 	length   time.Duration
 	progress bool
 }
@@ -43,6 +44,7 @@ func main() {
 	flag.StringVar(&c.settings, "settings", "", "JSON of what to change in the judge's settings, for experiments")
 	flag.StringVar(&c.plots, "plots", "", "folder to write plots to")
 	flag.DurationVar(&c.scrape, "scrape", 15*time.Second, "time between two scrapes, a multiple of 5s")
+	flag.DurationVar(&c.warmUp, "warmup", 90*time.Second, "how long the judge leaves the latency of new instances out")
 	flag.DurationVar(&c.length, "length", 90*time.Minute, "length of a release's life")
 	flag.BoolVar(&c.progress, "progress", true, "say on the error output how far it is")
 	flag.Parse()
@@ -58,6 +60,9 @@ func main() {
 func measure(c config) error {
 	if c.runs < 1 || c.scrape < world.Tick || c.scrape%world.Tick != 0 {
 		return fmt.Errorf("n must be at least 1, and the time between scrapes a multiple of %s", world.Tick)
+	}
+	for i := range world.Services {
+		world.Services[i].WarmUp = c.warmUp
 	}
 	b, err := c.plan()
 	if err != nil {

@@ -20,7 +20,7 @@ func tables(r results) []*report.Table {
 func falseAlarms(r results) *report.Table {
 	t := &report.Table{
 		Title: "Healthy releases (A/A), judged at every scrape to the end whatever was promoted",
-		Heads: []string{"noise, traffic", "runs", "taken back", "95 % bound", "proven", "in 1 h", "waiting", "to 95 %", "p95", "to 100 %"},
+		Heads: []string{"noise, traffic", "runs", "taken back", "95 % bound", "proven", "in 1 h", "waiting", "to 50 %", "to 95 %", "p95", "to 100 %"},
 		Note:  "Times are medians in seconds. Waiting: a person is asked at the end.",
 	}
 	for _, n := range world.Noises {
@@ -37,10 +37,10 @@ func falseAlarms(r results) *report.Table {
 				report.Percent(o.Share(func(r play.Result) bool { return !math.IsInf(r.To95, 1) })),
 				report.Percent(o.Share(provenWithinTheHour)),
 				report.Percent(o.Share(func(r play.Result) bool { return r.Waiting })),
-				report.Number(o.Median(play.To95)), report.Number(o.Quantile(0.95, play.To95)), report.Number(o.Median(play.To100)))
+				report.Number(o.Median(play.To50)), report.Number(o.Median(play.To95)), report.Number(o.Quantile(0.95, play.To95)), report.Number(o.Median(play.To100)))
 		}
 		if runs > 0 {
-			t.Add(n.Name+", all", fmt.Sprint(runs), fmt.Sprintf("%d (%s)", back, report.Percent(share(back, runs))), report.Percent(upperBound(back, runs)), "", "", "", "", "", "")
+			t.Add(n.Name+", all", fmt.Sprint(runs), fmt.Sprintf("%d (%s)", back, report.Percent(share(back, runs))), report.Percent(upperBound(back, runs)), "", "", "", "", "", "", "")
 		}
 	}
 	return t
@@ -82,9 +82,12 @@ func ofThoseBack(o *play.Outcome, q float64) float64 {
 	return back.Quantile(q, play.Back)
 }
 
-// players are Fairway, the oracle, and the tools: as they are, or on Fairway's weights.
+// oracles are those who know something about the fault.
+var oracles = []string{rival.OracleName, rival.InformedName}
+
+// players are Fairway, the oracles, and the tools: as they are, or on Fairway's weights.
 func players(onOurs bool) []string {
-	names := []string{fairway, rival.OracleName}
+	names := append([]string{fairway}, oracles...)
 	for i := range rival.Tools {
 		name := rival.Tools[i].Title()
 		if onOurs {
@@ -140,7 +143,7 @@ func ratios(r results) *report.Table {
 		Heads: []string{"over", "5/s", "200/s", "10000/s", "all", "as it is to ours"},
 		Note:  "Medians below 0.5 count as 0.5.",
 	}
-	for _, n := range append(players(false)[1:], players(true)[2:]...) {
+	for _, n := range append(players(false)[1:], players(true)[1+len(oracles):]...) {
 		row, played := []string{n}, true
 		for _, s := range comparedServices {
 			ratio, ok := r.harmRatio(fairway, n, []world.Service{s})
@@ -172,7 +175,7 @@ func othersHealthy(r results) *report.Table {
 		Title: "Healthy releases of all, real noise: taken back (median seconds to at least 95 %)",
 		Heads: []string{"", "0.1/s", "5/s", "200/s", "10000/s"},
 	}
-	names := append(players(false), players(true)[2:]...)
+	names := append(players(false), players(true)[1+len(oracles):]...)
 	for _, n := range names {
 		row, some := []string{n}, false
 		for _, s := range world.Services {
@@ -196,16 +199,18 @@ func savePlots(dir string, r results) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	documented := []string{fairway, rival.OracleName, "Flagger", "Argo", "Kayenta", "PipeCD"}
-	onOurs := append([]string{}, documented[:2]...)
-	for _, n := range documented[2:] {
+	tools := []string{"Flagger", "Argo", "Kayenta", "PipeCD"}
+	healthy := append([]string{fairway}, tools...)
+	documented := append([]string{fairway, rival.OracleName}, tools...)
+	onOurs := []string{fairway, rival.OracleName}
+	for _, n := range tools {
 		onOurs = append(onOurs, n+rival.OnOurWeights)
 	}
-	healthy := append([]string{fairway}, documented[2:]...)
 	for name, c := range map[string]*report.Chart{
 		"judge-harm.svg":         harmChart(r, "Bad requests that a bad release makes before it is gone (median)", documented),
 		"judge-harm-weights.svg": harmChart(r, "The same, with every rule on Fairway's weights", onOurs),
-		"judge-false-alarms.svg": healthyChart(r, healthy),
+		"judge-false-alarms.svg": healthyChart(r, "Healthy releases that are taken back", "%", healthy, func(o *play.Outcome) float64 { return o.Share(play.WasTakenBack) }),
+		"judge-time.svg":         healthyChart(r, "Seconds until a healthy release has at least 95 % of the traffic (median)", "", healthy, func(o *play.Outcome) float64 { return o.Median(play.To95) }),
 	} {
 		if err := c.Save(filepath.Join(dir, name)); err != nil {
 			return err
@@ -235,14 +240,14 @@ func harmChart(r results, title string, names []string) *report.Chart {
 	return c
 }
 
-func healthyChart(r results, names []string) *report.Chart {
-	c := &report.Chart{Title: "Healthy releases that are taken back", Unit: "%", Series: names}
+func healthyChart(r results, title, unit string, names []string, of func(*play.Outcome) float64) *report.Chart {
+	c := &report.Chart{Title: title, Unit: unit, Series: names}
 	for _, s := range world.Services {
 		g := report.Group{Name: s.Name}
 		for _, n := range names {
 			v := math.NaN()
 			if o := r.of(n, s, world.Real, world.AA); o != nil {
-				v = o.Share(play.WasTakenBack)
+				v = of(o)
 			}
 			g.Values = append(g.Values, v)
 		}

@@ -77,6 +77,17 @@ func PlanFor(s world.Service, settings string) (*Plan, error) {
 	return p, nil
 }
 
+// historyMinutes is how much of the past the executors ask for.
+const historyMinutes = 120
+
+// calibrationSeed is the executors'.
+const calibrationSeed = 1
+
+// Calibrate learns from the service's past, as the executors do.
+func (p *Plan) Calibrate(w *world.World) judge.Calibration {
+	return judge.Calibrate(w.History(historyMinutes), p.canary, p.rate, calibrationSeed)
+}
+
 // capacity is how many instances bear the weight, as the canary's executor says.
 func (p *Plan) capacity(weight float64, all int) int {
 	least := min(3, all)

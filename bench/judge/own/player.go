@@ -8,12 +8,6 @@ import (
 	"github.com/fairwayhq/fairway/internal/judge"
 )
 
-// historyMinutes is how much of the past the executors ask for.
-const historyMinutes = 120
-
-// calibrationSeed is the executors'.
-const calibrationSeed = 1
-
 // Player leads a release by Fairway's judge: the canary, then the watch. Where an
 // environment would have to ask a person, nobody answers: it goes on collecting.
 type Player struct {
@@ -35,7 +29,7 @@ var _ play.Player = (*Player)(nil)
 // Begin calibrates the judge from the service's past and gives the first weight.
 func (p *Player) Begin(w *world.World) play.Move {
 	set := p.plan.canary
-	calibration := judge.Calibrate(w.History(historyMinutes), set, p.plan.rate, calibrationSeed)
+	calibration := p.plan.Calibrate(w)
 	p.all = w.Service.Instances
 	p.judge = judge.New(set, calibration, p.plan.start)
 	p.sizing = judge.NewSizing(set, calibration, p.plan.start)

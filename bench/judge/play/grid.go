@@ -111,6 +111,7 @@ var (
 	WasPromoted  = func(r Result) bool { return !r.TakenBack && !math.IsInf(r.To100, 1) }
 	Harm         = func(r Result) float64 { return r.Harm }
 	Back         = func(r Result) float64 { return r.Back }
+	To50         = func(r Result) float64 { return r.To50 }
 	To95         = func(r Result) float64 { return r.To95 }
 	To100        = func(r Result) float64 { return r.To100 }
 )

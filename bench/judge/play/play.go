@@ -54,8 +54,8 @@ type Result struct {
 	TakenBack bool
 	// Back is when the traffic was back on the stable version.
 	Back float64
-	// To95 and To100 are when the new version got nearly all the traffic, and all.
-	To95, To100 float64
+	// To50, To95 and To100 are when the new version got half of the traffic, nearly all, and all.
+	To50, To95, To100 float64
 	// Waiting tells that it was waiting for a person at the end.
 	Waiting bool
 	// Harm is how many bad requests the fault made.
@@ -65,7 +65,7 @@ type Result struct {
 
 // Run plays one release.
 func Run(w *world.World, p Player, rules Rules) Result {
-	r := Result{Back: math.Inf(1), To95: math.Inf(1), To100: math.Inf(1)}
+	r := Result{Back: math.Inf(1), To50: math.Inf(1), To95: math.Inf(1), To100: math.Inf(1)}
 	monitor := w.Monitor(rules.Scrape)
 	inForce := p.Begin(w)
 	decided := inForce
@@ -98,6 +98,9 @@ func Run(w *world.World, p Player, rules Rules) Result {
 // note keeps when a move came into force.
 func (r *Result) note(m Move, now time.Duration) {
 	at := now.Seconds()
+	if m.Weight >= 0.5-1e-9 {
+		r.To50 = math.Min(r.To50, at)
+	}
 	switch m.Status {
 	case TakenBack:
 		r.TakenBack, r.Back, r.Reason = true, at, m.Reason

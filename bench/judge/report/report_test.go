@@ -19,6 +19,13 @@ func TestATableSaysWhatIsInIt(t *testing.T) {
 		}
 	}
 	b.Reset()
+	tab = Table{Heads: []string{"who", "none", "some"}}
+	tab.Add("a", "", "1")
+	tab.Add("b", "", "")
+	if tab.Print(&b); strings.Contains(b.String(), "none") || !strings.Contains(b.String(), "some") {
+		t.Errorf("of two columns, one of them empty, it prints\n%s", b.String())
+	}
+	b.Reset()
 	(&Table{Title: "Nothing", Heads: []string{"x"}}).Print(&b)
 	if b.String() != "" {
 		t.Errorf("a table without rows prints %q", b.String())

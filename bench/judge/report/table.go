@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -21,11 +22,12 @@ type Table struct {
 // Add appends a row.
 func (t *Table) Add(cells ...string) { t.Rows = append(t.Rows, cells) }
 
-// Print writes the table, if it has rows.
+// Print writes the table, if it has rows, without columns that are empty.
 func (t *Table) Print(w io.Writer) {
 	if len(t.Rows) == 0 {
 		return
 	}
+	t.dropEmpty()
 	fmt.Fprintf(w, "%s\n", t.Title)
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	for _, row := range append([][]string{t.Heads}, t.Rows...) {
@@ -37,6 +39,18 @@ func (t *Table) Print(w io.Writer) {
 		fmt.Fprintf(w, "  %s\n", t.Note)
 	}
 	fmt.Fprintln(w)
+}
+
+func (t *Table) dropEmpty() {
+	for c := len(t.Heads) - 1; c > 0; c-- {
+		if slices.ContainsFunc(t.Rows, func(row []string) bool { return row[c] != "" }) {
+			continue
+		}
+		t.Heads = slices.Delete(t.Heads, c, c+1)
+		for i := range t.Rows {
+			t.Rows[i] = slices.Delete(t.Rows[i], c, c+1)
+		}
+	}
 }
 
 func (t *Table) widest() int {
@@ -70,7 +84,9 @@ func Number(x float64) string {
 		return fmt.Sprintf("%.1f", x)
 	case x < 1e5:
 		return fmt.Sprintf("%.0f", x)
+	case x < 1e6:
+		return fmt.Sprintf("%.0fk", x/1e3)
 	default:
-		return fmt.Sprintf("%.2g", x)
+		return fmt.Sprintf("%.1fM", x/1e6)
 	}
 }

@@ -173,6 +173,42 @@ func TestAnOutageTakesTheDocumentedTime(t *testing.T) {
 	}
 }
 
+// With nothing of the stable rate in doubt and no noise the law is a Poisson's, and
+// the evidence the textbook's: y·ln g − n·λ·(g − 1).
+func TestTheInformedJudgeBetsByTheTextbook(t *testing.T) {
+	m := &informedMetric{bound: -1, factor: 3, tau2: 1e-9, priorBad: 2e9, priorAll: 1e12}
+	r := &world.Reading{At: 15 * time.Second, CanaryInstances: 1, StableInstances: 1}
+	r.Canary, r.Stable = world.Counts{Requests: 1000, Errors: 7}, world.Counts{Requests: 1_000_000_000, Errors: 2_000_000}
+	if got, want := m.see(r), 7*math.Log(3)-2*2.0; math.Abs(got-want) > 0.01 {
+		t.Errorf("the log evidence is %v, want %v", got, want)
+	}
+	r.At = time.Minute
+	r.Canary, r.Stable = world.Counts{}, world.Counts{}
+	if got := m.see(r); math.Abs(got-m.booked) > 1e-9 || m.canary != 0 {
+		t.Errorf("after a minute %v of %v is booked", m.booked, got)
+	}
+	r.Canary = world.Counts{Requests: 100_000, Errors: 200}
+	r.Stable = world.Counts{Requests: 1_000_000_000, Errors: 2_000_000}
+	r.At = 2 * time.Minute
+	if m.see(r); m.booked != 0 {
+		t.Errorf("a healthy minute leaves %v", m.booked)
+	}
+}
+
+func TestTheInformedJudgeFindsFaultsAndOnlyThese(t *testing.T) {
+	s := world.Services[2]
+	plan, err := own.PlanFor(s, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules := play.Rules{Scrape: 15 * time.Second, Length: 40 * time.Minute}
+	for f, back := range map[*world.Scenario]bool{&world.Tail100: true, &world.Errors5pp: true, &world.AA: false} {
+		if r := play.Run(world.New(s, world.IID, *f, 1), NewInformed(plan, s), rules); r.TakenBack != back {
+			t.Errorf("%s: %+v", f.Name, r)
+		}
+	}
+}
+
 func TestAHealthyReleaseTakesTheDocumentedTime(t *testing.T) {
 	rules := play.Rules{Scrape: 15 * time.Second, Length: 90 * time.Minute}
 	s := world.Services[3]

@@ -37,9 +37,8 @@ type arm struct {
 }
 
 const (
-	coldFor   = 120.0 // seconds for which a new instance is slower
+	coldFor   = 120.0 // seconds for which a new instance is slower: twice as slow at first
 	coldDecay = 20.0  // and the time within which that falls by 1/e
-	warmAfter = 90.0  // seconds after which the judge counts its latency
 )
 
 func newArm(n *Noise, instances int, noise, counts *generator) *arm {
@@ -60,10 +59,11 @@ func (a *arm) instances() int {
 	return n
 }
 
-func (a *arm) warm(now float64) int {
+// warm are those that started at least so many seconds ago.
+func (a *arm) warm(now, seconds float64) int {
 	n := 0
 	for _, c := range a.cohorts {
-		if now-c.born >= warmAfter {
+		if now-c.born >= seconds {
 			n += c.instances
 		}
 	}
@@ -80,8 +80,9 @@ func (a *arm) grow(n int, now float64) {
 }
 
 // settle joins the oldest cohorts once nothing tells them apart.
-func (a *arm) settle(now float64) {
-	for len(a.cohorts) > 1 && now-a.cohorts[0].born >= coldFor && now-a.cohorts[1].born >= coldFor {
+func (a *arm) settle(now, warmUp float64) {
+	old := now - math.Max(coldFor, warmUp)
+	for len(a.cohorts) > 1 && a.cohorts[0].born <= old && a.cohorts[1].born <= old {
 		a.cohorts[1].instances += a.cohorts[0].instances
 		a.cohorts = a.cohorts[1:]
 	}

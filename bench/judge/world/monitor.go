@@ -51,8 +51,9 @@ func (m *Monitor) Read(now time.Duration, weight float64) Reading {
 	w := m.world
 	r := m.pending
 	r.At, r.Weight, r.Lost = now, weight, m.lost(now)
-	r.StableInstances, r.StableWarm = w.stable.instances(), w.stable.warm(w.now)
-	r.CanaryInstances, r.CanaryWarm = w.canary.instances(), w.canary.warm(w.now)
+	warmUp := w.Service.WarmUp.Seconds()
+	r.StableInstances, r.StableWarm = w.stable.instances(), w.stable.warm(w.now, warmUp)
+	r.CanaryInstances, r.CanaryWarm = w.canary.instances(), w.canary.warm(w.now, warmUp)
 	m.pending.LogRatio = 0
 	if r.Lost {
 		r.Stable, r.Canary = Counts{}, Counts{}

@@ -67,3 +67,11 @@ func (s *Scenario) at(age, weight, spread float64) effect {
 }
 
 func (e effect) errors(p float64) float64 { return math.Min(1, p*e.factor+e.add) }
+
+// Above is the share of requests that take longer than bound seconds, without the
+// fault and with it, where nothing else disturbs. It knows only faults that are there
+// from the start.
+func (s *Scenario) Above(service Service, bound float64) (before, after float64) {
+	z := math.Log(bound / service.Median.Seconds())
+	return survival(z / service.Spread), survival(z / s.at(0, 0, service.Spread).spread)
+}

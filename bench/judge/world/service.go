@@ -20,6 +20,8 @@ type Service struct {
 	// SLO is the promised share of good requests; one slower than SlowerThan is bad.
 	SLO        float64
 	SlowerThan time.Duration
+	// WarmUp is how long the latency of a new instance is left out of Warm counts.
+	WarmUp time.Duration
 }
 
 // Services are those of the benchmark: from one that hardly anybody uses to a busy
@@ -31,7 +33,7 @@ var Services = []Service{
 func service(rate float64, instances int) Service {
 	return Service{
 		Name: strconv.FormatFloat(rate, 'f', -1, 64) + "/s", Rate: rate, Instances: instances, Errors: 0.002,
-		Median: 80 * time.Millisecond, Spread: 0.6, SLO: 0.995, SlowerThan: 500 * time.Millisecond,
+		Median: 80 * time.Millisecond, Spread: 0.6, SLO: 0.995, SlowerThan: 500 * time.Millisecond, WarmUp: 90 * time.Second,
 	}
 }
 

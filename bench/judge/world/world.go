@@ -80,7 +80,7 @@ func (w *World) Step(weight float64, instances int) *Done {
 	} {
 		own := side.arm.blow(&w.Noise, w.now)
 		lost := w.restart(side.arm)
-		side.arm.settle(w.now)
+		side.arm.settle(w.now, w.Service.WarmUp.Seconds())
 		if side.mean > 0 {
 			own.errors *= shared.errors
 			own.latency += shared.latency
@@ -153,7 +153,7 @@ func (w *World) serve(a *arm, c *Counts, mean, lost float64, now weather, e effe
 				w.done.LogRatio += float64(n) * math.Log(q/usual[i])
 			}
 		}
-		if age >= warmAfter {
+		if age >= w.Service.WarmUp.Seconds() {
 			got.Warm = got.Latency
 		}
 		got.Errors = a.counts.binomial(got.Requests, after)

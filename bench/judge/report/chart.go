@@ -13,7 +13,8 @@ import (
 // at the ends.
 type Chart struct {
 	Title, Unit string
-	Series      []string
+	// Series name the bars of a group.
+	Series []string
 	Groups      []Group
 	// Log makes the scale logarithmic, from Least on.
 	Log   bool
