@@ -93,6 +93,10 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 		return err
 	}
 
+	if err := d.CatchUp(ctx); err != nil {
+		return err
+	}
+
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	parts := group{stop: stop}

@@ -35,7 +35,8 @@ func (d *Drive) Alive() time.Time {
 
 // Run wakes runs whose time has come, tells lanes about freezes, and delivers
 // messages, until the context ends. Then it sends home the workers that wait for
-// tasks, so that the end of the server does not wait for them.
+// tasks, so that the end of the server does not wait for them. A server calls
+// CatchUp first.
 func (d *Drive) Run(ctx context.Context) error {
 	defer d.stopOnce.Do(func() { close(d.stopped) })
 	done := make(chan struct{})
@@ -44,7 +45,18 @@ func (d *Drive) Run(ctx context.Context) error {
 		d.deliverAll(ctx)
 	}()
 	defer func() { <-done }()
+	var noted time.Time
+	note := func(ctx context.Context) {
+		noted = d.now()
+		if err := d.noteAlive(ctx); err != nil && ctx.Err() == nil {
+			d.log.Error("Noting a sign of life failed.", "error", err)
+		}
+	}
+	defer note(context.WithoutCancel(ctx))
 	for {
+		if d.now().Sub(noted) >= aliveInterval {
+			note(ctx)
+		}
 		d.beats.last.Store(time.Now().UnixNano())
 		// Freezes first: who is held is not late.
 		turn, err := d.checkFreezes(ctx)

@@ -28,6 +28,7 @@ type Tx interface {
 	Lanes
 	Outbox
 	Points
+	Signs
 }
 
 // Record is a run as stored, with the head of its chain in the ledger.

@@ -19,6 +19,9 @@ const (
 	// queued, another release became the home.
 	EventRollbackVoid EventKind = "rollback void"
 	EventEvidence     EventKind = "evidence posted"
+	// EventOutage says that for a while no server was there: none ran, or its machine
+	// stood still.
+	EventOutage EventKind = "outage"
 
 	// From people.
 	EventApproved   EventKind = "approved"
@@ -55,6 +58,11 @@ type Event struct {
 
 	// Before is, with a granted lane, the release that is at home there.
 	Before string `json:"before,omitempty"`
+
+	// Lost is, with an outage, how long it was, and Until the instant before which no
+	// stage may run out of time because of it.
+	Lost  Duration  `json:"lost,omitempty"`
+	Until time.Time `json:"until,omitzero"`
 
 	// From an executor.
 	Exposed bool            `json:"exposed,omitempty"`

@@ -100,6 +100,7 @@ var eventWords = map[string]pipeline.EventKind{
 	"resumed": pipeline.EventResumed, "rollback": pipeline.EventRollback, "skipped": pipeline.EventSkipped,
 	"superseded": pipeline.EventSuperseded, "passed": pipeline.EventStagePassed, "failed": pipeline.EventStageFailed,
 	"reported": pipeline.EventStageReported, "undone": pipeline.EventUndoPassed, "undo-failed": pipeline.EventUndoFailed, "void": pipeline.EventRollbackVoid,
+	"outage": pipeline.EventOutage,
 }
 
 func readEvent(t *testing.T, text string) (time.Time, pipeline.Event) {
@@ -128,8 +129,17 @@ func readEvent(t *testing.T, text string) (time.Time, pipeline.Event) {
 			ev.Exposed = value == "true"
 		case key == "asks":
 			ev.Asks = value
+		case key == "lost":
+			ev.Lost, err = pipeline.ParseDuration(value)
+		case key == "until":
+			var until pipeline.Duration
+			until, err = pipeline.ParseDuration(value)
+			ev.Until = birth.Add(until.Std())
 		default:
 			t.Fatalf("unknown key %q in %q", key, text)
+		}
+		if err != nil {
+			t.Fatalf("%q in %q: %v", w, text, err)
 		}
 	}
 	return birth.Add(after), ev

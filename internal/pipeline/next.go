@@ -60,6 +60,8 @@ func (t *turn) apply(ev Event) error {
 		return nil
 	case EventEvidence:
 		return t.takeEvidence(ev)
+	case EventOutage:
+		return t.outage(ev)
 	case EventLaneGranted:
 		return t.grantLane(ev)
 	case EventRollbackVoid:

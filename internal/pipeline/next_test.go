@@ -85,6 +85,7 @@ var allEvents = []pipeline.EventKind{
 	pipeline.EventEvidence, pipeline.EventApproved, pipeline.EventRejected, pipeline.EventPaused, pipeline.EventResumed,
 	pipeline.EventRollback, pipeline.EventSkipped, pipeline.EventSuperseded, pipeline.EventStagePassed, pipeline.EventStageFailed,
 	pipeline.EventStageReported, pipeline.EventUndoPassed, pipeline.EventUndoFailed, pipeline.EventRollbackVoid,
+	pipeline.EventOutage,
 }
 
 // FuzzNext throws random events at a run: it never reaches an illegal state, and a
@@ -146,6 +147,8 @@ func drawEvent(t *rapid.T, run *pipeline.Run) pipeline.Event {
 		Reason:  rapid.SampledFrom([]string{"", "because"}).Draw(t, "reason"),
 		Exposed: rapid.Bool().Draw(t, "exposed"),
 		Asks:    rapid.SampledFrom([]string{"", "go on?"}).Draw(t, "asks"),
+		Lost:    pipeline.Duration(rapid.IntRange(0, 600).Draw(t, "lost")) * pipeline.Duration(time.Second),
+		Until:   birth.Add(time.Duration(rapid.IntRange(0, 6000).Draw(t, "until")) * time.Second),
 	}
 }
 

@@ -166,3 +166,13 @@ func homes(t *testing.T, s Store) {
 		return err
 	})
 }
+
+func signs(t *testing.T, s Store) {
+	last := func(tx release.Tx) (time.Time, error) { return tx.LastAlive() }
+	equal(t, "the sign of life before the first", get(t, s, last), time.Time{})
+	for _, when := range []time.Time{at(5), at(9), at(7)} {
+		s.update(t, func(tx release.Tx) error { return tx.NoteAlive(when) })
+	}
+	s = s.Reopen(t)
+	equal(t, "the last sign of life", get(t, s, last), at(7))
+}

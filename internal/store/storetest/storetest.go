@@ -66,6 +66,7 @@ func Run(t *testing.T, open func(t testing.TB) Store) {
 		{"lanes behave as lists", lanesBehaveAsLists},
 		{"freezes last until they are ended", freezes},
 		{"homes belong to releases", homes},
+		{"the last sign of life is kept", signs},
 
 		{"events come back as they were written", eventRoundTrip},
 		{"a line is written once", eventOnce},
