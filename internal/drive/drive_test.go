@@ -285,6 +285,21 @@ func TestAnUndoKnowsWhatTheCancelledStageRemembered(t *testing.T) {
 	r.want(id, pipeline.RunRolledBack)
 }
 
+func TestAFailureAtTheTimeLimitSaysWhatTheWorkerWasAt(t *testing.T) {
+	r := newRig(t)
+	id := r.ship(oneStage)
+	task := r.one("w1")
+	for _, now := range []string{"placing v1", "trying again: connection refused"} {
+		r.say(task, stage.Outcome{Status: stage.Continue, Progress: &stage.Progress{Now: now}})
+	}
+	r.pass(11 * time.Minute)
+	r.apply(id, pipeline.Event{Kind: pipeline.EventWoken})
+	want := "it did not finish within its time limit of 10m; last: trying again: connection refused"
+	if got := r.run(id).Environments[0].Stages[0].Reason; got != want {
+		t.Errorf("the reason is %q, want %q", got, want)
+	}
+}
+
 func TestAStagePastItsDeadlineIsWokenAndTakenBack(t *testing.T) {
 	r := newRig(t)
 	id := r.ship(oneStage)

@@ -35,6 +35,9 @@ func (t *transition) apply(release string, ev pipeline.Event) error {
 
 // step applies the event to a run already loaded.
 func (t *transition) step(rec Record, ev pipeline.Event) error {
+	if err := t.fillDoing(&rec.Run, rec.Release); err != nil {
+		return err
+	}
 	run, commands, err := pipeline.Next(rec.Run, ev, t.now)
 	if err != nil {
 		return err

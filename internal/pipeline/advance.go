@@ -180,6 +180,9 @@ func (t *turn) wait(e *EnvironmentRun) bool {
 		if s.Reason != "" {
 			reason += "; " + s.Reason
 		}
+		if doing := t.run.Doing[e.Name]; doing != "" {
+			reason += "; last: " + doing
+		}
 		t.fail(e, s, Event{Environment: e.Name, Stage: stage.Name, Reason: reason})
 		return true
 	}

@@ -21,6 +21,8 @@ import (
 // needs no Go:
 //
 //	> TIME EVENT [ENVIRONMENT[/STAGE]] [key=value …] [: reason]
+//
+// The reason of "woken" is what the environment's worker last said.
 func TestLives(t *testing.T) {
 	files, err := filepath.Glob("testdata/lives/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -78,6 +80,9 @@ func live(t *testing.T, definition, script []byte) []byte {
 		now, ev := readEvent(t, strings.TrimSpace(line[1:]))
 		if ev.Kind == pipeline.EventEvidence {
 			run.Evidence = append(run.Evidence, pipeline.Evidence{Digest: digest, Kind: "tests", Status: ev.Reason, At: now})
+		}
+		if ev.Kind == pipeline.EventWoken && ev.Reason != "" {
+			run.Doing = map[string]string{ev.Environment: ev.Reason}
 		}
 		next, commands, err := pipeline.Next(run, ev, now)
 		if err != nil {

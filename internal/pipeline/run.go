@@ -25,6 +25,9 @@ type Run struct {
 
 	Plan     *Plan      `json:"-"`
 	Evidence []Evidence `json:"-"`
+	// Doing is, by environment, what the worker of its stage last said that it does. It
+	// is looked at only where a stage's time limit has passed.
+	Doing map[string]string `json:"-"`
 }
 
 // RunState is where a run is as a whole. It follows from its environments.
@@ -121,6 +124,9 @@ type StageRun struct {
 	Reason    string     `json:"reason,omitempty"`
 	// Exposed says that the stage gave the revision users' traffic.
 	Exposed bool `json:"exposed,omitempty"`
+	// Cut says that a worker's stage was ended in its middle, so what it was doing may
+	// still go on.
+	Cut bool `json:"cut,omitempty"`
 	// Asks says that a person has to decide, and what.
 	Asks string `json:"asks,omitempty"`
 	// Overdue says that it asks because its time limit is over; only its end, or a
