@@ -79,7 +79,8 @@ func begin(ctx context.Context, st *store.SQLite, d *drive.Drive, c config, roun
 				if err := tx.AddRelease(rel, plan, pipeline.NewRun(plan, "anna", time.Now())); err != nil {
 					return err
 				}
-				return d.Start(tx, id, "anna")
+				_, err := d.Start(tx, id, "anna")
+				return err
 			})
 			if err != nil {
 				return nil, err

@@ -75,10 +75,14 @@ func (d *Drive) Apply(ctx context.Context, release string, ev pipeline.Event) er
 }
 
 // Start gives a run that was just stored its first event, inside the caller's
-// transaction. Call Wake after the commit.
-func (d *Drive) Start(tx Tx, release string, actor string) error {
+// transaction. Call committed after the commit: only then is it true, and everybody
+// is told.
+func (d *Drive) Start(tx Tx, release string, actor string) (committed func(), err error) {
 	t := &transition{tx: tx, now: d.now()}
-	return t.apply(release, pipeline.Event{Kind: pipeline.EventCreated, Actor: actor})
+	if err := t.apply(release, pipeline.Event{Kind: pipeline.EventCreated, Actor: actor}); err != nil {
+		return nil, err
+	}
+	return func() { d.tell(context.Background(), t) }, nil
 }
 
 // Wake makes the loop look again, after a commit of the caller's own.
@@ -104,13 +108,18 @@ func (d *Drive) update(ctx context.Context, f func(*transition) error) error {
 	if err != nil {
 		return err
 	}
+	d.tell(ctx, done)
+	return nil
+}
+
+// tell tells everybody what a transition has committed.
+func (d *Drive) tell(ctx context.Context, done *transition) {
 	d.logLines(ctx, done.lines)
 	if done.wakes {
 		d.Wake()
 	} else {
 		d.changes.tell()
 	}
-	return nil
 }
 
 // logLines logs each change of state once, from the line that records it, so that

@@ -1,10 +1,12 @@
 package drive_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -95,15 +97,18 @@ func (r *rig) ship(definition string) string {
 		ID: fmt.Sprintf("rel%d", r.n), Service: plan.Service, Version: plan.Component.Version, Digest: plan.Component.Digest,
 		Author: "anna", PlanHash: plan.Hash(), CreatedAt: r.clock(), Definition: definition,
 	}
-	err = r.store.Release().Update(context.Background(), func(tx release.Tx) error {
+	var committed func()
+	err = r.store.Release().Update(context.Background(), func(tx release.Tx) (err error) {
 		if err := tx.AddRelease(rel, plan, pipeline.NewRun(plan, "anna", r.clock())); err != nil {
 			return err
 		}
-		return r.Start(tx, rel.ID, "anna")
+		committed, err = r.Start(tx, rel.ID, "anna")
+		return err
 	})
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	committed()
 	return rel.ID
 }
 
@@ -209,6 +214,33 @@ func TestAReleaseGoesFromLeaseToHome(t *testing.T) {
 	if !r.told(id, "release.succeeded") {
 		t.Error("the ledger does not say that the release succeeded")
 	}
+}
+
+func TestEveryLineIsLoggedOnce(t *testing.T) {
+	r := newRig(t)
+	var log bytes.Buffer
+	r.Drive = drive.New(drive.Config{Store: r.store.Drive(), Now: r.clock, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	ids := []string{r.ship(oneStage), r.ship(oneStage), r.ship(oneStage)} // the third takes the second's place
+	r.say(r.one("w1"), stage.Outcome{Status: stage.Passed, Exposed: true})
+	for _, id := range ids {
+		for _, l := range r.lines(id) {
+			entry := fmt.Sprintf("msg=%q release=%s environment=%s stage=%s event=%s\n", l.Text, id, orEmpty(l.Environment), orEmpty(l.Stage), l.Kind)
+			if n := strings.Count(log.String(), entry); n != 1 {
+				t.Errorf("logged %d times: %s", n, entry)
+			}
+		}
+	}
+	if t.Failed() {
+		t.Log(log.String())
+	}
+}
+
+// orEmpty writes a text as the log does.
+func orEmpty(s string) string {
+	if s == "" {
+		return `""`
+	}
+	return s
 }
 
 func TestAnExpiredLeaseGoesToAnotherWorkerWithAHigherFence(t *testing.T) {

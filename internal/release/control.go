@@ -22,8 +22,9 @@ type Driver interface {
 type Beat interface {
 	// Apply gives the release's run an event, in a transaction of its own.
 	Apply(ctx context.Context, release string, ev pipeline.Event) error
-	// Start gives a run that was just stored its first event, in the caller's transaction.
-	Start(tx drive.Tx, release string, actor string) error
+	// Start gives a run that was just stored its first event, in the caller's
+	// transaction. committed is called after the commit.
+	Start(tx drive.Tx, release string, actor string) (committed func(), err error)
 	// Wake says that the caller committed something that drive has to look at.
 	Wake()
 }

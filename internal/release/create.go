@@ -48,8 +48,9 @@ func (c *Control) Create(ctx context.Context, who auth.Identity, ask Request) (s
 		return "", err
 	}
 	r := made.release(ask, who.User, c.now())
-	id := r.ID
+	id, begun := r.ID, nothing
 	err = c.store.Update(ctx, func(tx Tx) error {
+		begun = nothing
 		first, err := repeated(tx, who.User, ask.Key)
 		if err != nil {
 			return err
@@ -59,7 +60,7 @@ func (c *Control) Create(ctx context.Context, who auth.Identity, ask Request) (s
 			return sameAs(*first, r, ask.Key)
 		}
 		id = r.ID
-		if err := c.begin(tx, r, made.plan); err != nil || ask.Key == "" {
+		if begun, err = c.begin(tx, r, made.plan); err != nil || ask.Key == "" {
 			return err
 		}
 		return tx.Remember(who.User, ask.Key, r.ID)
@@ -67,9 +68,12 @@ func (c *Control) Create(ctx context.Context, who auth.Identity, ask Request) (s
 	if err != nil {
 		return "", err
 	}
-	c.drive.Wake()
+	begun()
 	return id, nil
 }
+
+// nothing is what is to be told where no release was begun.
+func nothing() {}
 
 // prepare compiles the definition that came with the request, else the one of the
 // service's newest release, or of the release that the key already made.
@@ -101,11 +105,12 @@ func (c *Control) prepare(ctx context.Context, who auth.Identity, ask Request) (
 	return m, err
 }
 
-// begin stores the release with its run and gives the run its first event.
-func (c *Control) begin(tx Tx, r Release, plan *pipeline.Plan) error {
+// begin stores the release with its run and gives the run its first event. What it
+// returns is called after the commit.
+func (c *Control) begin(tx Tx, r Release, plan *pipeline.Plan) (begun func(), err error) {
 	run := pipeline.NewRun(plan, r.Author, r.CreatedAt)
 	if err := tx.AddRelease(r, plan, run); err != nil {
-		return err
+		return nil, err
 	}
 	return c.drive.Start(tx, r.ID, r.Author)
 }

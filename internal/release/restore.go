@@ -28,7 +28,9 @@ type Restore struct {
 func (c *Control) Restore(ctx context.Context, who auth.Identity, ref string, a Restore) (string, error) {
 	now := c.now()
 	var id string
+	begun := nothing
 	err := c.store.Update(ctx, func(tx Tx) error {
+		begun = nothing
 		s, err := loadSubject(tx, ref)
 		if err != nil {
 			return err
@@ -61,7 +63,7 @@ func (c *Control) Restore(ctx context.Context, who auth.Identity, ref string, a 
 			return err
 		}
 		id = r.ID
-		if err := c.begin(tx, r, plan); err != nil || a.Key == "" {
+		if begun, err = c.begin(tx, r, plan); err != nil || a.Key == "" {
 			return err
 		}
 		return tx.Remember(who.User, a.Key, r.ID)
@@ -69,7 +71,7 @@ func (c *Control) Restore(ctx context.Context, who auth.Identity, ref string, a 
 	if err != nil {
 		return "", err
 	}
-	c.drive.Wake()
+	begun()
 	return id, nil
 }
 
