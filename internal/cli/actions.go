@@ -82,23 +82,31 @@ func rejectCommand(c *command) *cobra.Command {
 		}), &a)
 }
 
-func pauseCommand(c *command) *cobra.Command {
-	var a client.Action
-	cmd := c.act("pause", "Let nothing advance; a retreat stays possible",
-		func(ctx context.Context, api *client.Client, seen client.ReleaseDetail) (client.ReleaseDetail, error) {
-			return api.Pause(ctx, seen.ID, a)
-		})
+// action makes a command for a wish that needs no more than a reason.
+func (c *command) action(use, short string, ask func(*client.Client, context.Context, string, client.Action) (client.ReleaseDetail, error)) (*cobra.Command, *client.Action) {
+	a := &client.Action{}
+	cmd := c.act(use, short, func(ctx context.Context, api *client.Client, seen client.ReleaseDetail) (client.ReleaseDetail, error) {
+		return ask(api, ctx, seen.ID, *a)
+	})
 	cmd.Flags().StringVarP(&a.Reason, "reason", "m", "", "why")
+	return cmd, a
+}
+
+func pauseCommand(c *command) *cobra.Command {
+	cmd, _ := c.action("pause", "Let nothing advance; a retreat stays possible", (*client.Client).Pause)
 	return cmd
 }
 
 func resumeCommand(c *command) *cobra.Command {
-	var a client.Action
-	cmd := c.act("resume", "Let a paused release go on",
-		func(ctx context.Context, api *client.Client, seen client.ReleaseDetail) (client.ReleaseDetail, error) {
-			return api.Resume(ctx, seen.ID, a)
-		})
-	cmd.Flags().StringVarP(&a.Reason, "reason", "m", "", "why")
+	cmd, _ := c.action("resume", "Let a paused release go on", (*client.Client).Resume)
+	return cmd
+}
+
+func skipCommand(c *command) *cobra.Command {
+	cmd, a := c.action("skip", "Leave an environment out; it needs a role and a reason", (*client.Client).Skip)
+	cmd.Flags().StringVarP(&a.Environment, "environment", "e", "", "which")
+	_ = cmd.MarkFlagRequired("environment")
+	_ = cmd.MarkFlagRequired("reason")
 	return cmd
 }
 
@@ -120,18 +128,5 @@ release which places it again.`
 	cmd.Flags().StringVarP(&r.Reason, "reason", "m", "", "why")
 	cmd.Flags().StringVar(&r.To, "to", "", "an older release, by ID or version")
 	cmd.Flags().StringVar(&key, "idempotency-key", "", "with --to: the same key again creates no second release")
-	return cmd
-}
-
-func skipCommand(c *command) *cobra.Command {
-	var a client.Action
-	cmd := c.act("skip", "Leave an environment out; it needs a role and a reason",
-		func(ctx context.Context, api *client.Client, seen client.ReleaseDetail) (client.ReleaseDetail, error) {
-			return api.Skip(ctx, seen.ID, a)
-		})
-	cmd.Flags().StringVarP(&a.Environment, "environment", "e", "", "which")
-	cmd.Flags().StringVarP(&a.Reason, "reason", "m", "", "why")
-	_ = cmd.MarkFlagRequired("environment")
-	_ = cmd.MarkFlagRequired("reason")
 	return cmd
 }
