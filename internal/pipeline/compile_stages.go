@@ -123,7 +123,7 @@ func compileStage(def StageDefinition, canary *CanaryDefinition, holdback float6
 			s.TimeLimit += Duration(s.Check.Attempts) * s.Check.Load.For
 		}
 	case KindJob:
-		s.Job = &Job{Command: slices.Clone(def.Job.Run), Undo: slices.Clone(def.Job.Undo), Env: maps.Clone(def.Job.Env)}
+		s.Job = &Job{Command: slices.Clone(def.Job.Run), Undo: slices.Clone(def.Job.Undo), Env: maps.Clone(def.Job.Env), Secrets: maps.Clone(def.Job.Secrets)}
 		s.TimeLimit = jobLimit
 		if len(s.Job.Undo) > 0 {
 			s.Undo = "runs " + strings.Join(s.Job.Undo, " ")

@@ -15,7 +15,7 @@ type StageDefinition struct {
 	Deploy *DeployDefinition `yaml:"deploy,kind"`
 	// Check looks at the new revision itself, not at the users' traffic. Time limit: 5 minutes and the load's time.
 	Check *CheckDefinition `yaml:"check,kind"`
-	// Job runs a command once, for instance a migration; it must be safe to run again. Time limit: 30 minutes.
+	// Job runs a command once, for instance a migration. Time limit: 30 minutes.
 	Job *JobDefinition `yaml:"job,kind"`
 	// Canary moves the traffic level by level, as the judge allows. Time limit: the observation and 30 minutes; then it asks a person.
 	Canary *CanaryDefinition `yaml:"canary,kind"`
@@ -95,14 +95,17 @@ type LoadDefinition struct {
 	P99 Duration `yaml:"p99" min:"1ms" max:"5m" example:"300ms"`
 }
 
-// JobDefinition is a command that runs once.
+// JobDefinition is a command that runs once, also when its worker is killed. Only if
+// its machine is lost with it and another one takes over does it begin anew there.
 type JobDefinition struct {
 	// Run is the command: text, split as a shell would, or a list.
 	Run CommandLine `yaml:"run,required,short" example:"./migrate up"`
 	// Undo is the command that a rollback runs.
 	Undo CommandLine `yaml:"undo" example:"./migrate down"`
-	// Env sets variables for both commands.
+	// Env sets variables for both commands, beside the environment's config and secrets.
 	Env map[string]string `yaml:"env" keys:"variable" example:"{VERBOSE: \"1\"}"`
+	// Secrets sets variables for both commands to secrets by reference, as in `config`.
+	Secrets map[string]string `yaml:"secrets" keys:"variable" check:"secret" example:"{ADMIN_PASSWORD: file:/run/secrets/db-admin}"`
 }
 
 // AnalysisDefinition is what the judge is asked. What is left out is the judge's default.

@@ -204,11 +204,14 @@ type Load struct {
 	P99 Duration `json:"p99,omitempty"`
 }
 
-// Job is a command that runs once, for instance a migration. It must be safe to run again.
+// Job is a command that runs once, for instance a migration. Both commands get the
+// config and the secrets of the environment, then their own.
 type Job struct {
 	Command []string          `json:"command"`
 	Undo    []string          `json:"undo,omitempty"`
 	Env     map[string]string `json:"env,omitempty"`
+	// Secrets are references, as in a Config.
+	Secrets map[string]string `json:"secrets,omitempty"`
 }
 
 // Analysis is what the judge is asked. Zero fields mean the judge's defaults.
@@ -339,18 +342,6 @@ func (p *Plan) Environment(name string) *Environment {
 		}
 	}
 	return nil
-}
-
-// StageOf returns the stage of that name in the environment; a zero one if there is none.
-func (p *Plan) StageOf(environment, name string) Stage {
-	if e := p.Environment(environment); e != nil {
-		for _, s := range e.Stages {
-			if s.Name == name {
-				return s
-			}
-		}
-	}
-	return Stage{}
 }
 
 // FalseAlarm is what each judged stage of the environment may spend of its budget:

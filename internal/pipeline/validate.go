@@ -2,9 +2,9 @@ package pipeline
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"slices"
-	"sort"
 )
 
 // validator finds the faults that no single value shows: what must agree across fields.
@@ -74,18 +74,7 @@ func (v *validator) validate() {
 
 // config finds names that are set twice.
 func (v *validator) config(path string, c, base ConfigDefinition) {
-	secrets := make([]string, 0, len(c.Secrets))
-	for name := range c.Secrets {
-		secrets = append(secrets, name)
-	}
-	sort.Strings(secrets)
-	for _, name := range secrets {
-		_, own := c.Env[name]
-		_, inherited := base.Env[name]
-		if own || inherited {
-			v.fault(v.key(path+".secrets."+name), "keep the secret and remove the variable", "%q is both a variable and a secret", name)
-		}
-	}
+	v.secrets(path, c.Secrets, c.Env, base.Env)
 	to := map[string]int{}
 	for i, f := range c.Files {
 		target := f.target()
@@ -95,6 +84,18 @@ func (v *validator) config(path string, c, base ConfigDefinition) {
 			continue
 		}
 		to[target] = i
+	}
+}
+
+// secrets finds secrets with the name of a variable.
+func (v *validator) secrets(path string, secrets map[string]string, variables ...map[string]string) {
+	for _, name := range slices.Sorted(maps.Keys(secrets)) {
+		for _, env := range variables {
+			if _, twice := env[name]; twice {
+				v.fault(v.key(path+".secrets."+name), "keep the secret and remove the variable", "%q is both a variable and a secret", name)
+				break
+			}
+		}
 	}
 }
 

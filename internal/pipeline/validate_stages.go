@@ -131,6 +131,9 @@ func (v *validator) stage(path string, s StageDefinition) {
 		!v.known(path+".check.http") && !v.known(path+".check.run") && !v.known(path+".check.load") {
 		v.fault(v.key(path+".check"), "for instance: check: {http: [/healthz]}", "the check looks at nothing")
 	}
+	if j := s.Job; j != nil {
+		v.secrets(path+".job", j.Secrets, j.Env)
+	}
 	if c := s.Canary; c != nil {
 		full := *c
 		fillDefaults(&full)
