@@ -13,6 +13,7 @@ import (
 
 	"github.com/fairwayhq/fairway/internal/api"
 	"github.com/fairwayhq/fairway/internal/cli"
+	"github.com/fairwayhq/fairway/internal/command"
 	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/pipeline"
 	"github.com/fairwayhq/fairway/internal/platform/host"
@@ -21,7 +22,7 @@ import (
 
 // Commands are the verbs that run processes; the others are package cli's.
 func Commands() []*cobra.Command {
-	return []*cobra.Command{serverCommand(), workerCommand(), routerCommand(), demoCommand(), hostExecCommand(), openAPICommand(), schemaCommand()}
+	return []*cobra.Command{serverCommand(), workerCommand(), routerCommand(), demoCommand(), hostExecCommand(), commandExecCommand(), openAPICommand(), schemaCommand()}
 }
 
 // logFlags are the flags of every process that logs.
@@ -176,6 +177,14 @@ func hostExecCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "host-exec", Hidden: true, DisableFlagParsing: true,
 		RunE: func(_ *cobra.Command, args []string) error { return host.Exec(args) },
+	}
+}
+
+// commandExecCommand is how every command of a plan starts: see command.Exec.
+func commandExecCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "command-exec", Hidden: true, DisableFlagParsing: true,
+		RunE: func(_ *cobra.Command, args []string) error { return command.Exec(args) },
 	}
 }
 

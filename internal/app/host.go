@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/fairwayhq/fairway/internal/command"
 	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/metric"
 	"github.com/fairwayhq/fairway/internal/pipeline"
@@ -18,14 +19,15 @@ import (
 	"github.com/fairwayhq/fairway/internal/stage"
 )
 
-// hostParts is what a worker needs for the host platform: the platform, and the
-// router, which is a process of its own that outlives this one.
+// hostParts is what a worker needs on its machine: the platform, the router, which is
+// a process of its own that outlives this one, and the commands, which do too.
 type hostParts struct {
 	dir      string
 	log      *slog.Logger
 	clock    *clock
 	router   *router.Client
 	platform *host.Platform
+	commands *command.Commands
 }
 
 func newHost(ctx context.Context, dataDir string, log *slog.Logger, clock *clock) (*hostParts, error) {
@@ -37,6 +39,10 @@ func newHost(ctx context.Context, dataDir string, log *slog.Logger, clock *clock
 	h.platform, err = host.New(host.Config{
 		StateDir: filepath.Join(dir, "host"), Router: h.router, Log: log, Now: clock.Now,
 	})
+	if err != nil {
+		return nil, err
+	}
+	h.commands, err = command.Open(command.Config{Folder: filepath.Join(dir, "commands"), Now: clock.Now})
 	return h, err
 }
 
@@ -49,7 +55,8 @@ func (h *hostParts) executors() map[pipeline.Kind]stage.Executor {
 			}
 			return seamOfPlatform(h.platform), nil
 		},
-		Source: func(m pipeline.Metrics) (metric.Source, error) { return openSource(m, h.router) },
+		Commands: seamOfCommands(h.commands),
+		Source:   func(m pipeline.Metrics) (metric.Source, error) { return openSource(m, h.router) },
 	})
 }
 

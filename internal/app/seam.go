@@ -6,6 +6,7 @@ import (
 	"github.com/fairwayhq/fairway/internal/drive"
 	"github.com/fairwayhq/fairway/internal/platform"
 	"github.com/fairwayhq/fairway/internal/release"
+	"github.com/fairwayhq/fairway/internal/stage"
 )
 
 // A build with the tag "crash" can kill itself at every verb and every commit; see
@@ -14,3 +15,4 @@ import (
 func seamOfDrive(s drive.Store) drive.Store                { return s }
 func seamOfRelease(s release.Store) release.Store          { return s }
 func seamOfPlatform(p platform.Platform) platform.Platform { return p }
+func seamOfCommands(c stage.Commands) stage.Commands       { return c }

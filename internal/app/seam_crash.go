@@ -9,14 +9,16 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fairwayhq/fairway/internal/command"
 	"github.com/fairwayhq/fairway/internal/drive"
 	"github.com/fairwayhq/fairway/internal/ledger"
 	"github.com/fairwayhq/fairway/internal/platform"
 	"github.com/fairwayhq/fairway/internal/release"
+	"github.com/fairwayhq/fairway/internal/stage"
 )
 
-// What test/crash builds with the tag "crash": the stores and the platform, each
-// with a point to die at before, during and after every commit and every verb.
+// What test/crash builds with the tag "crash": the stores, the platform and the
+// commands, each with a point to die at before, during and after every commit and verb.
 //
 // Before a commit means that the transaction's function has written everything;
 // during, that the store is committing; after, that it is on disk and nobody has
@@ -25,6 +27,7 @@ import (
 func seamOfDrive(s drive.Store) drive.Store                { return dyingDrive{s} }
 func seamOfRelease(s release.Store) release.Store          { return dyingRelease{s} }
 func seamOfPlatform(p platform.Platform) platform.Platform { return dyingPlatform{p} }
+func seamOfCommands(c stage.Commands) stage.Commands       { return dyingCommands{c} }
 
 type dyingDrive struct{ drive.Store }
 
@@ -184,6 +187,20 @@ func (d dyingPlatform) Route(ctx context.Context, l platform.Lease, t platform.T
 
 func (d dyingPlatform) Retire(ctx context.Context, l platform.Lease, t platform.Target, revision string) error {
 	return dyingVerb("retire", t, l.Fence, func() error { return d.Platform.Retire(ctx, l, t, revision) })
+}
+
+// dyingCommands dies around the start of a command: before it, in its middle, when
+// the supervisor may have been forked, and after it.
+type dyingCommands struct{ stage.Commands }
+
+func (d dyingCommands) Start(ctx context.Context, id string, spec command.Spec) error {
+	theAims.at("before", "start")
+	done := theAims.during("start")
+	err := d.Commands.Start(ctx, id, spec)
+	done()
+	theAims.trace("command start %s", id)
+	theAims.at("after", "start")
+	return err
 }
 
 // dyingVerb calls one verb with its three points to die at.

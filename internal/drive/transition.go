@@ -126,17 +126,9 @@ func (t *transition) startTask(rec Record, c pipeline.Command) error {
 	}
 	if c.Undo && t.cancelled.Stage == c.Stage {
 		row.State = t.cancelled.State
-		if rec.Run.Plan.StageOf(c.Environment, c.Stage).Kind == pipeline.KindJob && t.cancelled.Holder != "" {
-			// A job has no fence: its undo waits until the worker has ended it.
-			row.NotBefore = t.now.Add(jobEnds)
-		}
 	}
 	return t.tx.PutTask(row)
 }
-
-// jobEnds is how long a cancelled job may still run: a second until its worker
-// hears of it, five until it is killed, and some reserve.
-const jobEnds = 8 * time.Second
 
 // cancelTask ends a task in its middle. What its executor remembered goes on into
 // the undoing of the same stage, which follows in the same transaction.

@@ -120,6 +120,7 @@ func (t *turn) takeOutcome(ev Event) error {
 		t.pass(e, s, ev)
 	case EventStageFailed:
 		s.Memory = ev.Memory
+		s.State = StageFailed // its worker has ended it: there is nothing to stop
 		t.fail(e, s, ev)
 	default:
 		t.ask(s, ev)

@@ -22,7 +22,7 @@ func (t *turn) takeBack(e *EnvironmentRun, reason string) {
 
 func (t *turn) anythingToUndo(e *EnvironmentRun) bool {
 	for i, stage := range t.plan(e).Stages {
-		if stage.undoable() && e.Stages[i].begun() {
+		if stage.undoable(&e.Stages[i]) {
 			return true
 		}
 	}
@@ -37,7 +37,7 @@ func (t *turn) undoNext(e *EnvironmentRun) bool {
 		if s.State == StageUndoing || s.State == StageUndoFailed {
 			return false
 		}
-		if stage.undoable() && s.begun() && s.State != StageUndone {
+		if stage.undoable(s) && s.State != StageUndone {
 			return t.undo(e, s, stage)
 		}
 	}
@@ -47,17 +47,21 @@ func (t *turn) undoNext(e *EnvironmentRun) bool {
 }
 
 // undoable tells whether a rollback has anything to do about the stage.
-func (s *Stage) undoable() bool {
-	switch s.Kind {
-	case KindDeploy, KindCanary, KindPromote:
-		return true
-	case KindJob:
-		return len(s.Job.Undo) > 0
+func (s *Stage) undoable(run *StageRun) bool {
+	switch {
+	case run.StartedAt.IsZero():
+		return false
+	case s.onlyStops():
+		return run.Cut
 	}
-	return false
+	return s.Kind == KindDeploy || s.Kind == KindCanary || s.Kind == KindPromote || s.Kind == KindJob
 }
 
-func (s *StageRun) begun() bool { return !s.StartedAt.IsZero() }
+// onlyStops tells whether undoing the stage means to end a command that may still
+// run, and nothing else. Until then the lane is not free.
+func (s *Stage) onlyStops() bool {
+	return s.Kind == KindJob && len(s.Job.Undo) == 0 || s.Kind == KindCheck && len(s.Check.Command) > 0
+}
 
 func (t *turn) undo(e *EnvironmentRun, s *StageRun, stage *Stage) bool {
 	if e.Lane != LaneHeld {
@@ -69,7 +73,11 @@ func (t *turn) undo(e *EnvironmentRun, s *StageRun, stage *Stage) bool {
 		return true
 	}
 	s.State = StageUndoing
-	t.record(Event{Environment: e.Name, Stage: stage.Name}, "stage.undoing", fmt.Sprintf("Undoing stage %s in %s.", stage.Name, e.Name))
+	text := "Undoing stage %s in %s."
+	if stage.onlyStops() {
+		text = "Stopping what stage %s runs in %s."
+	}
+	t.record(Event{Environment: e.Name, Stage: stage.Name}, "stage.undoing", fmt.Sprintf(text, stage.Name, e.Name))
 	t.command(Command{Kind: CommandStartTask, Environment: e.Name, Stage: stage.Name, Undo: true})
 	return true
 }
@@ -109,7 +117,11 @@ func (t *turn) takeUndo(ev Event) error {
 	if ev.Kind == EventUndoPassed {
 		s.State = StageUndone
 		s.Asks = ""
-		t.record(ev, "stage.undone", fmt.Sprintf("Stage %s undone in %s.", ev.Stage, e.Name))
+		text := "Stage %s undone in %s."
+		if t.plan(e).Stages[e.Stage].onlyStops() {
+			text = "Nothing of stage %s runs in %s any more."
+		}
+		t.record(ev, "stage.undone", fmt.Sprintf(text, ev.Stage, e.Name))
 		return nil
 	}
 	s.State = StageUndoFailed
@@ -197,7 +209,8 @@ func (t *turn) meant(ev Event) (*EnvironmentRun, error) {
 
 // stop ends the task of the running stage, if it has one.
 func (t *turn) stop(e *EnvironmentRun) {
-	if e.Stages[e.Stage].State == StageRunning && t.plan(e).Stages[e.Stage].Kind.OnWorker() {
+	if s := &e.Stages[e.Stage]; s.State == StageRunning && t.plan(e).Stages[e.Stage].Kind.OnWorker() {
+		s.Cut = true
 		t.command(Command{Kind: CommandCancelTask, Environment: e.Name, Stage: t.plan(e).Stages[e.Stage].Name})
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fairwayhq/fairway/internal/command"
 	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/load"
 	"github.com/fairwayhq/fairway/internal/pipeline"
@@ -20,15 +21,18 @@ type check struct{ Deps }
 
 type checkMemory struct {
 	Attempt int `json:"attempt,omitempty"`
+	// Command says that the requests of this attempt were answered as expected, and
+	// its command was begun.
+	Command bool `json:"command,omitempty"`
 }
 
 func (e *check) Tick(ctx context.Context, task Task) (Outcome, error) {
-	if task.Undo {
-		return Outcome{Status: Passed}, nil // looking leaves nothing to undo
-	}
 	var m checkMemory
 	if err := recall(task, &m); err != nil {
 		return Outcome{}, err
+	}
+	if task.Undo { // looking leaves nothing to undo but a command that still runs
+		return Outcome{Status: Passed}, e.Commands.Stop(ctx, attemptID(task, m.Attempt))
 	}
 	p, err := e.Platform(task.Platform)
 	if err != nil {
@@ -42,14 +46,19 @@ func (e *check) Tick(ctx context.Context, task Task) (Outcome, error) {
 	if len(addresses) == 0 && needsAddress(task.Stage.Check) {
 		return Outcome{Status: Failed, Reason: "no instance of " + name(task) + " runs here yet, so there is nothing to check; put the check behind a deploy or a canary"}, nil
 	}
-	wrong := e.expectations(ctx, task, addresses)
+	wrong, goesOn, err := e.expectations(ctx, task, &m, addresses)
 	switch {
+	case err != nil:
+		return Outcome{}, err
 	case ctx.Err() != nil:
 		return Outcome{}, ctx.Err()
+	case goesOn.Status == Continue:
+		return goesOn, nil
 	case wrong == "":
 		return Outcome{Status: Passed, Reason: "every expectation holds"}, nil
 	}
-	m.Attempt++
+	wrong = masked(task, wrong)
+	m = checkMemory{Attempt: m.Attempt + 1}
 	if m.Attempt >= task.Stage.Check.Attempts {
 		return Outcome{Status: Failed, State: remember(m), Reason: wrong}, nil
 	}
@@ -71,26 +80,72 @@ func readyAddresses(s platform.State, revision string) []string {
 	return addresses
 }
 
-// expectations returns the first thing that is not as expected, or "".
-func (e *check) expectations(ctx context.Context, task Task, addresses []string) string {
+// expectations returns the first thing that is not as expected, or "". While the
+// command of the attempt is under way it returns how the stage goes on instead.
+func (e *check) expectations(ctx context.Context, task Task, m *checkMemory, addresses []string) (wrong string, goesOn Outcome, err error) {
 	c := task.Stage.Check
+	if !m.Command {
+		if wrong := requests(ctx, c.HTTP, addresses); wrong != "" {
+			return wrong, Outcome{}, nil
+		}
+	}
+	if len(c.Command) > 0 {
+		if wrong, goesOn, err = e.command(ctx, task, m, addresses); err != nil || wrong != "" || goesOn.Status == Continue {
+			return wrong, goesOn, err
+		}
+	}
+	if c.Load != nil {
+		return underLoad(ctx, addresses[0], c.Load), Outcome{}, nil
+	}
+	return "", Outcome{}, nil
+}
+
+func requests(ctx context.Context, checks []pipeline.HTTPCheck, addresses []string) string {
 	for _, address := range addresses {
-		for _, h := range c.HTTP {
+		for _, h := range checks {
 			if wrong := request(ctx, address, h); wrong != "" {
 				return wrong
 			}
 		}
 	}
-	if len(c.Command) > 0 {
-		env := environ(task, map[string]string{"FAIRWAY_ADDRESSES": strings.Join(addresses, " ")})
-		if output, err := run(ctx, c.Command, env); err != nil {
-			return fmt.Sprintf("the command %q failed: %s%s", strings.Join(c.Command, " "), err, output)
-		}
-	}
-	if c.Load != nil {
-		return underLoad(ctx, addresses[0], c.Load)
-	}
 	return ""
+}
+
+// attemptID is the ID of the command of one attempt. The number of the attempt is
+// saved before its command may begin, so that a successor or an undoing finds it.
+func attemptID(task Task, attempt int) string {
+	return fmt.Sprintf("%s.%d", commandID(task), attempt+1)
+}
+
+// command starts the attempt's command if that is still to be done, and says how it stands.
+func (e *check) command(ctx context.Context, task Task, m *checkMemory, addresses []string) (wrong string, goesOn Outcome, err error) {
+	args, id := task.Stage.Check.Command, attemptID(task, m.Attempt)
+	s, err := e.Commands.Observe(id)
+	switch {
+	case err != nil:
+		return "", Outcome{}, err
+	case s.Good():
+		return "", Outcome{}, nil
+	case s.Phase == command.Running:
+		m.Command = true
+		return "", next(m, nextLook(s, e.Now()), &Progress{Now: running("The command", s, e.Now())}), nil
+	case s.Phase != command.None:
+		return commandFailed("the command", args, s), Outcome{}, nil
+	case task.Hold != "":
+		return "", next(m, laterLook, &Progress{Now: "Held before the command begins: " + task.Hold + "."}), nil
+	}
+	spec, err := specOf(task, args, map[string]string{"FAIRWAY_ADDRESSES": strings.Join(addresses, " ")}, nil)
+	if err == nil {
+		err = e.Commands.Start(ctx, id, spec)
+	}
+	if fault.CodeOf(err) == fault.Invalid {
+		return fmt.Sprintf("the command %q cannot run: %s", strings.Join(args, " "), fault.MessageOf(err)), Outcome{}, nil
+	}
+	if err != nil {
+		return "", Outcome{}, err
+	}
+	m.Command = true
+	return "", next(m, firstLook, &Progress{Now: "The command begins."}), nil
 }
 
 // mostBody is how much of an answer is read.

@@ -16,6 +16,8 @@ type Deps struct {
 	Platform func(name string) (platform.Platform, error)
 	// Source opens the source of samples that the environment names.
 	Source func(m pipeline.Metrics) (metric.Source, error)
+	// Commands run the commands of jobs and checks.
+	Commands Commands
 	// Now is the clock. It must not run backwards.
 	Now func() time.Time
 }

@@ -1,103 +1,136 @@
 package stage
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"os"
-	"os/exec"
+	"maps"
+	"slices"
 	"strings"
-	"syscall"
-	"time"
 
+	"github.com/fairwayhq/fairway/internal/command"
 	"github.com/fairwayhq/fairway/internal/fault"
 )
 
-// job runs a command to its end, and its undo when the environment goes back. A
-// worker that dies in the middle runs it again, so the command must bear that.
+// job runs a command to its end. It runs on when the worker dies, and the next one
+// finds it. The undoing stops it where it was cut off, and then runs the undo command.
 type job struct{ Deps }
 
+type jobMemory struct {
+	// Begun names the machines on which the command may have begun, with the worker
+	// that was there. It is remembered before the start.
+	Begun map[string]string `json:"begun,omitempty"`
+	// Ended says that the command has come to its end.
+	Ended bool `json:"ended,omitempty"`
+	// Stopped says that an undoing has made sure that it does not run here.
+	Stopped bool `json:"stopped,omitempty"`
+	// Warned says that a person was told where it may still run.
+	Warned bool `json:"warned,omitempty"`
+}
+
 func (e *job) Tick(ctx context.Context, task Task) (Outcome, error) {
-	command, what := task.Stage.Job.Command, "the command"
-	if task.Undo {
-		command, what = task.Stage.Job.Undo, "the undo command"
-	}
-	output, err := run(ctx, command, environ(task, task.Stage.Job.Env))
-	switch {
-	case ctx.Err() != nil:
-		return Outcome{}, ctx.Err()
-	case fault.CodeOf(err) == fault.Unavailable:
+	var m jobMemory
+	if err := recall(task, &m); err != nil {
 		return Outcome{}, err
-	case err != nil:
-		return Outcome{Status: Failed, Reason: fmt.Sprintf("%s %q failed: %s%s", what, strings.Join(command, " "), err, output)}, nil
 	}
-	return Outcome{Status: Passed, Reason: fmt.Sprintf("%s ended well", what), Progress: &Progress{Now: what + " ended well."}}, nil
+	if task.Undo {
+		return e.undo(ctx, task, m)
+	}
+	here := e.Commands.Where()
+	if _, noted := m.Begun[here]; !noted {
+		return e.note(task, m), nil
+	}
+	s, err := e.Commands.Observe(commandID(task))
+	if err != nil {
+		return Outcome{}, err
+	}
+	if s.Phase == command.None && task.Hold != "" {
+		return next(m, laterLook, &Progress{Now: "Held before the command begins: " + task.Hold + "."}), nil
+	}
+	return e.carryOut(ctx, task, "the command", task.Stage.Job.Command, commandID(task), s, m)
 }
 
-// environ is what a command of the plan may know of the release.
-func environ(task Task, more map[string]string) []string {
-	env := append(os.Environ(),
-		"FAIRWAY_RELEASE="+task.Release, "FAIRWAY_SERVICE="+task.Service, "FAIRWAY_ENVIRONMENT="+task.Environment,
-		"FAIRWAY_VERSION="+task.Revision.Version, "FAIRWAY_REVISION="+task.Revision.ID,
-		"FAIRWAY_DIGEST="+task.Revision.Artifact.Digest, "FAIRWAY_ARTIFACT="+task.Revision.Artifact.Ref,
-	)
-	for k, v := range more {
-		env = append(env, k+"="+v)
+// note remembers that the command begins here, before it does.
+func (e *job) note(task Task, m jobMemory) Outcome {
+	out := Outcome{Status: Continue, Progress: &Progress{Now: "The command begins."}}
+	if len(m.Begun) > 0 {
+		out.Lines = []Line{{Kind: "job.moved", Text: fmt.Sprintf(
+			"The command of stage %s begins anew on worker %s; where it may have begun before: %s.", task.Stage.Name, task.Held, m.places())}}
 	}
-	return env
+	begun := map[string]string{e.Commands.Where(): task.Held}
+	maps.Copy(begun, m.Begun)
+	m.Begun = begun
+	out.State = remember(m)
+	return out
 }
 
-const (
-	// killGrace is how long a command may take to end after SIGTERM.
-	killGrace = 5 * time.Second
-	// mostOutput is how many bytes of a command's last output are told.
-	mostOutput = 2000
-)
-
-// run runs a command in a process group of its own and returns the end of what it
-// printed. When ctx ends, the whole group is ended.
-func run(ctx context.Context, command, env []string) (string, error) {
-	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
-	cmd.Env = env
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
-	cmd.WaitDelay = killGrace
-	output := &tail{most: mostOutput}
-	cmd.Stdout, cmd.Stderr = output, output
-	err := cmd.Run()
-	if ctx.Err() != nil && cmd.Process != nil {
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what did not end by itself
-	}
-	printed := strings.TrimSpace(output.String())
-	if printed != "" {
-		printed = "; it printed: " + printed
-	}
-	var exit *exec.ExitError
-	switch {
-	case err == nil:
-		return printed, nil
-	case errors.As(err, &exit):
-		return printed, errors.New(exit.String())
-	case errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.ENOMEM):
-		return printed, fault.Errorf(fault.Unavailable, "start the command: %w", err)
-	default:
-		return printed, fmt.Errorf("it could not be started: %w", err)
-	}
+// places are the workers on whose machines the command may have begun.
+func (m jobMemory) places() string {
+	return "worker " + strings.Join(slices.Sorted(maps.Values(m.Begun)), ", worker ")
 }
 
-// tail keeps the end of what is written to it.
-type tail struct {
-	most int
-	buf  bytes.Buffer
-}
-
-func (t *tail) Write(b []byte) (int, error) {
-	t.buf.Write(b)
-	if over := t.buf.Len() - t.most; over > 0 {
-		t.buf.Next(over)
+// carryOut starts the command if that is still to be done, and says how it stands.
+func (e *job) carryOut(ctx context.Context, task Task, what string, args []string, id string, s command.State, m jobMemory) (Outcome, error) {
+	switch s.Phase {
+	case command.None:
+		spec, err := specOf(task, args, task.Stage.Job.Env, task.Stage.Job.Secrets)
+		if err == nil {
+			err = e.Commands.Start(ctx, id, spec)
+		}
+		if fault.CodeOf(err) == fault.Invalid { // trying again would change nothing
+			return Outcome{Status: Failed, State: remember(m), Reason: fmt.Sprintf("%s %q cannot run: %s", what, strings.Join(args, " "), fault.MessageOf(err))}, nil
+		}
+		if err != nil {
+			return Outcome{}, err
+		}
+		return next(m, firstLook, &Progress{Now: capital(what) + " begins."}), nil
+	case command.Running:
+		return next(m, nextLook(s, e.Now()), &Progress{Now: running(capital(what), s, e.Now())}), nil
 	}
-	return len(b), nil
+	m.Ended = true
+	if s.Good() {
+		return Outcome{Status: Passed, State: remember(m), Reason: what + " ended well", Progress: &Progress{Now: capital(what) + " ended well."}}, nil
+	}
+	return Outcome{Status: Failed, State: remember(m), Reason: commandFailed(what, args, s)}, nil
 }
 
-func (t *tail) String() string { return t.buf.String() }
+// undo makes sure that the command does not run, and then runs the undo command, if
+// there is one. A retreat is held by nothing.
+func (e *job) undo(ctx context.Context, task Task, m jobMemory) (Outcome, error) {
+	if len(task.State) == 0 {
+		if err := recall(Task{Stage: task.Stage, State: task.Memories[task.Stage.Name]}, &m); err != nil {
+			return Outcome{}, err
+		}
+	}
+	if !m.Ended && !m.Stopped {
+		if err := e.Commands.Stop(ctx, commandID(task)); err != nil {
+			return Outcome{}, err
+		}
+		m.Stopped = true
+		m.Begun = maps.Clone(m.Begun)
+		delete(m.Begun, e.Commands.Where())
+	}
+	if !m.Ended && len(m.Begun) > 0 && !m.Warned {
+		m.Warned = true
+		return Outcome{Status: Failed, State: remember(m), Reason: fmt.Sprintf(
+			"its command was begun on the machine of %s, and from here it is not known whether it still runs; end it there", m.places())}, nil
+	}
+	args := task.Stage.Job.Undo
+	if len(args) == 0 {
+		return Outcome{Status: Passed, State: remember(m), Reason: "the command does not run any more"}, nil
+	}
+	// Each try of the undoing is a task of its own, and so is its command.
+	id := commandID(task) + ".undo." + task.ID
+	s, err := e.Commands.Observe(id)
+	if err != nil {
+		return Outcome{}, err
+	}
+	forward := m.Ended
+	out, err := e.carryOut(ctx, task, "the undo command", args, id, s, m)
+	if err == nil && out.Status != Continue {
+		m.Ended = forward // what ended is the undo's
+		out.State = remember(m)
+	}
+	return out, err
+}
+
+func capital(what string) string { return strings.ToUpper(what[:1]) + what[1:] }
