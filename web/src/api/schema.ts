@@ -772,6 +772,9 @@ export interface components {
             env?: {
                 [key: string]: string;
             };
+            secrets?: {
+                [key: string]: string;
+            };
             undo?: string[];
         };
         JudgeInterval: {
@@ -1285,6 +1288,7 @@ export interface components {
             /** Format: date-time */
             askedAt?: string;
             asks?: string;
+            cut?: boolean;
             /** Format: date-time */
             deadline?: string;
             /** Format: date-time */
