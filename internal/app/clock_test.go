@@ -2,38 +2,166 @@ package app
 
 import (
 	"bytes"
+	"errors"
 	"log/slog"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
 )
 
-func TestAWallClockThatJumpsMovesNoDeadlineAndIsToldOnce(t *testing.T) {
-	var log bytes.Buffer
+// machine is a pair of clocks that the test moves: time passes for both, and the
+// wall may jump beside.
+type machine struct {
+	*clock
+	t      *testing.T
+	steady time.Duration
+	jump   time.Duration
+	last   time.Time
+	log    bytes.Buffer
+	// heard are the jumps that were told, and refuse is what is said to them.
+	heard  []time.Duration
+	refuse error
+}
+
+func newMachine(t *testing.T) *machine {
 	start := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
-	var steady, jump time.Duration
-	c := &clock{
-		start: start, log: slog.New(slog.NewTextHandler(&log, nil)),
-		wall:  func() time.Time { return start.Add(steady + jump) },
-		since: func(time.Time) time.Duration { return steady },
+	m := &machine{t: t, last: start}
+	m.clock = &clock{
+		start: start, log: slog.New(slog.NewTextHandler(&m.log, nil)),
+		wall:  func() time.Time { return start.Add(m.steady + m.jump) },
+		since: func(time.Time) time.Duration { return m.steady },
 	}
-	var told time.Duration
-	step := func(jumped time.Duration, wantTold int) {
-		t.Helper()
-		before := c.Now()
-		steady, jump = steady+time.Second, jumped
-		told = c.check(told)
-		if d := c.Now().Sub(before); d != time.Second {
-			t.Errorf("after a jump of %s a second took %s", jumped, d)
+	return m
+}
+
+// pass lets time pass in steps of a second, with a check at each, and returns how
+// long it was for the clock.
+func (m *machine) pass(d time.Duration) time.Duration {
+	m.t.Helper()
+	before := m.Now()
+	for range d / time.Second {
+		m.steady += time.Second
+		m.check(m.jumped)
+		if now := m.Now(); now.Before(m.last) {
+			m.t.Fatalf("the clock ran backwards, from %s to %s", m.last, now)
 		}
-		if n := strings.Count(log.String(), "clock jumped"); n != wantTold {
-			t.Errorf("after a jump of %s it was told %d times, want %d", jumped, n, wantTold)
+		m.last = m.Now()
+	}
+	return m.Now().Sub(before)
+}
+
+func (m *machine) jumped(now time.Time) error {
+	m.heard = append(m.heard, now.Sub(m.Now()))
+	return m.refuse
+}
+
+// off is how far the clock is ahead of the wall.
+func (m *machine) off() time.Duration { return m.Now().Sub(m.wall()) }
+
+func (m *machine) wantTold(ahead, back int) {
+	m.t.Helper()
+	a, b := strings.Count(m.log.String(), "jumped ahead"), strings.Count(m.log.String(), "was set back")
+	if a != ahead || b != back {
+		m.t.Errorf("it was told %d times of a jump ahead and %d of one back, want %d and %d:\n%s", a, b, ahead, back, m.log.String())
+	}
+}
+
+func TestTheClockMovesOnSteadily(t *testing.T) {
+	m := newMachine(t)
+	if d := m.pass(time.Hour); d != time.Hour {
+		t.Errorf("an hour took %s", d)
+	}
+	m.wantTold(0, 0)
+}
+
+func TestASuspendedMachinesClockIsFollowedOnceOthersAreExcused(t *testing.T) {
+	m := newMachine(t)
+	m.pass(time.Minute)
+	m.jump += 3 * time.Hour
+	if d := m.pass(time.Second); d != 3*time.Hour+time.Second || m.off() != 0 {
+		t.Errorf("the clock moved by %s and is %s ahead", d, m.off())
+	}
+	// jumped was told the time to come while the clock was still behind.
+	if len(m.heard) != 1 || m.heard[0] != 3*time.Hour {
+		t.Errorf("who slept was told of %v, want once three hours", m.heard)
+	}
+	m.pass(time.Minute)
+	m.wantTold(1, 0)
+}
+
+func TestAJumpIsFollowedOnlyWhenOthersHaveHeardOfIt(t *testing.T) {
+	m := newMachine(t)
+	m.jump, m.refuse = time.Hour, errors.New("the disk is full")
+	if d := m.pass(3 * time.Second); d != 3*time.Second {
+		t.Errorf("the clock moved by %s though nobody could be told", d)
+	}
+	m.refuse = nil
+	m.pass(time.Second)
+	if m.off() != 0 || len(m.heard) != 4 {
+		t.Errorf("the clock is %s ahead after %d tries", m.off(), len(m.heard))
+	}
+}
+
+func TestAClockThatIsSetBackIsWaitedForSlowly(t *testing.T) {
+	m := newMachine(t)
+	m.pass(time.Minute)
+	m.jump -= time.Minute
+	m.pass(time.Second) // it is seen
+	if d := m.pass(100 * time.Second); d != 90*time.Second {
+		t.Errorf("a hundred seconds took %s, want nine tenths", d)
+	}
+	m.jump -= 10 * time.Second
+	m.pass(20 * time.Minute)
+	if off := m.off(); off > jumpWorthFollowing || off < -jumpWorthFollowing {
+		t.Errorf("after a while the clock is still %s ahead", off)
+	}
+	if d := m.pass(time.Minute); d != time.Minute {
+		t.Errorf("then a minute takes %s", d)
+	}
+	m.wantTold(0, 2)
+	if len(m.heard) != 0 {
+		t.Errorf("somebody was excused for %v", m.heard)
+	}
+}
+
+func TestAWrongClockThatIsMendedIsFollowedBothWays(t *testing.T) {
+	m := newMachine(t)
+	m.jump = -time.Hour
+	m.pass(11 * time.Second) // a second until it is seen, and a tenth of ten
+	m.jump = -time.Second
+	m.pass(time.Second)
+	if d := m.pass(time.Minute); d < time.Minute || m.off() != 0 {
+		t.Errorf("a minute takes %s, and the clock is %s ahead", d, m.off())
+	}
+}
+
+func TestSmallCorrectionsAreEveryday(t *testing.T) {
+	m := newMachine(t)
+	for _, jump := range []time.Duration{time.Second, -time.Second, 4 * time.Second, 0, 30 * time.Millisecond} {
+		m.jump = jump
+		m.pass(time.Minute)
+		if off := m.off(); off > jumpWorthFollowing || off < -jumpWorthFollowing {
+			t.Errorf("a minute after a correction to %s the clock is %s ahead", jump, off)
 		}
 	}
-	step(0, 0)
-	step(time.Second, 0) // small corrections are everyday
-	step(3*time.Hour, 1)
-	step(3*time.Hour, 1)
-	step(-24*time.Hour, 2)
-	step(0, 3)
+	m.wantTold(0, 0)
+	if len(m.heard) != 0 {
+		t.Errorf("somebody was excused for %v", m.heard)
+	}
+}
+
+func TestTheClockNeverRunsBackwards(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	m := newMachine(t)
+	for range 2000 {
+		if r.IntN(4) == 0 {
+			m.jump += time.Duration(r.Int64N(int64(20*time.Second))) - 10*time.Second
+		}
+		m.steady += time.Duration(r.Int64N(int64(time.Second)))
+		m.pass(time.Second)
+		if off := m.off(); off < -jumpWorthTelling {
+			t.Fatalf("the clock is %s behind the wall", -off)
+		}
+	}
 }

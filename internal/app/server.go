@@ -101,7 +101,10 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 	defer stop()
 	parts := group{stop: stop}
 	parts.run("drive", func() error { return d.Run(ctx) })
-	parts.run("clock", func() error { watchClock(ctx, clock); return nil })
+	parts.run("clock", func() error {
+		watchClock(ctx, clock, func(now time.Time) error { return d.StoodStill(ctx, now) })
+		return nil
+	})
 	if !c.NoWorker {
 		host, err := newHost(ctx, c.DataDir, c.Log, clock)
 		if err != nil {
@@ -143,20 +146,6 @@ func ignoreClosed(err error) error {
 		return nil
 	}
 	return err
-}
-
-func watchClock(ctx context.Context, c *clock) {
-	ticker := time.NewTicker(time.Second)
-	defer ticker.Stop()
-	var told time.Duration
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			told = c.check(told)
-		}
-	}
 }
 
 // group runs the parts of a process: when one ends with an error, all are stopped.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/fairwayhq/fairway/internal/api/client"
 	"github.com/fairwayhq/fairway/internal/fault"
@@ -46,6 +47,10 @@ func Worker(ctx context.Context, c WorkerConfig) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	parts := group{stop: stop}
+	parts.run("clock", func() error {
+		watchClock(ctx, clock, func(time.Time) error { return nil }) // the server excuses for all
+		return nil
+	})
 	parts.run("router", func() error { return host.keepRouter(ctx) })
 	parts.run("keeper", func() error { host.platform.Keep(ctx); return nil })
 	parts.run("worker", func() error { return w.Run(ctx) })
