@@ -12,14 +12,15 @@ import (
 // cost is what one update of four metrics takes: errors and three latency thresholds.
 type cost struct{ microseconds, allocations float64 }
 
-// costOfJudging measures a judge in the middle of a canary, sample by sample.
-func costOfJudging() cost {
+// costOfJudging measures a judge in the middle of a canary, sample by sample, so far
+// apart. The rarer they are, the more often one of them ends a block, which costs more.
+func costOfJudging(interval time.Duration) cost {
 	set := judge.DefaultSettings()
 	w := world.New(world.Services[2], world.IID, world.AA, 1)
 	c := judge.Calibrate(w.History(120), set, 200, 1)
 	start := time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)
 	j := judge.New(set, c, start)
-	m := w.Monitor(15 * time.Second)
+	m := w.Monitor(max(interval, world.Tick))
 	var samples []judge.Sample
 	for len(samples) < 200 {
 		m.Add(w.Step(0.5, 5))
@@ -31,7 +32,7 @@ func costOfJudging() cost {
 	at := start
 	update := func(i int) {
 		s := samples[i%len(samples)]
-		at = at.Add(15 * time.Second)
+		at = at.Add(interval)
 		s.At = at
 		j.Observe(s)
 		j.Decide(at)

@@ -68,7 +68,7 @@ func measure(c config) error {
 	if err != nil {
 		return err
 	}
-	cost := costOfJudging()
+	cost, often := costOfJudging(c.scrape), costOfJudging(time.Second)
 	began := time.Now()
 	played := play.Grid(b.cells, c.series, c.teller(b.cells))
 	took := time.Since(began)
@@ -78,6 +78,7 @@ func measure(c config) error {
 	for _, t := range tables(r) {
 		t.Print(os.Stdout)
 	}
+	fmt.Printf("One update of four metrics: %.1f µs with samples every %s, %.1f µs with samples every second\n\n", cost.microseconds, c.scrape, often.microseconds)
 	if c.plots != "" {
 		if err := savePlots(c.plots, r); err != nil {
 			return err

@@ -2,9 +2,12 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/fairwayhq/fairway/bench/judge/play"
 	"github.com/fairwayhq/fairway/bench/judge/report"
@@ -20,8 +23,8 @@ func tables(r results) []*report.Table {
 func falseAlarms(r results) *report.Table {
 	t := &report.Table{
 		Title: "Healthy releases (A/A), judged at every scrape to the end whatever was promoted",
-		Heads: []string{"noise, traffic", "runs", "taken back", "95 % bound", "proven", "in 1 h", "waiting", "to 50 %", "to 95 %", "p95", "to 100 %"},
-		Note:  "Times are medians in seconds. Waiting: a person is asked at the end.",
+		Heads: []string{"noise, traffic", "runs", "taken back", "95 % bound", "proven", "in 1 h", "waiting", "to 50 %", "to 95 %", "p95", "to 100 %", "taken back by"},
+		Note:  "Times are medians in seconds. Waiting: a person is asked at the end. By: the stage and the metric that weighed most.",
 	}
 	for _, n := range world.Noises {
 		var back, runs int
@@ -37,13 +40,28 @@ func falseAlarms(r results) *report.Table {
 				report.Percent(o.Share(func(r play.Result) bool { return !math.IsInf(r.To95, 1) })),
 				report.Percent(o.Share(provenWithinTheHour)),
 				report.Percent(o.Share(func(r play.Result) bool { return r.Waiting })),
-				report.Number(o.Median(play.To50)), report.Number(o.Median(play.To95)), report.Number(o.Quantile(0.95, play.To95)), report.Number(o.Median(play.To100)))
+				report.Number(o.Median(play.To50)), report.Number(o.Median(play.To95)), report.Number(o.Quantile(0.95, play.To95)), report.Number(o.Median(play.To100)), reasons(o))
 		}
 		if runs > 0 {
-			t.Add(n.Name+", all", fmt.Sprint(runs), fmt.Sprintf("%d (%s)", back, report.Percent(share(back, runs))), report.Percent(upperBound(back, runs)), "", "", "", "", "", "", "")
+			t.Add(n.Name+", all", fmt.Sprint(runs), fmt.Sprintf("%d (%s)", back, report.Percent(share(back, runs))), report.Percent(upperBound(back, runs)), "", "", "", "", "", "", "", "")
 		}
 	}
 	return t
+}
+
+// reasons counts why releases were taken back.
+func reasons(o *play.Outcome) string {
+	count := map[string]int{}
+	for _, r := range o.Results {
+		if r.TakenBack {
+			count[r.Reason]++
+		}
+	}
+	var all []string
+	for _, reason := range slices.Sorted(maps.Keys(count)) {
+		all = append(all, fmt.Sprintf("%s %d", reason, count[reason]))
+	}
+	return strings.Join(all, ", ")
 }
 
 // faults are Fairway's releases with a fault.

@@ -15,7 +15,7 @@ type Chart struct {
 	Title, Unit string
 	// Series name the bars of a group.
 	Series []string
-	Groups      []Group
+	Groups []Group
 	// Log makes the scale logarithmic, from Least on.
 	Log   bool
 	Least float64
