@@ -188,7 +188,10 @@ type look struct {
 	// later tells that the slice is not the block's first: fresh counts for harm.
 	// alone tells that it is busy: fresh counts for the proof as well.
 	alone, later bool
-	clip         float64
+	// uncompared tells that stable had no requests in the block, though it should:
+	// then nothing may be gained, neither by harm nor by proof.
+	uncompared bool
+	clip       float64
 }
 
 // look prepares the evaluation. A slice of a prolonged block that turns out busy
@@ -199,7 +202,7 @@ type look struct {
 func (t *track) look() look {
 	noise := t.blockNoise()
 	rate := t.stableRate()
-	l := look{clip: t.clip(), pooled: viewOf(t.Block, rate, noise)}
+	l := look{clip: t.clip(), pooled: viewOf(t.Block, rate, noise), uncompared: t.Block.Stable == 0 && t.Weight < 1}
 	if t.SliceStart > t.BlockStart+timeSlack {
 		missing := t.rules.settings.BlockEvents - t.Slice.events()
 		l.alone, l.later = missing <= 0, true

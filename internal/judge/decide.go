@@ -90,10 +90,10 @@ func (st *state) decideWatch(v *Verdict) {
 	long := st.Observed >= 3*set.Watch.Seconds()
 	suspicious := v.Evidence >= set.Suspicious
 	switch {
-	case over && errors.Canary == 0:
-		v.Kind, v.Reason, v.Detail = Hold, NoEvidence, "the new revision had no requests"
 	case over && errors.Stable == 0 && st.Weight < 1:
 		v.Kind, v.Reason, v.Detail = Hold, NoEvidence, "the holdback had no requests to compare with"
+	case over && errors.Canary == 0:
+		v.Kind, v.Reason, v.Detail = Hold, NoEvidence, "the new revision had no requests"
 	case over && !suspicious:
 		v.Kind, v.Reason = Pass, NotWorse
 		if errors.Stable == 0 {
@@ -119,10 +119,8 @@ func (st *state) missing(now time.Time) string {
 		return "there has been no sample yet"
 	case now.Sub(st.LastAt) > st.Settings.Stale:
 		return "the last sample is " + now.Sub(st.LastAt).Round(time.Second).String() + " old"
-	case st.starved():
-		return "the canary gets less than half of the requests that its weight promises"
 	}
-	return ""
+	return st.absentTraffic()
 }
 
 // awaited says what a pass is waiting for.

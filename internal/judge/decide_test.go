@@ -120,11 +120,50 @@ func TestACanaryWithoutTrafficHolds(t *testing.T) {
 	j := canaryJudge()
 	at := feed(j, 8, 0.2, 2400, 5, 0, 0)
 	expect(t, j, at, Hold, NoEvidence, "less than half of the requests")
-	at = feed(j, 4, 0.2, 2400, 5, 600, 1)
-	v := j.Verdict(at)
-	if v.Reason == NoEvidence && j.state.Got > 0 && j.state.Expected > 100*j.state.Got {
+	at = feed(j, 20, 0.2, 2400, 5, 600, 1)
+	if v := j.Verdict(at); v.Reason == NoEvidence {
 		t.Errorf("traffic arrives, but %s", v.Detail)
 	}
+}
+
+// Stable alone says whether a canary is worse. Where its counters stand still, what it
+// did earlier must neither prove nor accuse.
+func TestAStableWithoutTrafficHolds(t *testing.T) {
+	for name, errors := range map[string]int64{"good": 1, "bad": 100} {
+		j := canaryJudge()
+		feed(j, 4, 0.2, 2400, 5, 600, 1)
+		before := j.Evidence()
+		at := feed(j, 200, 0.2, 0, 0, 600, errors)
+		expect(t, j, at, Hold, NoEvidence, "the running version gets less than half")
+		if e := j.Evidence(); e > 2*before+2 {
+			t.Errorf("%s: without stable's requests the evidence grew from %v to %v", name, before, e)
+		}
+		at = feed(j, 40, 0.2, 2400, 5, 600, 1)
+		if v := j.Verdict(at); v.Reason == NoEvidence {
+			t.Errorf("%s: stable has requests again, but %s", name, v.Detail)
+		}
+	}
+}
+
+func TestASilentServiceIsNoEvidence(t *testing.T) {
+	j := watchJudge()
+	feed(j, 4, 0.95, 500, 1, 9500, 19)
+	at := feed(j, 400, 0.95, 0, 0, 0, 0)
+	expect(t, j, at, Hold, NoEvidence, "neither version has had a request for")
+	at = feed(j, 10, 0.95, 500, 1, 9500, 19)
+	expect(t, j, at, Hold, Collecting, "")
+
+	// A service that has a request in ten minutes is not silent after five.
+	rare := New(watchJudge().state.Settings, Calibration{RequestRate: 1.0 / 600, Errors: errorPrior.noise(0.001, 1)}, testStart)
+	at = feed(rare, 20, 0.95, 0, 0, 0, 0)
+	expect(t, rare, at, Hold, Collecting, "")
+}
+
+// Keys that stick to an arm may give a small canary many times its share.
+func TestManyRequestsOfFewUsersAreNoMissingTraffic(t *testing.T) {
+	j := canaryJudge()
+	at := feed(j, 8, 0.01, 2400, 5, 600, 1)
+	expect(t, j, at, Hold, Collecting, "")
 }
 
 func TestLatencyIsJudgedOnlyWhereThereIsSome(t *testing.T) {
@@ -187,6 +226,9 @@ func TestAWatchFailsOnHarm(t *testing.T) {
 func TestAWatchNeedsAControl(t *testing.T) {
 	j := watchJudge()
 	at := feed(j, 60, 0.95, 0, 0, 3000, 6)
+	expect(t, j, at, Hold, NoEvidence, "the running version gets less than half")
+	j = watchJudge()
+	at = feed(j, 60, 0.95, 0, 0, 3, 0)
 	expect(t, j, at, Hold, NoEvidence, "holdback")
 	j = watchJudge()
 	at = feed(j, 40, 1, 0, 0, 10000, 20)

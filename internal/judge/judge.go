@@ -34,9 +34,8 @@ type state struct {
 	Early early `json:"early,omitzero"`
 	// Convicted is the largest E that reached the threshold; 0 if none did.
 	Convicted float64 `json:"convicted,omitempty"`
-	// Expected and Got are the canary's requests by weight and in fact, since its traffic was last seen.
-	Expected float64 `json:"expected"`
-	Got      float64 `json:"got"`
+	// Traffic is whether both arms get what the weight promises.
+	Traffic traffic `json:"traffic"`
 }
 
 // New begins a comparison at start, the beginning of the first sample.
@@ -68,14 +67,14 @@ func (j *Judge) Observe(s Sample) {
 	st.Elapsed += seconds
 	st.Weight = s.Weight
 	st.learnLatency(s, seconds)
+	st.Traffic.watch(s, seconds)
 	for _, t := range st.Tracks {
 		if counts, ok := t.counts(s); ok {
 			t.CanaryInstances, t.StableInstances = t.behind(s.Canary), t.behind(s.Stable)
 			t.fold(from, st.Elapsed, counts, s.Weight)
 		}
 	}
-	st.watchTraffic(s)
-	if s.Weight > 0 {
+	if s.Weight > 0 && st.absentTraffic() == "" {
 		seconds = math.Min(seconds, st.Settings.Stale.Seconds())
 		st.Observed += seconds
 		if st.Middle {
@@ -85,6 +84,11 @@ func (j *Judge) Observe(s Sample) {
 	if e := j.Evidence(); e >= 1/st.Settings.FalseAlarm {
 		st.Convicted = math.Max(st.Convicted, e)
 	}
+}
+
+// absentTraffic says which traffic is missing, or nothing.
+func (st *state) absentTraffic() string {
+	return st.Traffic.absent(st.Calibration.RequestRate, st.Settings.Stale)
 }
 
 // wall is t as it is written and read back, so that a judge read back computes the same.

@@ -30,12 +30,13 @@ func newNoninferiority() noninferiority {
 // More bad requests must never help the proof. The ratio falls with them almost
 // everywhere, but not where the parts of the predictive law take turns: near zero,
 // and far out in the tails. So a count proves no more than a count of zero would,
-// and one beyond what the margin itself expects proves nothing. Both only lower it.
+// and one beyond what the margin itself expects proves nothing; nor does a block in
+// which stable had no requests to be compared with. All of this only lowers it.
 func (p *noninferiority) look(l *look, null hypothesis) {
 	base := l.base(null)
 	spotless := l.spotless()
 	spotlessBase := spotless.base(null)
-	beyond := l.pooled.bad > l.pooled.expected(null)
+	useless := l.uncompared || l.pooled.bad > l.pooled.expected(null)
 	for i, r := range equalRatios {
 		h := hypothesis{ratio: r, factor: 1}
 		var gain float64
@@ -47,7 +48,7 @@ func (p *noninferiority) look(l *look, null hypothesis) {
 		if l.clip > 0 {
 			gain = math.Min(gain, l.clip)
 		}
-		if beyond {
+		if useless {
 			gain = math.Min(gain, 0)
 		}
 		p.Open[i] = p.Booked[i] + gain

@@ -71,6 +71,9 @@ func (r *regression) look(l *look, null hypothesis, effects []effect) {
 			gain = math.Min(gain, l.clip)
 		}
 		gain = math.Min(gain, largestGain)
+		if l.uncompared {
+			gain = math.Min(gain, 0)
+		}
 		r.Open[i] = math.Min((r.Booked[i]+r.Stake)*math.Exp(gain), richest)
 	}
 }

@@ -19,6 +19,8 @@ type Sizing struct {
 	LastAt   time.Time `json:"lastAt,omitzero"`
 	LastStep time.Time `json:"lastStep,omitzero"`
 	Weight   float64   `json:"weight"`
+	// Arrived is how many requests the canary has had since the last step.
+	Arrived int64 `json:"arrived"`
 	// Seconds and Requests measure the request rate.
 	Seconds  float64 `json:"seconds"`
 	Requests float64 `json:"requests"`
@@ -83,6 +85,7 @@ func (z *Sizing) Observe(s Sample) {
 		CanaryBad: z.bad(s.Canary), Canary: float64(s.Canary.Requests),
 		StableBad: z.bad(s.Stable), Stable: float64(s.Stable.Requests),
 	})
+	z.Arrived += s.Canary.Requests
 	z.Seconds += seconds
 	z.Requests += float64(s.Canary.Requests + s.Stable.Requests)
 	if z.Seconds > 0 {
@@ -104,7 +107,7 @@ func (z *Sizing) bad(a Arm) float64 {
 func (z *Sizing) Next(now time.Time, v Verdict) Proposal {
 	p := z.next(now, v)
 	if !p.Hold {
-		z.Weight, z.LastStep = p.Weight, wall(now)
+		z.Moved(p.Weight, now)
 	}
 	return p
 }
@@ -112,7 +115,7 @@ func (z *Sizing) Next(now time.Time, v Verdict) Proposal {
 // Moved tells which weight is in force since at.
 func (z *Sizing) Moved(weight float64, at time.Time) {
 	if weight != z.Weight {
-		z.Weight, z.LastStep = weight, wall(at)
+		z.Weight, z.LastStep, z.Arrived = weight, wall(at), 0
 	}
 }
 
@@ -135,6 +138,8 @@ func (z *Sizing) next(now time.Time, v Verdict) Proposal {
 		return hold("the evidence of harm is too strong to grow")
 	case now.Sub(z.LastStep) < set.Growth.Every:
 		return hold("the time between two steps is not over")
+	case z.Arrived == 0:
+		return hold("no request has reached the canary at this weight yet")
 	case v.Reason == Suspicious:
 		divisor = set.Growth.SuspicionDivisor
 	}

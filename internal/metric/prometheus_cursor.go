@@ -17,7 +17,9 @@ type promCursor struct {
 	Bounds  []float64           `json:"bounds"`
 	Arms    map[string]*armMark `json:"arms"` // by revision
 	Weights []weightMark        `json:"weights"`
-	Traffic traffic             `json:"traffic"`
+	// Began is when the first look was made; weights before it are not known.
+	Began   int64   `json:"began"`
+	Traffic traffic `json:"traffic"`
 }
 
 // weightMark is a weight that was in force up to a look, from the mark before.
@@ -92,6 +94,9 @@ func (c *promCursor) sound() bool {
 // weigh notes the weight in force. It is kept on looks that find nothing, too.
 func (c *promCursor) weigh(ask Ask, interval time.Duration) {
 	now := ask.Now.UnixMilli()
+	if len(c.Weights) == 0 {
+		c.Began = now
+	}
 	if n := len(c.Weights); n > 0 && c.Weights[n-1].Weight == ask.Weight {
 		c.Weights[n-1].At = max(now, c.Weights[n-1].At)
 	} else {
@@ -113,9 +118,13 @@ func (c *promCursor) weightAt(at time.Time) float64 {
 }
 
 // leastWeight is the smallest weight in force between the cursor, or the scrape
-// before it, and the instant.
+// before it, and the instant; 0 where that reaches back before the first look, when
+// the canary may have had no traffic yet.
 func (c *promCursor) leastWeight(at time.Time, interval time.Duration) float64 {
 	least := 1.0
+	if c.At-interval.Milliseconds() < c.Began {
+		return 0
+	}
 	for _, m := range c.Weights {
 		if m.At < c.At-interval.Milliseconds() {
 			continue
@@ -130,7 +139,7 @@ func (c *promCursor) leastWeight(at time.Time, interval time.Duration) float64 {
 
 // advance returns the cursor after a look, and what each arm did until then.
 func (c *promCursor) advance(seen []armSeries, at time.Time, interval, warmUp time.Duration) (*promCursor, []judge.Arm) {
-	after := &promCursor{At: at.UnixMilli(), Arms: map[string]*armMark{}, Weights: c.Weights, Traffic: c.Traffic}
+	after := &promCursor{At: at.UnixMilli(), Arms: map[string]*armMark{}, Weights: c.Weights, Began: c.Began, Traffic: c.Traffic}
 	after.Bounds = commonBounds(c.Bounds, seen[0].latency, seen[1].latency)
 	var arms []judge.Arm
 	for _, s := range seen {

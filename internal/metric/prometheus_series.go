@@ -123,9 +123,31 @@ func readCounters(answer []promSeries, configured string) (map[string]series, er
 				return nil, fmt.Errorf("%s stands at %g, which is not a number", labelsOf(raw.Metric), p.v)
 			}
 		}
+		if s.sinks() {
+			return nil, fmt.Errorf("%s counts backwards at every scrape, as a gauge does and a counter does not", labelsOf(raw.Metric))
+		}
 		all[seriesKey(raw.Metric, "")] = s
 	}
 	return all, nil
+}
+
+// fallsOfAGauge is how many falls in a row are no restarts of a process.
+const fallsOfAGauge = 4
+
+// sinks tells whether the last readings fell one after the other, each by less than
+// half: a process that starts anew begins at zero.
+func (s series) sinks() bool {
+	n := len(s.readings)
+	if n <= fallsOfAGauge {
+		return false
+	}
+	for i := n - fallsOfAGauge; i < n; i++ {
+		was, is := s.readings[i-1].v[0], s.readings[i].v[0]
+		if is >= was || is <= was/2 {
+			return false
+		}
+	}
+	return true
 }
 
 // instanceOf names the instance behind a series.

@@ -131,6 +131,22 @@ func TestPrometheusCountsIncrements(t *testing.T) {
 			looks: []int{18, 33, 48}, stable: [2]int64{20, 0}, canary: [2]int64{2, 0}, instances: 1,
 		},
 		{
+			name: "backwards at every scrape",
+			series: []promSeries{
+				line("requests_total", "r1", "a", 0, 100, 110, 120, 130, 140), line("requests_total", "r2", "b", 0, 900, 890, 870, 860, 800),
+				line("errors_total", "r2", "b", 0, 0, 0, 0, 0, 0),
+			},
+			looks: []int{18, 78}, missing: `counts backwards at every scrape`,
+		},
+		{
+			name: "backwards three times is a process that starts anew",
+			series: []promSeries{
+				line("requests_total", "r1", "a", 0, 100, 110, 120, 130, 140), line("requests_total", "r2", "b", 0, 90, 89, 87, 86, 86),
+				line("errors_total", "r2", "b", 0, 0, 0, 0, 0, 0),
+			},
+			looks: []int{18, 78}, stable: [2]int64{40, 0}, canary: [2]int64{262, 0}, instances: 1,
+		},
+		{
 			name: "below zero",
 			series: []promSeries{
 				line("requests_total", "r1", "a", 0, 100, 110), line("requests_total", "r2", "b", 0, 7, -3),
@@ -154,10 +170,18 @@ func TestPrometheusCountsIncrements(t *testing.T) {
 		{
 			name: "traffic that does not reach the canary",
 			series: []promSeries{
+				line("requests_total", "r1", "a", 0, 100, 200, 300, 400, 500), line("requests_total", "r2", "b", 0, 7, 8, 9, 10, 11),
+				line("errors_total", "r1", "a", 0, 0, 0, 0, 0, 0),
+			},
+			looks: []int{18, 33, 48, 63, 78}, missing: "traffic is missing: the canary had 1 requests at a weight of 50 %, while stable had 100",
+		},
+		{
+			name: "traffic that did not reach the canary before the first look",
+			series: []promSeries{
 				line("requests_total", "r1", "a", 0, 100, 200), line("requests_total", "r2", "b", 0, 7, 8),
 				line("errors_total", "r1", "a", 0, 0, 0),
 			},
-			looks: []int{18, 33}, missing: "traffic is missing: the canary had 1 requests at a weight of 50 %, while stable had 100",
+			looks: []int{18, 33}, stable: [2]int64{100, 0}, canary: [2]int64{1, 0}, instances: 1,
 		},
 		{
 			name:   "the clock goes back",

@@ -39,7 +39,10 @@ type world struct {
 	aliveFrom  int64 // the fence from which the old revision starts again
 	crashes    bool
 	noMetrics  string
-	address    string
+	// source is read in the world's place, where set; openFails keeps it from being opened.
+	source    metric.Source
+	openFails error
+	address   string
 	// history of what was routed, for the tests.
 	routed []platform.Weights
 }
@@ -222,8 +225,13 @@ func (w *world) binomial(n int64, p float64) (k int64) {
 func (w *world) executors() map[pipeline.Kind]stage.Executor {
 	return stage.Executors(stage.Deps{
 		Platform: func(string) (platform.Platform, error) { return w, nil },
-		Source:   func(pipeline.Metrics) (metric.Source, error) { return w, nil },
-		Now:      func() time.Time { return w.now },
+		Source: func(pipeline.Metrics) (metric.Source, error) {
+			if w.source != nil {
+				return w.source, w.openFails
+			}
+			return w, w.openFails
+		},
+		Now: func() time.Time { return w.now },
 	})
 }
 
