@@ -89,7 +89,7 @@ func (c *campaign) wrong(faults []string) {
 // then sees every outcome once without a kill.
 func (c *campaign) undisturbed(ctx context.Context) error {
 	first := c.fly(ctx, func(*service) outcome { return good })
-	if faults := c.check(ctx, first, nil); len(faults) > 0 {
+	if faults := c.check(ctx, first); len(faults) > 0 {
 		return errors.New("the first releases: " + strings.Join(faults, "; "))
 	}
 	c.steps = map[string][]string{} // a first release has other steps
@@ -107,7 +107,7 @@ func (c *campaign) undisturbed(ctx context.Context) error {
 	}
 	for range rounds {
 		flights := c.fly(ctx, c.nextOutcome)
-		if faults := c.check(ctx, flights, nil); len(faults) > 0 {
+		if faults := c.check(ctx, flights); len(faults) > 0 {
 			return errors.New("undisturbed: " + strings.Join(faults, "; "))
 		}
 	}
@@ -137,7 +137,7 @@ func (c *campaign) disturbed(ctx context.Context, cards []card) ([]kill, []card,
 	if err := c.awaitServer(ctx); err != nil {
 		return k.kills, k.cards, err
 	}
-	faults = append(faults, c.check(ctx, flights, k.kills)...)
+	faults = append(faults, c.check(ctx, flights)...)
 	c.wrong(faults)
 	for i := range k.kills {
 		k.kills[i].survived = len(faults) == 0

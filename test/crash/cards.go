@@ -41,13 +41,13 @@ func (c card) aim() string {
 }
 
 var (
-	verbs   = []string{"observe", "place", "route", "retire"}
+	verbs   = []string{"observe", "place", "route", "retire", "start"}
 	moments = []string{"before", "during", "after"}
 	whole   = []string{"server", "worker", "both"}
 )
 
-// deck makes the kills: about a third at the verbs, a good third at the commits,
-// the others at any time. Each kind of point is met equally often.
+// deck makes the kills: two fifths at the verbs, two fifths at the commits, the others
+// at any time. Each kind of point is met equally often.
 func deck(kills int, commits []string, r *rand.Rand) []card {
 	var aimed [2][]card
 	for _, moment := range moments {
@@ -66,8 +66,8 @@ func deck(kills int, commits []string, r *rand.Rand) []card {
 			all, n = append(all, from[:k]...), n-k
 		}
 	}
-	take(aimed[0], kills*33/100)
-	take(aimed[1], kills*42/100)
+	take(aimed[0], kills*40/100)
+	take(aimed[1], kills*40/100)
 	for i := 0; len(all) < kills; i++ {
 		all = append(all, card{point: anyTime, moment: whole[i%len(whole)]})
 	}
@@ -86,7 +86,7 @@ func often(point string) int {
 	switch point {
 	case "observe", "commit/report":
 		return 8
-	case "place", "route", "retire", "commit/lease", "commit/stage.started", "commit/stage.passed":
+	case "place", "route", "retire", "start", "commit/lease", "commit/stage.started", "commit/stage.passed":
 		return 2
 	}
 	return 1
@@ -95,7 +95,7 @@ func often(point string) int {
 // longest is about how many microseconds the call at the point takes.
 func longest(point string) int {
 	switch point {
-	case "place":
+	case "place", "start":
 		return 40_000
 	case "retire":
 		return 60_000

@@ -15,7 +15,7 @@ import (
 )
 
 // check looks at everything after a round, and returns what is wrong.
-func (c *campaign) check(ctx context.Context, flights []*flight, kills []kill) []string {
+func (c *campaign) check(ctx context.Context, flights []*flight) []string {
 	var faults []string
 	for _, f := range flights {
 		switch {
@@ -30,7 +30,7 @@ func (c *campaign) check(ctx context.Context, flights []*flight, kills []kill) [
 		c.comeHome(f)
 		faults = append(faults, c.checkLedger(ctx, f)...)
 		faults = append(faults, c.checkTold(ctx, f)...)
-		faults = append(faults, c.checkEffects(f, kills)...)
+		faults = append(faults, c.checkEffects(f)...)
 		faults = append(faults, c.checkMessages(ctx, f)...)
 	}
 	faults = append(faults, c.checkHomes(ctx)...)
@@ -93,9 +93,9 @@ func (c *campaign) checkLedger(ctx context.Context, f *flight) []string {
 	return faults
 }
 
-// checkEffects looks that the jobs did their work and, where the release went
-// back, undid it last.
-func (c *campaign) checkEffects(f *flight, kills []kill) []string {
+// checkEffects looks that every job did its work once, whoever was killed meanwhile,
+// and that where the release went back it was undone once, when it had ended.
+func (c *campaign) checkEffects(f *flight) []string {
 	text, err := os.ReadFile(c.path("effects"))
 	if err != nil && !os.IsNotExist(err) {
 		return []string{err.Error()}
@@ -108,61 +108,27 @@ func (c *campaign) checkEffects(f *flight, kills []kill) []string {
 				done = append(done, w[0])
 			}
 		}
-		wrong := f.countEffects(p, done, "do", "stage.started", "stage.passed", kills)
-		if wrong == "" {
-			wrong = f.countEffects(p, done, "undo", "stage.undoing", "stage.undone", kills)
-		}
-		if slices.Contains(done, "undo") && done[len(done)-1] != "undo" {
-			wrong = "an effect came after it was undone"
-		}
-		if wrong != "" {
-			faults = append(faults, fmt.Sprintf("the job of %s %s in %s: %s: %v", f.service.name, f.version, p.name, wrong, done))
+		if want := f.effects(p); !slices.Equal(done, want) {
+			faults = append(faults, fmt.Sprintf("the job of %s %s in %s did %q, not %q", f.service.name, f.version, p.name, done, want))
 		}
 	}
 	return faults
 }
 
-// countEffects says what is wrong with how often the job ran: it runs once, and
-// may run once more for each kill in its middle.
-func (f *flight) countEffects(p place, done []string, what, began, ended string, kills []kill) string {
-	from, to, happened := span(f.events, p.name, "migrate", began, ended)
-	n := 0
-	for _, d := range done {
-		if d == what {
-			n++
-		}
-	}
-	most := 1
-	for _, k := range kills {
-		if k.at.After(from.Add(-time.Second)) && k.at.Before(to.Add(time.Second)) {
-			most++
-		}
-	}
-	switch {
-	case happened && n == 0:
-		return fmt.Sprintf("%q passed and did not happen", what)
-	case !happened && n > 0:
-		return fmt.Sprintf("%q happened and did not pass", what)
-	case n > most:
-		return fmt.Sprintf("%q happened %d times, with %d kills meanwhile", what, n, most-1)
-	}
-	return ""
-}
-
-// span is the time from one event of a stage to another, if both happened.
-func span(events []client.Event, environment, stage, began, ended string) (from, to time.Time, ok bool) {
-	for _, e := range events {
-		if e.Environment != environment || e.Stage != stage {
+// effects are those that the job must have had in the environment, by the ledger.
+func (f *flight) effects(p place) (want []string) {
+	for _, e := range f.events {
+		if e.Environment != p.name || e.Stage != "migrate" {
 			continue
 		}
 		switch e.Kind {
-		case began:
-			from = e.At
-		case ended:
-			to = e.At
+		case "stage.passed":
+			want = append(want, "do-begins", "do")
+		case "stage.undone":
+			want = append(want, "undo-begins", "undo")
 		}
 	}
-	return from, to, !from.IsZero() && !to.IsZero()
+	return want
 }
 
 // checkMessages looks that the notification came, as one message.
@@ -215,7 +181,7 @@ func (c *campaign) checkHomes(ctx context.Context) []string {
 	// What a killed worker was starting gives way by itself, but not in no time.
 	var left string
 	_ = until(ctx, 3*time.Second, "", func() (bool, error) {
-		left = c.strayProcesses()
+		left = c.strayProcesses() + c.strayCommands()
 		return left == "", nil
 	})
 	if left != "" {
@@ -258,6 +224,21 @@ func (c *campaign) strayProcesses() string {
 		}
 	}
 	return ""
+}
+
+// strayCommands looks for commands of jobs and checks, and for who looks after them.
+func (c *campaign) strayCommands() string {
+	left := 0
+	for _, pid := range pids() {
+		cmdline, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		if strings.Contains(string(cmdline), c.path("worker", "commands")) || strings.Contains(string(cmdline), c.path("job.sh")) {
+			left++
+		}
+	}
+	if left == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d processes of commands still run", left)
 }
 
 // checkFences looks that each target's leases have growing fences, and that no

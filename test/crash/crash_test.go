@@ -114,26 +114,34 @@ func TestAWorkingFolderNamesItsTarget(t *testing.T) {
 	}
 }
 
-func TestAnEffectThatHappenedTwiceNeedsAKill(t *testing.T) {
-	now := time.Now()
-	f := &flight{events: []client.Event{
-		{Kind: "stage.started", Environment: "production", Stage: "migrate", At: now},
-		{Kind: "stage.passed", Environment: "production", Stage: "migrate", At: now.Add(time.Second)},
-	}}
+func TestAnEffectHappensOnceAndIsUndoneAfterwards(t *testing.T) {
+	c := &campaign{rig: &rig{dir: t.TempDir()}}
+	passed := client.Event{Kind: "stage.passed", Environment: "production", Stage: "migrate"}
+	undone := client.Event{Kind: "stage.undone", Environment: "production", Stage: "migrate"}
 	for _, tc := range []struct {
-		done  []string
-		kills []kill
+		done  string
+		lines []client.Event
 		wrong bool
 	}{
-		{[]string{"do"}, nil, false},
-		{nil, nil, true},
-		{[]string{"do", "do"}, nil, true},
-		{[]string{"do", "do"}, []kill{{at: now.Add(time.Second / 2)}}, false},
-		{[]string{"do", "do"}, []kill{{at: now.Add(time.Minute)}}, true},
+		{"do-begins do", []client.Event{passed}, false},
+		{"do-begins do undo-begins undo", []client.Event{passed, undone}, false},
+		{"", nil, false},
+		{"", []client.Event{passed}, true},
+		{"do-begins do", nil, true},
+		{"do-begins do-begins do do", []client.Event{passed}, true},
+		{"do-begins undo-begins do undo", []client.Event{passed, undone}, true},
 	} {
-		wrong := f.countEffects(place{name: "production"}, tc.done, "do", "stage.started", "stage.passed", tc.kills)
-		if (wrong != "") != tc.wrong {
-			t.Errorf("%v with %d kills: %q", tc.done, len(tc.kills), wrong)
+		var effects strings.Builder
+		for _, done := range strings.Fields(tc.done) {
+			effects.WriteString(done + " r1 production\n" + done + " r2 staging\n")
+		}
+		if err := os.WriteFile(c.path("effects"), []byte(effects.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		f := &flight{events: tc.lines, service: &service{places: []place{{name: "production"}}}}
+		f.detail.ID = "r1"
+		if wrong := c.checkEffects(f); (len(wrong) > 0) != tc.wrong {
+			t.Errorf("%q with %d lines: %q", tc.done, len(tc.lines), wrong)
 		}
 	}
 }

@@ -125,13 +125,14 @@ func newFleet(r *rig) ([]*service, error) {
 }
 
 // jobScript is the command of jobs and checks. It does its work slowly, so that
-// kills meet it, and leaves a line for each time.
+// kills meet it, and leaves a line when it begins and one when it has done it.
 const jobScript = `#!/bin/sh
 case "$1 $FAIRWAY_VERSION" in
 "check bad"*) echo "the books do not balance" >&2; exit 1 ;;
 "check "*) exit 0 ;;
 esac
-sleep 0.2
+echo "$1-begins $FAIRWAY_RELEASE $FAIRWAY_ENVIRONMENT" >> "$(dirname "$0")/effects"
+sleep 0.4
 echo "$1 $FAIRWAY_RELEASE $FAIRWAY_ENVIRONMENT" >> "$(dirname "$0")/effects"
 `
 

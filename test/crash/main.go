@@ -5,8 +5,8 @@
 //	go run ./test/crash -kills 200
 //
 // First every kind of ending is seen undisturbed (not with -brief). Then come the kills: most are
-// aimed, at a point before, during or after a verb of the platform or a commit of
-// the store (a build with the tag "crash" can do that, see internal/app), the
+// aimed, at a point before, during or after a verb of the platform, the start of a
+// command or a commit of the store (a build with the tag "crash" can do that, see internal/app), the
 // others come at any time. What is killed is started again, on the same data.
 //
 // All the time the router's table is read (do the weights sum up, does every arm
