@@ -9,7 +9,10 @@
 //
 // Each cell is n releases (five times as many healthy ones of Fairway's under real and
 // harsh noise), 90 minutes each, scraped every 15 s. Run i of a series has the same
-// seed in every cell, and so the same weather; another series is another world.
+// seed in every cell, and so the same weather; another series is another world. So
+// are services with other errors and colder starts:
+//
+//	go run ./bench/judge -quick -errors 0.01 -cold 60s
 package main
 
 import (
@@ -31,6 +34,8 @@ type config struct {
 	plots    string
 	scrape   time.Duration
 	warmUp   time.Duration
+	cold     time.Duration
+	errors   float64
 	length   time.Duration
 	progress bool
 }
@@ -45,6 +50,8 @@ func main() {
 	flag.StringVar(&c.plots, "plots", "", "folder to write plots to")
 	flag.DurationVar(&c.scrape, "scrape", 15*time.Second, "time between two scrapes, a multiple of 5s")
 	flag.DurationVar(&c.warmUp, "warmup", 90*time.Second, "how long the judge leaves the latency of new instances out")
+	flag.DurationVar(&c.cold, "cold", 20*time.Second, "in how long the slowness of a new instance falls by 1/e")
+	flag.Float64Var(&c.errors, "errors", 0.002, "the services' usual share of errors")
 	flag.DurationVar(&c.length, "length", 90*time.Minute, "length of a release's life")
 	flag.BoolVar(&c.progress, "progress", true, "say on the error output how far it is")
 	flag.Parse()
@@ -62,7 +69,8 @@ func measure(c config) error {
 		return fmt.Errorf("n must be at least 1, and the time between scrapes a multiple of %s", world.Tick)
 	}
 	for i := range world.Services {
-		world.Services[i].WarmUp = c.warmUp
+		s := &world.Services[i]
+		s.WarmUp, s.Cold, s.Errors = c.warmUp, c.cold, c.errors
 	}
 	b, err := c.plan()
 	if err != nil {

@@ -36,10 +36,8 @@ type arm struct {
 	first                         float64 // when the first instance started
 }
 
-const (
-	coldFor   = 120.0 // seconds for which a new instance is slower: twice as slow at first
-	coldDecay = 20.0  // and the time within which that falls by 1/e
-)
+// coldFor is after how many times Cold nothing is left of it.
+const coldFor = 6
 
 func newArm(n *Noise, instances int, noise, counts *generator) *arm {
 	a := &arm{noise: noise, counts: counts, first: math.Inf(1)}
@@ -80,8 +78,8 @@ func (a *arm) grow(n int, now float64) {
 }
 
 // settle joins the oldest cohorts once nothing tells them apart.
-func (a *arm) settle(now, warmUp float64) {
-	old := now - math.Max(coldFor, warmUp)
+func (a *arm) settle(now float64, s *Service) {
+	old := now - math.Max(coldFor*s.Cold.Seconds(), s.WarmUp.Seconds())
 	for len(a.cohorts) > 1 && a.cohorts[0].born <= old && a.cohorts[1].born <= old {
 		a.cohorts[1].instances += a.cohorts[0].instances
 		a.cohorts = a.cohorts[1:]

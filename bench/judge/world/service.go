@@ -20,6 +20,8 @@ type Service struct {
 	// SLO is the promised share of good requests; one slower than SlowerThan is bad.
 	SLO        float64
 	SlowerThan time.Duration
+	// A new instance is twice as slow at first, and by 1/e less so with each Cold.
+	Cold time.Duration
 	// WarmUp is how long the latency of a new instance is left out of Warm counts.
 	WarmUp time.Duration
 }
@@ -33,7 +35,7 @@ var Services = []Service{
 func service(rate float64, instances int) Service {
 	return Service{
 		Name: strconv.FormatFloat(rate, 'f', -1, 64) + "/s", Rate: rate, Instances: instances, Errors: 0.002,
-		Median: 80 * time.Millisecond, Spread: 0.6, SLO: 0.995, SlowerThan: 500 * time.Millisecond, WarmUp: 90 * time.Second,
+		Median: 80 * time.Millisecond, Spread: 0.6, SLO: 0.995, SlowerThan: 500 * time.Millisecond, Cold: 20 * time.Second, WarmUp: 90 * time.Second,
 	}
 }
 

@@ -80,7 +80,7 @@ func (w *World) Step(weight float64, instances int) *Done {
 	} {
 		own := side.arm.blow(&w.Noise, w.now)
 		lost := w.restart(side.arm)
-		side.arm.settle(w.now, w.Service.WarmUp.Seconds())
+		side.arm.settle(w.now, &w.Service)
 		if side.mean > 0 {
 			own.errors *= shared.errors
 			own.latency += shared.latency
@@ -136,8 +136,8 @@ func (w *World) serve(a *arm, c *Counts, mean, lost float64, now weather, e effe
 		share := mean * float64(co.instances) / all
 		age := w.now - co.born
 		median := w.Service.Median.Seconds() * math.Exp(now.latency)
-		if age < coldFor {
-			median *= 1 + math.Exp(-age/coldDecay)
+		if cold := w.Service.Cold.Seconds(); age < coldFor*cold {
+			median *= 1 + math.Exp(-age/cold)
 		}
 		slowBefore := w.latency(&usual, median, w.Service.Spread)
 		slowAfter, faulty := slowBefore, e.scale != 1 || e.spread != w.Service.Spread
