@@ -165,6 +165,7 @@ func TestWhatHasEndedIsStoppedAndForgotten(t *testing.T) {
 func TestWhatIsLongOverIsForgottenAndWhatRunsIsNot(t *testing.T) {
 	r := newRig(t)
 	r.run("old", shell("true"))
+	r.stop("old") // which waits until its supervisor has ended too
 	r.start("running", shell("sleep 100"))
 	now := time.Now().Add(29 * 24 * time.Hour)
 	later := r.open(command.Config{Now: func() time.Time { return now }})
