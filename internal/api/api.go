@@ -114,6 +114,7 @@ func (s *server) register(a huma.API) {
 	s.registerActions(a)
 	s.registerEvents(a)
 	s.registerPoints(a)
+	s.registerSamples(a)
 	s.registerLive(a)
 	s.registerEvidence(a)
 	s.registerFreezes(a)

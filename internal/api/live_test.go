@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/fairwayhq/fairway/internal/api/client"
 	"github.com/fairwayhq/fairway/internal/auth"
 	"github.com/fairwayhq/fairway/internal/fault"
@@ -343,5 +345,30 @@ func TestAStreamOfNothingIsRefused(t *testing.T) {
 	}})
 	if err == nil || err.Error() != "enough of shop" {
 		t.Errorf("the listener's error came back as %v", err)
+	}
+}
+
+func TestSamplesComeAsTheyWereJudged(t *testing.T) {
+	r := newRig(t)
+	ann, worker := r.person("ann", auth.Developer), r.worker("w1")
+	d := ship(t, ann, newRelease("v1", digest1))
+	task := lease(t, worker)
+	given := points(0, 3)
+	for i := range given {
+		given[i].Looked = given[i].Sample.At.Add(17 * time.Second)
+	}
+	report(t, worker, task, stage.Outcome{Status: stage.Continue, Points: given})
+	first, err := ann.Samples(t.Context(), d.ID, "staging", 0, 2)
+	if err != nil || len(first.Items) != 2 || first.Next != fmt.Sprint(first.Items[1].ID) {
+		t.Fatalf("%+v, %v", first, err)
+	}
+	rest, err := ann.Samples(t.Context(), d.ID, "", first.Items[1].ID, 2)
+	if err != nil || len(rest.Items) != 1 || rest.Next != "" {
+		t.Fatalf("%+v, %v", rest, err)
+	}
+	for i, s := range append(first.Items, rest.Items...) {
+		if diff := cmp.Diff(given[i], s.Point); diff != "" || s.Environment != "staging" || s.Stage != "deploy" {
+			t.Errorf("sample %d of %s, %s differs:\n%s", i, s.Environment, s.Stage, diff)
+		}
 	}
 }

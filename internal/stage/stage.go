@@ -123,4 +123,7 @@ type Point struct {
 	Sample judge.Sample `json:"sample"`
 	// Evidence is the weight of evidence E after the sample.
 	Evidence float64 `json:"evidence"`
+	// Looked is when the verdict was read: the sample's end, or somewhat later where
+	// the source is behind.
+	Looked time.Time `json:"looked"`
 }

@@ -3,6 +3,7 @@ package stage
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/fault"
@@ -74,7 +75,18 @@ func (t *trial) look(ctx context.Context, src metric.Source, ask metric.Ask) (ju
 	if t.Sizing != nil {
 		t.Sizing.Observe(sample)
 	}
-	return t.Judge.Verdict(ask.Now), []Point{{Sample: sample, Evidence: t.Judge.Evidence()}}, nil
+	return t.Judge.Verdict(ask.Now), []Point{{Sample: sample, Evidence: t.Judge.Evidence(), Looked: ask.Now}}, nil
+}
+
+// open begins the comparison. The line keeps what it begins with, so that it can be
+// replayed from the record.
+func (t *trial) open(kind string, environment string, o judge.Opening) Line {
+	t.Judge = o.Judge()
+	text := fmt.Sprintf("The judge compares both versions in %s, and begins with cautious assumptions about its noise.", environment)
+	if o.Calibration.Minutes > 0 {
+		text = fmt.Sprintf("The judge compares both versions in %s, and knows its noise from %d minutes of the past.", environment, o.Calibration.Minutes)
+	}
+	return Line{Kind: kind, Text: text, Data: remember(map[string]any{"opening": o})}
 }
 
 // tell returns a line when the verdict's reason is another than the one told last.

@@ -51,6 +51,7 @@ func (e *watch) Tick(ctx context.Context, task Task) (Outcome, error) {
 	}
 	m.Weight = shareOf(s, task.Revision.ID)
 	ask := e.ask(task, m)
+	var opening []Line
 	if m.Judge == nil {
 		m.Began = e.Now()
 		handed := handedOn(task)
@@ -64,7 +65,8 @@ func (e *watch) Tick(ctx context.Context, task Task) (Outcome, error) {
 			c := calibrate(ctx, src, ask, set, task.ExpectedRate)
 			handed.Calibration = &c
 		}
-		m.Judge, m.Ends = judge.New(set, *handed.Calibration, m.Began), m.Began.Add(set.Watch)
+		m.Ends = m.Began.Add(set.Watch)
+		opening = append(opening, m.open("watch.opening", task.Environment, judge.Opening{Settings: set, Calibration: *handed.Calibration, Start: m.Began}))
 	}
 	verdict, points, err := m.trial.look(ctx, src, ask)
 	if err != nil {
@@ -72,6 +74,7 @@ func (e *watch) Tick(ctx context.Context, task Task) (Outcome, error) {
 	}
 	out, err := e.act(ctx, p, task, s, m, verdict)
 	out.Points = points
+	out.Lines = append(opening, out.Lines...)
 	out.Exposed = m.Weight > 0
 	return out, err
 }

@@ -3,7 +3,6 @@ package store
 import (
 	"encoding/binary"
 	"math"
-	"time"
 
 	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/judge"
@@ -12,12 +11,14 @@ import (
 
 // A point is stored packed, since a canary leaves one per second with two
 // histograms: its JSON would be ten times as long. The form begins with its
-// version, 1; numbers are varints, floats 8 bytes little endian, texts and lists
+// version, 2; numbers are varints, floats 8 bytes little endian, texts and lists
 // begin with their length; the bounds of the histograms stand apart as scales:
 //
-//	version, evidence, weight, at, missing, stable, canary
+//	version, evidence, weight, at, looked - at, missing, stable, canary
 //	arm: requests, errors, instances, warm instances, list of counts
-const packVersion = 1
+//
+// Form 1 lacks when it was looked at.
+const packVersion = 2
 
 func packPoint(p stage.Point) []byte {
 	b := make([]byte, 0, 64+2*len(p.Sample.Stable.Latency.Counts)+2*len(p.Sample.Canary.Latency.Counts))
@@ -25,6 +26,7 @@ func packPoint(p stage.Point) []byte {
 	b = packFloat(b, p.Evidence)
 	b = packFloat(b, p.Sample.Weight)
 	b = binary.AppendVarint(b, nanos(p.Sample.At))
+	b = binary.AppendVarint(b, nanos(p.Looked)-nanos(p.Sample.At))
 	b = binary.AppendUvarint(b, uint64(len(p.Sample.Missing)))
 	b = append(b, p.Sample.Missing...)
 	b = packArm(b, p.Sample.Stable)
@@ -65,13 +67,18 @@ func unpackBounds(b []byte) []float64 {
 
 func unpackPoint(body []byte, stable, canary []float64) (stage.Point, error) {
 	r := unpacker{rest: body}
-	if v := r.byte(); v != packVersion {
-		return stage.Point{}, fault.Errorf(fault.Internal, "a stored point has form %d, not %d", v, packVersion)
+	version := r.byte()
+	if version != 1 && version != packVersion {
+		return stage.Point{}, fault.Errorf(fault.Internal, "a stored point has form %d, not %d", version, packVersion)
 	}
 	var p stage.Point
 	p.Evidence = r.float()
 	p.Sample.Weight = r.float()
-	p.Sample.At = r.time()
+	at := r.int()
+	p.Sample.At, p.Looked = instant(at), instant(at)
+	if version > 1 {
+		p.Looked = instant(at + r.int())
+	}
 	p.Sample.Missing = string(r.take(r.length()))
 	p.Sample.Stable = r.arm(stable)
 	p.Sample.Canary = r.arm(canary)
@@ -98,8 +105,6 @@ func (r *unpacker) arm(bounds []float64) judge.Arm {
 	}
 	return a
 }
-
-func (r *unpacker) time() time.Time { return instant(r.int()) }
 
 func (r *unpacker) float() float64 {
 	b := r.take(8)

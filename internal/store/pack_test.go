@@ -1,10 +1,12 @@
 package store
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/fairwayhq/fairway/internal/fault"
@@ -22,7 +24,8 @@ func secondOfTraffic() stage.Point {
 		bound *= 1.3
 	}
 	arm.Latency.Counts = append(arm.Latency.Counts, 0)
-	return stage.Point{Evidence: 3.25, Sample: judge.Sample{At: time.Unix(1_800_000_000, 0), Weight: 0.05, Stable: arm, Canary: arm}}
+	at := time.Unix(1_800_000_000, 0).UTC()
+	return stage.Point{Evidence: 3.25, Looked: at.Add(17 * time.Second), Sample: judge.Sample{At: at, Weight: 0.05, Stable: arm, Canary: arm}}
 }
 
 func TestAPackedPointIsSmall(t *testing.T) {
@@ -34,6 +37,22 @@ func TestAPackedPointIsSmall(t *testing.T) {
 	packed := packPoint(p)
 	if len(packed) > 128 || len(packed)*10 > len(text) {
 		t.Errorf("a point takes %d bytes packed and %d as JSON", len(packed), len(text))
+	}
+}
+
+func TestAPointOfTheFirstFormWasLookedAtWhenItsSampleEnded(t *testing.T) {
+	p := secondOfTraffic()
+	p.Looked = p.Sample.At
+	b := packPoint(p)
+	// Version, evidence and weight take 17 bytes; then come the instant and a 0.
+	n := 17 + len(binary.AppendVarint(nil, p.Sample.At.UnixNano()))
+	old := append(append([]byte{1}, b[1:n]...), b[n+1:]...)
+	got, err := unpackPoint(old, p.Sample.Stable.Latency.Bounds, p.Sample.Canary.Latency.Bounds)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(p, got); diff != "" {
+		t.Error(diff)
 	}
 }
 

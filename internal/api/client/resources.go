@@ -103,6 +103,15 @@ func (c *Client) Points(ctx context.Context, ref, environment string, after int6
 	return get[Page[Point]](ctx, c, releasePath(ref, "/points"), q)
 }
 
+// Samples lists the samples after the one with the ID after as they were judged; environment may be empty.
+func (c *Client) Samples(ctx context.Context, ref, environment string, after int64, limit int) (Page[JudgedSample], error) {
+	q := url.Values{}
+	set(q, "environment", environment)
+	setNumber(q, "after", after)
+	setNumber(q, "limit", int64(limit))
+	return get[Page[JudgedSample]](ctx, c, releasePath(ref, "/samples"), q)
+}
+
 // Verify proves the release's chain.
 func (c *Client) Verify(ctx context.Context, ref string) (Verification, error) {
 	return get[Verification](ctx, c, releasePath(ref, "/verify"), nil)

@@ -117,6 +117,14 @@ type Point struct {
 	Canary      ArmPoint  `json:"canary"`
 }
 
+// JudgedSample is what both arms did in one interval, whole, with what the judge made of it.
+type JudgedSample struct {
+	ID          int64       `json:"id"`
+	Environment string      `json:"environment"`
+	Stage       string      `json:"stage"`
+	Point       stage.Point `json:"point"`
+}
+
 // ArmPoint is one arm at one instant.
 type ArmPoint struct {
 	Requests int64    `json:"requests" doc:"in this interval"`

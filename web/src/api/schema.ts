@@ -329,6 +329,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/releases/{release}/samples": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the samples of a release as they were judged, oldest first
+         * @description With the opening that the ledger keeps (the lines canary.opening and watch.opening) they are all that the verdicts followed from. For a chart use the points, which come with rates.
+         */
+        get: operations["listSamples"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/releases/{release}/skip": {
         parameters: {
             query?: never;
@@ -783,6 +803,13 @@ export interface components {
             /** Format: double */
             low: number;
         };
+        JudgedSample: {
+            environment: string;
+            /** Format: int64 */
+            id: number;
+            point: components["schemas"]["StagePoint"];
+            stage: string;
+        };
         LeaseAsk: {
             environments?: string[];
             /** Format: int64 */
@@ -961,6 +988,11 @@ export interface components {
         };
         PageFreeze: {
             items: components["schemas"]["Freeze"][];
+            /** @description the cursor of the next page; absent at the end */
+            next?: string;
+        };
+        PageJudgedSample: {
+            items: components["schemas"]["JudgedSample"][];
             /** @description the cursor of the next page; absent at the end */
             next?: string;
         };
@@ -1281,6 +1313,8 @@ export interface components {
         StagePoint: {
             /** Format: double */
             evidence: number;
+            /** Format: date-time */
+            looked: string;
             sample: components["schemas"]["Sample"];
         };
         StageRun: {
@@ -2464,6 +2498,63 @@ export interface operations {
             };
             /** @description Conflict */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listSamples: {
+        parameters: {
+            query?: {
+                /** @description only what comes after this number; 'next' of the page before */
+                after?: number;
+                /** @description how many at most */
+                limit?: number;
+                /** @description only in this environment */
+                environment?: string;
+            };
+            header?: never;
+            path: {
+                /** @description an ID, SERVICE@VERSION, or SERVICE for its newest release */
+                release: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageJudgedSample"];
+                };
+            };
+            /** @description Not Found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
