@@ -13,7 +13,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	root := cli.New(app.Version())
+	root := cli.New(app.Version(), app.Past)
 	root.AddCommand(app.Commands()...)
 	code := cli.Execute(ctx, root)
 	stop()

@@ -44,8 +44,9 @@ type command struct {
 	out, errOut   io.Writer
 }
 
-// New returns the root command with every verb that needs no more than a server.
-func New(version string) *cobra.Command {
+// New returns the root command with every verb that needs no more than a server, or
+// the past of a metric store.
+func New(version string, past Past) *cobra.Command {
 	c := &command{}
 	root := &cobra.Command{
 		Use:   "fairway",
@@ -86,7 +87,7 @@ or called off, 13 the ledger is broken.`,
 	for _, verb := range []func(*command) *cobra.Command{
 		initCommand, checkCommand, planCommand, shipCommand, statusCommand, eventsCommand,
 		approveCommand, rejectCommand, pauseCommand, resumeCommand, rollbackCommand, skipCommand,
-		freezeCommand, unfreezeCommand, evidenceCommand, userCommand, tokenCommand,
+		freezeCommand, unfreezeCommand, evidenceCommand, userCommand, tokenCommand, replayCommand(past),
 	} {
 		root.AddCommand(verb(c))
 	}
