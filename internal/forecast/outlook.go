@@ -70,9 +70,9 @@ func (o *Outlook) stage(p *pipeline.Plan, e *pipeline.Environment, s *pipeline.S
 	case s.Canary != nil:
 		set := CanarySettings(s.Canary, share)
 		for _, l := range levels(set, p.ExpectedRate) {
-			add(set, l.weight, min(3, all), l.d)
+			add(set, l.weight, canaries(s.Canary, l.weight, all), l.d)
 		}
-		o.judgeCanary(e, s, set, add(set, set.Middle, max(min(3, all), (all+1)/2), set.Observation))
+		o.judgeCanary(e, s, set, add(set, set.Middle, canaries(s.Canary, set.Middle, all), set.Observation))
 	case s.Watch != nil:
 		set := WatchSettings(s.Watch, share)
 		add(set, 1-s.Watch.Holdback, all, set.Watch)
@@ -110,6 +110,14 @@ func levels(set judge.Settings, rate float64) []level {
 		all = append(all, level{w, max(set.Growth.Every, time.Second)})
 	}
 	return append(all, level{set.Middle, max(set.Dwell, set.Block)})
+}
+
+// canaries is how many instances bear the weight, as the executor says.
+func canaries(c *pipeline.Canary, weight float64, all int) int {
+	if c.Instances == 0 {
+		return all
+	}
+	return max(min(c.Instances, all), int(math.Ceil(weight*float64(all))))
 }
 
 func instances(e *pipeline.Environment) int {

@@ -18,9 +18,6 @@ func settings(a pipeline.Analysis, falseAlarm float64) judge.Settings {
 	if falseAlarm > 0 {
 		s.FalseAlarm = falseAlarm
 	}
-	if a.MarginErrors > 0 {
-		s.Errors = judge.ErrorMargin(a.MarginErrors)
-	}
 	if a.MarginLatency > 0 {
 		s.Latency = judge.LatencyMargin(a.MarginLatency)
 	}
@@ -33,7 +30,10 @@ func settings(a pipeline.Analysis, falseAlarm float64) judge.Settings {
 		s.SlowerThan = a.SlowerThan.Std()
 	}
 	if a.SLO > 0 {
-		s.SLO = a.SLO
+		s.SLO, s.Errors = a.SLO, judge.SLOMargin(a.SLO)
+	}
+	if a.MarginErrors > 0 {
+		s.Errors = judge.ErrorMargin(a.MarginErrors)
 	}
 	s.Growth.Exposure = a.ExposureBudget
 	if a.MinimumSamples > 0 {

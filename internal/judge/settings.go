@@ -105,6 +105,15 @@ func ErrorMargin(points float64) Margin {
 	}
 }
 
+// SLOMargin is the margin of a service that promises a share slo of good requests,
+// where nobody says another: a rise of the error rate by less than a fifth of the
+// error budget does not keep a release from being promoted.
+func SLOMargin(slo float64) Margin {
+	m := ErrorMargin((1 - slo) / 5)
+	m.Regression.Add = math.Min(m.Regression.Add, 0.0001)
+	return m
+}
+
 // LatencyMargin is the margin for "a slowdown below relative does not matter":
 // 0.5 is 50 %. The regression tolerance is a fifth of it as far as 15 %, and half of
 // what is beyond: slow answers are many, so harm is found soon even so, and who
@@ -139,20 +148,22 @@ type Growth struct {
 	Holdback float64 `json:"holdback"`
 }
 
+const usualSLO = 0.995
+
 // DefaultSettings suit a service with real traffic and noise that is read at
 // least every 15 s.
 func DefaultSettings() Settings {
 	return Settings{
 		FalseAlarm: 0.005, FalseProof: 0.05,
-		Errors: ErrorMargin(0.0005), Latency: LatencyMargin(0.15), IdlePerHour: 10,
+		Errors: SLOMargin(usualSLO), Latency: Margin{Allowance{1.03, 0.0001}, Allowance{1.2, 0.0005}}, IdlePerHour: 10,
 		Block: time.Minute, MaxBlock: 5 * time.Minute, BlockEvents: 6,
 		Clip: 2.5, NoiseShare: 0.5, InstanceWidth: 2, OnsetHorizon: 90 * time.Minute,
 		ErrorShare: 0.4,
-		Suspicious: 2, SuspiciousEffect: 4, Stop: 20,
-		Middle: 0.5, Dwell: 3 * time.Minute, Observation: time.Hour, MinimumRequests: 100, Stale: 2 * time.Minute,
-		SLO: 0.995,
+		Suspicious: 2, SuspiciousEffect: 3, Stop: 20,
+		Middle: 0.5, Dwell: time.Minute, Observation: time.Hour, MinimumRequests: 100, Stale: 2 * time.Minute,
+		SLO: usualSLO,
 		Growth: Growth{
-			Factor: 2.5, Every: 45 * time.Second, ExposureShare: 0.00005, ExposureLeast: 20,
+			Factor: 3, Every: 45 * time.Second, ExposureShare: 0.00005, ExposureLeast: 20,
 			SuspicionDivisor: 20, Holdback: 0.05,
 		},
 	}

@@ -33,7 +33,7 @@ func TestAHealthyCanaryGrowsByTheFactorToTheMiddle(t *testing.T) {
 	}
 	last := s.FirstWeight(200)
 	for _, w := range weights {
-		if w > 2.5*last+1e-12 || w <= last {
+		if w > s.Growth.Factor*last+1e-12 || w <= last {
 			t.Errorf("grew from %v to %v", last, w)
 		}
 		last = w
@@ -53,7 +53,7 @@ func TestTheGrowthStops(t *testing.T) {
 		weight  float64
 		reason  string
 	}{
-		{"healthy", Verdict{Kind: Hold, Reason: Collecting}, 0, 0.025, "factor"},
+		{"healthy", Verdict{Kind: Hold, Reason: Collecting}, 0, 0.03, "factor"},
 		{"with many bad requests", Verdict{Kind: Hold, Reason: Collecting}, 300, 0.01, "allows no more"},
 		{"suspicious", Verdict{Kind: Hold, Reason: Suspicious, Evidence: 3}, 8, 0.01, "suspicious"},
 		{"with strong evidence", Verdict{Kind: Hold, Reason: Suspicious, Evidence: 25}, 0, 0.01, "too strong"},

@@ -10,6 +10,7 @@ import (
 
 func testTrack(tau2, sigma2 float64) *track {
 	s := DefaultSettings()
+	s.Errors = ErrorMargin(0.0005) // that of the vectors
 	c := Calibration{Errors: Noise{Rate: 0.002, Events: historyEvents, Tau2: tau2, Sigma2: sigma2}}
 	return errorTrack(&s, &c)
 }

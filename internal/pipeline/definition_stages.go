@@ -128,9 +128,10 @@ type AnalysisDefinition struct {
 
 // MarginDefinition is how much worse the new revision may be.
 type MarginDefinition struct {
-	// Errors is in percentage points of the error rate.
+	// Errors is in percentage points of the error rate. Without it, a fifth of the
+	// errors that the slo leaves (99.5% where that is left out, too).
 	Errors Points `yaml:"errors" min:"0.001pp" max:"50pp" example:"2pp"`
-	// Latency is the relative slowdown.
+	// Latency is the relative slowdown. Without it, 20%.
 	Latency Share `yaml:"latency" min:"0.1%" max:"1000%" example:"50%"`
 }
 
@@ -142,10 +143,12 @@ type CanaryDefinition struct {
 	// Every is the least time between two growths of the weight.
 	Every Duration `yaml:"every" default:"45s" min:"1s" max:"24h"`
 	// Dwell is the least time at the middle level, half of the traffic.
-	Dwell Duration `yaml:"dwell" default:"3m" min:"1s" max:"7d"`
+	Dwell Duration `yaml:"dwell" default:"1m" min:"1s" max:"7d"`
 	// Observation is how long to look for proof before the canary is undecided.
 	Observation Duration `yaml:"observation" default:"1h" min:"10s" max:"30d"`
-	// Instances is how many canary instances start. Without it, the platform's capacity says.
+	// Instances is how many canary instances start; more follow in proportion to the
+	// traffic. Without it all do: many instances even out each other's noise, so harm is
+	// found with less traffic.
 	Instances int `yaml:"instances" min:"1" max:"256" example:"1"`
 }
 

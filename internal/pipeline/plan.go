@@ -244,7 +244,7 @@ type Canary struct {
 	Dwell Duration `json:"dwell,omitempty"`
 	// Observation is how long to look for proof before the canary is undecided.
 	Observation Duration `json:"observation,omitempty"`
-	// Instances is how many canary instances to start with; 0 lets the platform's capacity say.
+	// Instances is how many canary instances to start with; 0 starts all of the platform's capacity.
 	Instances int `json:"instances,omitempty"`
 	// Holdback is the share that stays on stable after the pass, in [0, 0.5]; 0 where no watch follows.
 	Holdback float64 `json:"holdback,omitempty"`

@@ -136,11 +136,12 @@ func (t *canaryTick) place(ctx context.Context) (Outcome, error) {
 	return next(t.m, 0, nil, opening), nil
 }
 
-// capacity is how many instances bear the weight: enough that no single instance
-// speaks for the revision, and in proportion to the traffic.
+// capacity is how many instances bear the weight: all, because the noise of single
+// instances evens out and they are warm when the traffic comes; or, where the plan
+// starts with fewer, those and as many as are in proportion to the traffic.
 func (t *canaryTick) capacity(weight float64) platform.Capacity {
 	all := full(t.task.Revision).Instances
-	least := min(3, all)
+	least := all
 	if n := t.task.Stage.Canary.Instances; n > 0 {
 		least = min(n, all)
 	}

@@ -90,7 +90,7 @@ func (p *Plan) Calibrate(w *world.World) judge.Calibration {
 
 // capacity is how many instances bear the weight, as the canary's executor says.
 func (p *Plan) capacity(weight float64, all int) int {
-	least := min(3, all)
+	least := all
 	if p.instances > 0 {
 		least = min(p.instances, all)
 	}
