@@ -63,6 +63,10 @@ func (c *conn) forward() bool {
 		return c.refuse(err)
 	}
 	d.unread = rest != nil
+	if c.x.struck() {
+		c.x.strike()
+		return c.apologize(&d, "503 Service Unavailable", struckText)
+	}
 	if err := c.ask(&d, rest, repeatable); err != nil {
 		return c.explain(&d)
 	}
@@ -168,7 +172,13 @@ func (c *conn) explain(d *delivery) bool {
 	if c.x.outcome != outcomeConnect {
 		c.x.outcome = outcomeTransport
 	}
-	c.out = appendError(c.out[:0], "502 Bad Gateway", "the service did not answer", !d.reusable())
+	return c.apologize(d, "502 Bad Gateway", "the service did not answer")
+}
+
+// apologize answers with an error of the router's own, and says whether the
+// connection can carry another request.
+func (c *conn) apologize(d *delivery, status, text string) bool {
+	c.out = appendError(c.out[:0], status, text, !d.reusable())
 	if _, err := c.Write(c.out); err != nil {
 		return false
 	}
@@ -190,6 +200,7 @@ func (c *conn) answer(d *delivery) bool {
 		return c.tunnel(d)
 	}
 	c.enter(phaseAnswering, c.x.started)
+	c.x.holdBack()
 	body := c.res.HasBody([]byte(d.method))
 	if body && c.res.Length == http1.Unbounded && !c.res.Chunked || c.plane.lastAnswer(c) {
 		d.keepAlive = false

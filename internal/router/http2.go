@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httputil"
+	"strings"
 	"time"
 )
 
@@ -89,6 +90,10 @@ func (p *proxy) rewrite(r *httputil.ProxyRequest) {
 // roundTrip asks the arm's backends in turn, as long as they cannot be connected to.
 func (p *proxy) roundTrip(r *http.Request) (*http.Response, error) {
 	x := exchangeOf(r.Context())
+	if x.struck() {
+		x.strike()
+		return struck(r), nil
+	}
 	body, turn := r.Body, x.arm.turn(x.started)
 	var failed error
 	for b := turn.next(); b != nil; b = turn.next() {
@@ -102,6 +107,9 @@ func (p *proxy) roundTrip(r *http.Request) (*http.Response, error) {
 		res, err := p.ask(out, b)
 		if !isDial(err) || r.Context().Err() != nil {
 			x.outcome = outcomeOK
+			if err == nil {
+				x.holdBack()
+			}
 			return res, err
 		}
 		failed = err
@@ -109,6 +117,16 @@ func (p *proxy) roundTrip(r *http.Request) (*http.Response, error) {
 		x.outcome = outcomeConnect
 	}
 	return nil, failed
+}
+
+// struck is the answer to a request that is struck.
+func struck(r *http.Request) *http.Response {
+	return &http.Response{
+		Status: "503 Service Unavailable", StatusCode: http.StatusServiceUnavailable,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r,
+		Header:        http.Header{"Content-Type": {"text/plain; charset=utf-8"}},
+		ContentLength: int64(len(struckText) + 1), Body: io.NopCloser(strings.NewReader(struckText + "\n")),
+	}
 }
 
 func isDial(err error) bool {

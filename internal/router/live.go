@@ -49,6 +49,7 @@ type liveArm struct {
 	revision string
 	weight   int
 	backends []*backend
+	fault    *Fault
 	next     atomic.Uint32
 }
 

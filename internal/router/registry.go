@@ -120,6 +120,9 @@ func (g *registry) Put(target string, r Route) (Route, error) {
 			r.Home = old.Home
 		}
 		r.Home = r.home(r.Home)
+		if err := r.harmless(time.Now()); err != nil {
+			return Route{}, err
+		}
 		r.Listen = keepPort(r.Listen, old.Listen)
 		if err := g.table.fits(target, r); err != nil {
 			return Route{}, err
@@ -184,7 +187,7 @@ func (g *registry) change(target string, make func(Route) (Route, error)) (Route
 		next := g.table.clone()
 		next.Routes[target] = r
 		next.Serial++
-		if err = g.disk.save(next); err == nil {
+		if err = g.disk.save(next.withoutFaults()); err == nil {
 			g.table = next
 		}
 	}
@@ -238,7 +241,7 @@ func (g *registry) live(target string, r Route, seen map[instance]bool) *liveRou
 		l.timeout = time.Minute
 	}
 	for _, a := range r.Arms {
-		arm := &liveArm{revision: a.Revision, weight: a.Weight}
+		arm := &liveArm{revision: a.Revision, weight: a.Weight, fault: a.Fault}
 		for _, b := range a.Backends {
 			i := instanceOf(target, a.Revision, b)
 			seen[i] = true

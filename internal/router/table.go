@@ -79,6 +79,8 @@ type Arm struct {
 	// Weight is the share in parts per million; all weights of a route sum to Whole.
 	Weight   int       `json:"weight"`
 	Backends []Backend `json:"backends,omitempty"`
+	// Fault is harm that is done to the arm's requests on purpose; nil is none.
+	Fault *Fault `json:"fault,omitempty"`
 }
 
 // Backend is one instance of a revision. Two backends with one address but
@@ -118,6 +120,10 @@ func (r Route) clone() Route {
 	r.Arms = slices.Clone(r.Arms)
 	for i := range r.Arms {
 		r.Arms[i].Backends = slices.Clone(r.Arms[i].Backends)
+		if f := r.Arms[i].Fault; f != nil {
+			c := *f
+			r.Arms[i].Fault = &c
+		}
 	}
 	if r.Sticky != nil {
 		s := *r.Sticky

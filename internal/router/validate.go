@@ -70,6 +70,11 @@ func (a Arm) validate() error {
 		return fault.Errorf(fault.Invalid, "revision %s has weight but no backend", a.Revision).
 			WithHint("place the revision and wait until an instance is ready before giving it traffic")
 	}
+	if a.Fault != nil {
+		if err := a.Fault.Validate(); err != nil {
+			return err
+		}
+	}
 	for i, b := range a.Backends {
 		host, port, err := net.SplitHostPort(b.Address)
 		if err != nil || host == "" || !isPort(port) || port == "0" {
