@@ -135,6 +135,25 @@ func TestOfManyStartsOneCounts(t *testing.T) {
 	}
 }
 
+// A stop, and what forgets, trust the lock of the supervisor: it must last as long as
+// the supervisor does, whatever its garbage collector does.
+func TestTheLockLastsAsLongAsTheSupervisor(t *testing.T) {
+	r := newRig(t)
+	c := r.open(command.Config{ExecCommand: []string{os.Args[0], "collecting-command-exec"}})
+	script := "trap 'echo trapped; exit 3' TERM; sleep 0.3; echo ready; while :; do sleep 0.02; done"
+	if err := c.Start(t.Context(), "job", shell(script)); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, 10*time.Second, "it is ready", func() bool { return r.observe("job").Output == "ready\n" })
+	if err := r.Forget("job"); fault.CodeOf(err) != fault.Conflict {
+		t.Errorf("forgotten while it runs: %v", err)
+	}
+	r.stop("job")
+	if s := r.observe("job"); s.Phase != command.Stopped || s.How != "exit status 3" || !strings.HasSuffix(s.Output, "\ntrapped\n") {
+		t.Errorf("stopped it is %+v", s)
+	}
+}
+
 func TestWhatHasEndedIsStoppedAndForgotten(t *testing.T) {
 	r := newRig(t)
 	r.stop("never")

@@ -59,7 +59,7 @@ type supervisor struct {
 }
 
 func (s *supervisor) run() error {
-	_, err := process.TryLock(lockPath(s.dir), syscall.LOCK_EX) // until the end of this process
+	err := process.HoldLock(lockPath(s.dir))
 	if errors.Is(err, process.ErrLocked) {
 		os.Exit(statusBusy)
 	}

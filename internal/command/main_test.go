@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -23,6 +24,13 @@ func TestMain(m *testing.M) {
 			fail(command.Exec(os.Args[2:]))
 		case "slow-command-exec": // leaves a worker time to be killed between fork and record
 			time.Sleep(300 * time.Millisecond)
+			fail(command.Exec(os.Args[2:]))
+		case "collecting-command-exec": // what it drops is collected at once
+			go func() {
+				for range time.Tick(5 * time.Millisecond) {
+					runtime.GC()
+				}
+			}()
 			fail(command.Exec(os.Args[2:]))
 		case "worker":
 			fail(work(os.Args[2], os.Args[3], os.Args[4]))

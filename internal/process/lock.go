@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -17,7 +18,19 @@ var ErrLocked = errors.New("somebody else holds the lock")
 // A file lock ends with the process that holds it, so one that is killed leaves
 // none behind, and it holds between two processes as well as between two
 // goroutines (each opens the file for itself).
+//
+// Whoever drops unlock without calling it loses the lock when the garbage collector
+// finds the file; HoldLock is for a lock that nobody is to open.
 func TryLock(path string, how int) (unlock func(), err error) {
+	f, err := lock(path, how)
+	if err != nil {
+		return nil, err
+	}
+	// Closing alone would leave the lock with a process that is being forked right now.
+	return func() { _ = flock(f, syscall.LOCK_UN); _ = f.Close() }, nil
+}
+
+func lock(path string, how int) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
@@ -29,9 +42,28 @@ func TryLock(path string, how int) (unlock func(), err error) {
 		}
 		return nil, &os.PathError{Op: "lock", Path: path, Err: err}
 	}
-	// Closing alone would leave the lock with a process that is being forked right now.
-	return func() { _ = flock(f, syscall.LOCK_UN); _ = f.Close() }, nil
+	return f, nil
 }
+
+// HoldLock locks the file for this process alone until it ends, or returns ErrLocked.
+// The processes that it starts do not have the lock.
+func HoldLock(path string) error {
+	f, err := lock(path, syscall.LOCK_EX)
+	if err != nil {
+		return err
+	}
+	heldMu.Lock()
+	defer heldMu.Unlock()
+	held = append(held, f)
+	return nil
+}
+
+// held keeps what HoldLock has opened: the garbage collector closes the descriptor of
+// a file that nobody refers to, and the lock goes with it.
+var (
+	heldMu sync.Mutex
+	held   []*os.File
+)
 
 // WaitLock waits for the lock until ctx ends.
 func WaitLock(ctx context.Context, path string, how int) (unlock func(), err error) {

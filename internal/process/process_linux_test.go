@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"syscall"
 	"testing"
@@ -108,4 +109,20 @@ func TestALockIsHeldByOne(t *testing.T) {
 		t.Fatal(err)
 	}
 	again()
+}
+
+func TestAHeldLockOutlivesACollection(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	if err := process.HoldLock(path); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 { // a file that is found at one collection is closed some time after it
+		runtime.GC()
+	}
+	if err := process.HoldLock(path); !errors.Is(err, process.ErrLocked) {
+		t.Errorf("a second time: %v", err)
+	}
+	if _, err := process.TryLock(path, syscall.LOCK_SH); !errors.Is(err, process.ErrLocked) {
+		t.Errorf("a shared one: %v", err)
+	}
 }
