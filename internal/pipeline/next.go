@@ -123,7 +123,7 @@ func (t *turn) takeOutcome(ev Event) error {
 		s.State = StageFailed // its worker has ended it: there is nothing to stop
 		t.fail(e, s, ev)
 	default:
-		t.ask(s, ev)
+		t.ask(e, s, ev)
 		if ev.Memory != nil {
 			s.Memory = ev.Memory
 		}
@@ -133,7 +133,7 @@ func (t *turn) takeOutcome(ev Event) error {
 
 // ask notes what a person has to decide, or that nothing is to be decided any
 // more. The stage's clock stands still between the two.
-func (t *turn) ask(s *StageRun, ev Event) {
+func (t *turn) ask(e *EnvironmentRun, s *StageRun, ev Event) {
 	switch {
 	case s.Overdue:
 		return
@@ -141,7 +141,7 @@ func (t *turn) ask(s *StageRun, ev Event) {
 		s.AskedAt = t.now
 		t.record(ev, "stage.asks", ev.Asks)
 	case ev.Asks == "" && s.Asks != "":
-		s.Deadline = s.Deadline.Add(t.now.Sub(s.AskedAt))
+		s.Deadline = s.Deadline.Add(stoodStill(s.AskedAt, e.HeldSince, t.now))
 		s.AskedAt = time.Time{}
 		// An answer is to one question: it must not decide a later one.
 		t.command(Command{Kind: CommandDecide, Environment: ev.Environment, Stage: ev.Stage})

@@ -152,13 +152,23 @@ func (t *turn) hold(e *EnvironmentRun) {
 		e.HeldSince = t.now
 	case reason == "" && !e.HeldSince.IsZero():
 		if s.State == StageRunning && !s.Deadline.IsZero() {
-			s.Deadline = s.Deadline.Add(t.now.Sub(e.HeldSince))
+			s.Deadline = s.Deadline.Add(stoodStill(e.HeldSince, s.AskedAt, t.now))
 		}
 		e.HeldSince = time.Time{}
 	}
 	if stage := t.plan(e).Stages[e.Stage]; s.State == StageRunning && stage.Kind.OnWorker() {
 		t.command(Command{Kind: CommandHoldTask, Environment: e.Name, Stage: stage.Name, Text: reason, At: s.Deadline})
 	}
+}
+
+// stoodStill is for how long what ends now, a hold or a question, has stopped a
+// stage's clock since it began. While the other of the two goes on too (it began at
+// other; zero if it does not), that one stops the clock, and tells so when it ends.
+func stoodStill(since, other, now time.Time) time.Duration {
+	if !other.IsZero() {
+		return max(other.Sub(since), 0)
+	}
+	return now.Sub(since)
 }
 
 func (t *turn) grantLane(ev Event) error {
