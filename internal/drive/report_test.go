@@ -2,6 +2,7 @@ package drive_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -94,7 +95,8 @@ func TestATargetThatHasSeenMoreRaisesTheFence(t *testing.T) {
 	if !r.told(id, "task.fenced") {
 		t.Error("the ledger does not tell of the refusal")
 	}
-	next := r.one("w1") // at once: its lease was given back
+	r.pass(6 * time.Second) // its lease was given back
+	next := r.one("w1")
 	if next.ID != task.ID || next.Fence <= refused.Seen {
 		t.Errorf("the task was leased again with fence %d, the target has seen %d", next.Fence, refused.Seen)
 	}
@@ -122,5 +124,47 @@ func TestAFenceBeyondAllCountingIsRefused(t *testing.T) {
 	})
 	if fault.CodeOf(err) != fault.Invalid {
 		t.Errorf("a worker could exhaust the fences: %v", err)
+	}
+}
+
+func TestAReportOfAnotherWorkerIsNotTaken(t *testing.T) {
+	r := newRig(t)
+	id := r.ship(oneStage)
+	task := r.one("w2")
+	reply, err := r.Report(context.Background(), drive.Report{
+		Task: task.ID, Release: id, Environment: task.Environment, Worker: "w1", Fence: task.Fence, Number: 1,
+		Outcome: stage.Outcome{Status: stage.Passed, Exposed: true},
+	})
+	if err != nil || !reply.Cancelled {
+		t.Errorf("the report of a worker that does not hold the lease was answered with %+v, %v", reply, err)
+	}
+	if reply := r.send(task, 1, stage.Outcome{Status: stage.Continue}); reply.Cancelled {
+		t.Error("the holder's own first report was taken for told already")
+	}
+}
+
+// What a worker did while it was cut off is told with its own time.
+func TestALineThatComesLateTellsWhenItHappened(t *testing.T) {
+	r := newRig(t)
+	id := r.ship(oneStage)
+	task := r.one("w1")
+	happened := r.clock()
+	r.pass(90 * time.Second)
+	r.pass(-80 * time.Second) // still within the lease
+	r.send(task, 1, stage.Outcome{Status: stage.Continue, Lines: []stage.Line{
+		{Kind: "canary.back", Text: "All traffic is back.", At: happened},
+		{Kind: "canary.note", Text: "Just now.", At: r.clock()},
+	}})
+	for _, l := range r.lines(id) {
+		switch l.Kind {
+		case "canary.back":
+			if !strings.Contains(l.Text, happened.Format("15:04:05")) {
+				t.Errorf("the late line is %q", l.Text)
+			}
+		case "canary.note":
+			if l.Text != "Just now." {
+				t.Errorf("the line of now is %q", l.Text)
+			}
+		}
 	}
 }

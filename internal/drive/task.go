@@ -192,7 +192,7 @@ func (d *Drive) Report(ctx context.Context, rep Report) (Reply, error) {
 	err := d.update(ctx, func(t *transition) error {
 		reply = Reply{}
 		row, err := t.tx.LoadTask(rep.Release, rep.Environment)
-		if fault.CodeOf(err) == fault.NotFound || err == nil && (row.ID != rep.Task || row.Fence != rep.Fence) {
+		if fault.CodeOf(err) == fault.NotFound || err == nil && (row.ID != rep.Task || row.Fence != rep.Fence || row.Holder != rep.Worker) {
 			reply.Cancelled = true
 			return nil
 		}
@@ -219,8 +219,8 @@ func (t *transition) fenced(row TaskRow, seen int64) error {
 	if seen > mostFence {
 		return fault.Errorf(fault.Invalid, "fence %d of %s is greater than any that can be given", seen, row.Environment)
 	}
-	row.LeaseUntil = t.now
-	t.wakes = true
+	// Not at once: two servers over one target would chase each other.
+	row.LeaseUntil, row.NotBefore = t.now, t.now.Add(fencedWait)
 	if err := t.tx.PutTask(row); err != nil || seen <= row.Fence {
 		return err
 	}
@@ -238,6 +238,9 @@ func (t *transition) fenced(row TaskRow, seen int64) error {
 	}
 	return t.tx.SaveRun(rec, rec.Wake)
 }
+
+// fencedWait is how long a task waits that a target has refused.
+const fencedWait = 5 * time.Second
 
 // mostFence leaves room for as many leases as a target can ever have.
 const mostFence = 1 << 53
@@ -314,13 +317,20 @@ func (t *transition) tell(row TaskRow, out stage.Outcome) error {
 func (t *transition) appendLines(rec *Record, row TaskRow, told []stage.Line) error {
 	lines := make([]ledger.Event, len(told))
 	for i, l := range told {
+		text := l.Text
+		if !l.At.IsZero() && t.now.Sub(l.At) > toldLate {
+			text += " (It happened at " + l.At.UTC().Format("15:04:05") + " UTC by the worker's clock; the server heard of it only now.)"
+		}
 		lines[i] = ledger.Event{
 			Release: row.Release, At: t.now, Kind: l.Kind, Actor: actorOf(row),
-			Environment: row.Environment, Stage: row.Stage, Text: l.Text, Data: l.Data,
+			Environment: row.Environment, Stage: row.Stage, Text: text, Data: l.Data,
 		}
 	}
 	return t.append(rec, lines)
 }
+
+// toldLate is how old a worker's line may be without its own time beside it.
+const toldLate = 5 * time.Second
 
 func actorOf(row TaskRow) string { return "worker " + row.Holder }
 

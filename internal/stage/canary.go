@@ -49,6 +49,8 @@ type canaryTick struct {
 	task Task
 	s    platform.State
 	m    canaryMemory
+	// seen are the samples of this tick.
+	seen []Point
 }
 
 func (e *canary) Tick(ctx context.Context, task Task) (Outcome, error) {
@@ -68,18 +70,29 @@ func (e *canary) Tick(ctx context.Context, task Task) (Outcome, error) {
 		t.m.Phase, t.m.Began = placing, e.Now()
 		return next(t.m, 0, &Progress{Now: "Placing " + name(task) + " beside the running version."}), nil
 	}
+	out, err := t.step(ctx)
+	out.Points = t.seen
+	return out, err
+}
+
+func (t *canaryTick) step(ctx context.Context) (Outcome, error) {
+	if out, refused := t.unfit(); refused {
+		return out, nil
+	}
 	switch {
 	case t.m.Mine:
-		return t.pass(name(task) + " is already at home"), nil
+		return t.pass(name(t.task) + " is already at home"), nil
 	case t.m.Previous == nil:
 		return t.first(ctx)
 	case t.m.Phase == placing:
 		return t.place(ctx)
 	case t.m.Phase == judging:
 		return t.judge(ctx)
-	default:
-		return t.fill(ctx)
 	}
+	if out, back, err := t.lookOn(ctx); back || err != nil {
+		return out, err
+	}
+	return t.fill(ctx)
 }
 
 // first brings up a service that has nothing to be compared with.
@@ -166,20 +179,45 @@ func (t *canaryTick) judge(ctx context.Context) (Outcome, error) {
 		return out, err
 	}
 	if t.m.Want != t.m.Weight && t.task.Hold == "" {
+		if out, back, err := t.lookOn(ctx); back || err != nil {
+			return out, err
+		}
 		return t.grow(ctx)
 	}
-	src, err := t.Source(t.task.Metrics)
-	if err != nil {
-		return Outcome{}, err
-	}
-	verdict, points, err := t.m.look(ctx, src, t.ask(t.m.Weight))
+	verdict, err := t.look(ctx)
 	if err != nil {
 		return Outcome{}, err
 	}
 	out, err := t.act(ctx, verdict)
-	out.Points = points
 	out.Exposed = t.m.Weight > 0
 	return out, err
+}
+
+func (t *canaryTick) look(ctx context.Context) (judge.Verdict, error) {
+	src, err := t.Source(t.task.Metrics)
+	if err != nil {
+		return judge.Verdict{}, err
+	}
+	verdict, points, err := t.m.look(ctx, src, t.ask(t.m.Weight))
+	t.seen = points
+	return verdict, err
+}
+
+// lookOn judges while capacity comes up, or while the last step is held: whoever has
+// traffic is looked at. back tells that the traffic was taken back.
+func (t *canaryTick) lookOn(ctx context.Context) (out Outcome, back bool, err error) {
+	if t.m.Weight == 0 || t.m.Judge == nil || t.Now().Sub(t.m.Looked) < sampleInterval(t.task.Metrics) {
+		return Outcome{}, false, nil
+	}
+	if out, crashed, err := t.crashed(ctx); crashed || err != nil {
+		return out, true, err
+	}
+	verdict, err := t.look(ctx)
+	if err != nil || verdict.Kind != judge.Fail {
+		return Outcome{}, false, err
+	}
+	out, err = t.act(ctx, verdict)
+	return out, true, err
 }
 
 // crashed takes the traffic back when no instance of the canary is left, and none
@@ -217,15 +255,20 @@ func (t *canaryTick) act(ctx context.Context, v judge.Verdict) (Outcome, error) 
 	case undecided:
 		return t.undecided(ctx, v, lines)
 	}
+	return t.continued(v, lines), nil
+}
+
+// continued goes on without a decision, with as much traffic as the budget allows.
+func (t *canaryTick) continued(v judge.Verdict, lines []Line) Outcome {
 	t.m.Asks = ""
 	if t.task.Hold != "" {
-		return t.goOn(v, lines, "Held: "+t.task.Hold+"."), nil
+		return t.goOn(v, lines, "Held: "+t.task.Hold+".")
 	}
 	if p := t.m.Sizing.Next(t.Now(), v); !p.Hold {
 		t.m.Want = p.Weight
-		return t.goOn(v, lines, p.Reason), nil
+		return t.goOn(v, lines, p.Reason)
 	}
-	return t.goOn(v, lines, ""), nil
+	return t.goOn(v, lines, "")
 }
 
 // takeBack gives stable all the traffic at once; the undoing of the stage does the rest.

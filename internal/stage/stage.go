@@ -105,6 +105,8 @@ type Line struct {
 	Kind string          `json:"kind"`
 	Text string          `json:"text"`
 	Data json.RawMessage `json:"data,omitempty"`
+	// At is when it happened, by the worker's clock.
+	At time.Time `json:"at,omitzero"`
 }
 
 // Progress is a stage's present, for people.

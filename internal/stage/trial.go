@@ -19,6 +19,8 @@ type trial struct {
 	Sizing *judge.Sizing   `json:"sizing,omitempty"`
 	Cursor json.RawMessage `json:"cursor,omitempty"`
 	Began  time.Time       `json:"began,omitzero"`
+	// Looked is when the source was asked last.
+	Looked time.Time `json:"looked,omitzero"`
 	// Told is the reason of the verdict that was told last.
 	Told judge.Reason `json:"told,omitempty"`
 	Asks string       `json:"asks,omitempty"`
@@ -57,6 +59,7 @@ const historySpan = 2 * time.Hour
 // even be asked the first time is folded: people must read why nothing is judged.
 func (t *trial) look(ctx context.Context, src metric.Source, ask metric.Ask) (judge.Verdict, []Point, error) {
 	first := len(t.Cursor) == 0
+	t.Looked = ask.Now
 	sample, cursor, err := src.Sample(ctx, ask, t.Cursor)
 	switch {
 	case fault.CodeOf(err) == fault.Invalid:

@@ -98,14 +98,16 @@ type handed struct {
 	Began time.Time `json:"began"`
 }
 
+// handedOn takes the last canary's, where the environment has several.
 func handedOn(task Task) handed {
+	var last handed
 	for _, memory := range task.Memories {
 		var h handed
-		if json.Unmarshal(memory, &h) == nil && h.Calibration != nil {
-			return h
+		if json.Unmarshal(memory, &h) == nil && h.Calibration != nil && !h.Began.Before(last.Began) {
+			last = h
 		}
 	}
-	return handed{}
+	return last
 }
 
 // act does what the verdict says.

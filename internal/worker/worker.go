@@ -189,7 +189,7 @@ func (w *Worker) keepLease(ctx context.Context, t stage.Task, lose context.Cance
 		}
 		alive := w.reportOf(t)
 		alive.Alive = true
-		reply, err := w.c.Server.Report(ctx, alive)
+		reply, err := w.send(ctx, alive)
 		if err == nil && reply.Cancelled {
 			lose(errCancelled)
 			return

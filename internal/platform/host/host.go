@@ -216,8 +216,8 @@ func (p *Platform) claim(ctx context.Context, lease platform.Lease, t platform.T
 	if err != nil {
 		return router.Route{}, err
 	}
-	if seen := max(file.Fence, route.Fence); lease.Fence < seen {
-		return router.Route{}, platform.Fenced(t, lease.Fence, seen)
+	if err := obeyed(lease, t, file, route); err != nil {
+		return router.Route{}, err
 	}
 	if lease.Fence > route.Fence {
 		if route, err = p.config.Router.Claim(ctx, t.String(), router.Claim{Fence: lease.Fence, Holder: lease.Holder}); err != nil {
@@ -231,10 +231,25 @@ func (p *Platform) claim(ctx context.Context, lease platform.Lease, t platform.T
 	return route, nil
 }
 
+// obeyed refuses a lease that is older than one the target has obeyed, and one of
+// another holder with the same fence: that a server gave it twice happens after its
+// database came from a backup, and who was first leads.
+func obeyed(lease platform.Lease, t platform.Target, file targetFile, route router.Route) error {
+	seen := max(file.Fence, route.Fence)
+	holder := file.Holder
+	if route.Fence > file.Fence {
+		holder = route.Holder
+	}
+	if lease.Fence < seen || lease.Fence == seen && holder != "" && lease.Holder != holder {
+		return platform.Fenced(t, lease.Fence, seen)
+	}
+	return nil
+}
+
 // routerFault speaks of a fence that the router refused as the platform does.
 func routerFault(err error, verb string, lease platform.Lease, t platform.Target) error {
 	if errors.Is(err, router.ErrFenced) {
-		return fault.Errorf(fault.Conflict, "the router refused fence %d for target %s: %w", lease.Fence, t, platform.ErrFenced)
+		return platform.Fenced(t, lease.Fence, lease.Fence+1) // that much at least
 	}
 	return fault.Errorf(fault.CodeOf(err), "%s route of %s: %w", verb, t, err)
 }

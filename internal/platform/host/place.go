@@ -177,10 +177,7 @@ func (p *Platform) refuseOld(ctx context.Context, lease platform.Lease, t platfo
 	if err != nil {
 		return err
 	}
-	if seen := max(file.Fence, route.Fence); lease.Fence < seen {
-		return platform.Fenced(t, lease.Fence, seen)
-	}
-	return nil
+	return obeyed(lease, t, file, route)
 }
 
 // holdArtifacts keeps pruning away while a revision is being prepared.

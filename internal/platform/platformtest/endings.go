@@ -76,6 +76,30 @@ func oldFence(b *bench) {
 	}
 }
 
+// sameFence is what a server may give to two workers once its database has come from
+// a backup: who was first leads.
+func sameFence(b *bench) {
+	v1, v2 := b.Good("v1"), b.Good("v2")
+	b.ready(v1, 1)
+	b.ready(v2, 1)
+	b.route(platform.Weights{v1.ID: platform.Whole})
+	before := b.observe()
+	holder := b.lease.Holder
+	b.lease.Holder = "another"
+	for verb, err := range map[string]error{
+		"place":  b.Platform.Place(b.Context(), b.lease, b.Target, v1, platform.Capacity{Instances: 2}),
+		"route":  b.tryRoute(platform.Weights{v2.ID: platform.Whole}),
+		"retire": b.tryRetire(v2.ID),
+	} {
+		b.refused(verb, err, fault.Conflict)
+		if seen := platform.SeenFence(err); seen != before.Fence {
+			b.Errorf("%s: the refusal tells fence %d, the target has seen %d", verb, seen, before.Fence)
+		}
+	}
+	b.lease.Holder = holder
+	b.route(platform.Weights{v2.ID: platform.Whole})
+}
+
 // newFence lets the fence come in through each verb in turn.
 func newFence(b *bench) {
 	v1, v2 := b.Good("v1"), b.Good("v2")

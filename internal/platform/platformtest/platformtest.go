@@ -57,6 +57,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Fixture) {
 		"retire is idempotent":                              retireIsIdempotent,
 		"a retired revision can come back":                  retiredComesBack,
 		"every verb refuses an older fence":                 oldFence,
+		"every verb refuses another holder's equal fence":   sameFence,
 		"a fence that is equal or newer is taken":           newFence,
 		"a crashed instance comes back":                     crash,
 		"verbs at the same time leave a whole state":        concurrentVerbs,
