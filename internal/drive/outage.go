@@ -18,15 +18,15 @@ type Signs interface {
 const (
 	// aliveInterval is how often a sign of life is noted.
 	aliveInterval = 10 * time.Second
-	// outageWorthTelling is the least outage that moves a deadline: a restart.
-	outageWorthTelling = 2 * aliveInterval
 	// reportPause is the longest that a worker which cannot reach the server waits
 	// before it tries again, with some reserve.
 	reportPause = 10 * time.Second
 )
 
 // CatchUp brings what is stored up to date with the time that has passed while no
-// server ran. Call it at the start, before workers are served and before Run.
+// server ran. Call it at the start, before workers are served and before Run. A
+// server that is killed meanwhile leaves the rest to the next one, and nothing is
+// made up for twice.
 //
 // The time limits of stages do not count that time, and who was about to run out
 // of time gets a lease's time, so that its worker, which may have finished
@@ -41,10 +41,7 @@ func (d *Drive) CatchUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := d.excuse(ctx, last, d.now()); err != nil {
-		return err
-	}
-	if err := d.noteAlive(ctx); err != nil {
+	if err := d.excuse(ctx, pipeline.Outage{Began: last, Ended: d.now()}); err != nil {
 		return err
 	}
 	return d.CheckFreezes(ctx)
@@ -53,7 +50,7 @@ func (d *Drive) CatchUp(ctx context.Context) error {
 // StoodStill tells that the machine stood still, as a suspended one does, until
 // now, which the clock is about to follow. It is an outage as every other one.
 func (d *Drive) StoodStill(ctx context.Context, now time.Time) error {
-	return d.excuse(ctx, d.now(), now)
+	return d.excuse(ctx, pipeline.Outage{Began: d.now(), Ended: now})
 }
 
 // noteAlive does not tell anybody, since nothing has changed.
@@ -61,33 +58,16 @@ func (d *Drive) noteAlive(ctx context.Context) error {
 	return d.store.Update(ctx, func(tx Tx) error { return tx.NoteAlive(d.now()) })
 }
 
-// excuse lets nobody suffer from an outage between the two instants. last may be zero.
-func (d *Drive) excuse(ctx context.Context, last, now time.Time) error {
-	ev := pipeline.Event{Kind: pipeline.EventOutage, Until: now.Add(d.leaseFor + reportPause)}
-	if lost := now.Sub(last); !last.IsZero() && lost >= outageWorthTelling {
-		ev.Lost = pipeline.Duration(lost)
-	}
-	var held, releases []string
-	err := d.update(ctx, func(t *transition) (err error) {
-		held, err = t.renewLeases(last, now.Add(d.leaseFor))
-		return err
-	})
+// excuse lets nobody suffer from an outage. Each run remembers what it has heard
+// of; the tasks, and that the outage is over, follow in one transaction.
+func (d *Drive) excuse(ctx context.Context, o pipeline.Outage) error {
+	releases, err := d.sufferers(ctx, o)
 	if err != nil {
 		return err
 	}
-	err = d.store.View(ctx, func(tx Tx) (err error) {
-		releases, err = tx.DueRuns(ev.Until, 0)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	if ev.Lost > 0 {
-		releases = append(releases, held...)
-	}
-	slices.Sort(releases)
-	for _, release := range slices.Compact(releases) {
-		if err := d.Apply(ctx, release, ev); err != nil {
+	ev := pipeline.Event{Kind: pipeline.EventOutage, Outage: o, Until: d.heardUntil(o)}
+	for _, release := range releases {
+		if err := ignoreConflict(d.Apply(ctx, release, ev)); err != nil {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
@@ -95,28 +75,53 @@ func (d *Drive) excuse(ctx context.Context, last, now time.Time) error {
 			d.log.Error("A release did not hear of the outage.", "release", release, "error", err)
 		}
 	}
-	return nil
+	return d.update(ctx, func(t *transition) error {
+		if err := t.renewLeases(o.Began, o.Ended.Add(d.leaseFor)); err != nil {
+			return err
+		}
+		return t.tx.NoteAlive(o.Ended)
+	})
+}
+
+// heardUntil is until when every worker has had the time to report after an outage.
+func (d *Drive) heardUntil(o pipeline.Outage) time.Time {
+	return o.Ended.Add(d.leaseFor + reportPause)
+}
+
+// sufferers returns the releases that an outage may harm: those that have tasks or
+// wake up before all are heard.
+func (d *Drive) sufferers(ctx context.Context, o pipeline.Outage) (releases []string, err error) {
+	err = d.store.View(ctx, func(tx Tx) error {
+		if releases, err = tx.DueRuns(d.heardUntil(o), 0); err != nil {
+			return err
+		}
+		rows, err := tx.LeasableTasks(distant, nil, 0)
+		for _, row := range rows {
+			releases = append(releases, row.Release)
+		}
+		return err
+	})
+	slices.Sort(releases)
+	return slices.Compact(releases), err
 }
 
 // renewLeases lets those who held a task at the last sign of life hold it until
-// the instant at least, and returns the releases that have tasks.
-func (t *transition) renewLeases(last, until time.Time) ([]string, error) {
+// the instant at least.
+func (t *transition) renewLeases(last, until time.Time) error {
 	rows, err := t.tx.LeasableTasks(distant, nil, 0)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	releases := make([]string, len(rows))
-	for i, row := range rows {
-		releases[i] = row.Release
+	for _, row := range rows {
 		if !row.LeaseUntil.After(last) || !row.LeaseUntil.Before(until) || row.LeaseUntil.IsZero() {
 			continue
 		}
 		row.LeaseUntil = until
 		if err := t.tx.PutTask(row); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return releases, nil
+	return nil
 }
 
 // distant is after every lease.

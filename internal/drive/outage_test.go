@@ -2,6 +2,7 @@ package drive_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -162,6 +163,60 @@ func TestASuspendedMachineIsAnOutage(t *testing.T) {
 		t.Errorf("the deadline moved by %s, want an hour", reply.Deadline.Sub(task.Deadline))
 	}
 	r.want(id, pipeline.RunRunning)
+}
+
+// dying is a store whose process is killed after so many commits.
+type dying struct {
+	drive.Store
+	left int
+}
+
+func (d *dying) Update(ctx context.Context, f func(drive.Tx) error) error {
+	if d.left--; d.left < 0 {
+		return errors.New("killed")
+	}
+	return d.Store.Update(ctx, f)
+}
+
+func TestAnOutageIsMadeUpForOnceWhereverTheServerIsKilledMeanwhile(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		excuse func(*rig, *drive.Drive) error
+	}{
+		{"CatchUp", func(r *rig, d *drive.Drive) error { return d.CatchUp(context.Background()) }},
+		{"StoodStill", func(r *rig, d *drive.Drive) error {
+			r.pass(-2 * time.Hour) // the clock is still behind
+			defer r.pass(2 * time.Hour)
+			return d.StoodStill(context.Background(), r.clock().Add(2*time.Hour))
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for commits := range 5 {
+				r := newRig(t)
+				r.ship(oneStage)
+				r.ship(strings.ReplaceAll(oneStage, "shop", "till"))
+				tasks := r.lease("w1")
+				if len(tasks) != 2 {
+					t.Fatalf("%d tasks were leased", len(tasks))
+				}
+				r.pass(4 * time.Minute)
+				r.alive()
+				r.pass(2 * time.Hour)
+				killed := &dying{r.store.Drive(), commits}
+				_ = c.excuse(r, drive.New(drive.Config{Store: killed, Now: r.clock, LeaseFor: 30 * time.Second}))
+				if killed.left >= 0 && commits < 3 { // two releases, and then their tasks
+					t.Fatalf("nothing was left to do after %d commits", commits)
+				}
+				r.restart(5 * time.Second)
+				for _, task := range tasks {
+					reply := r.say(task, stage.Outcome{Status: stage.Continue})
+					if got := reply.Deadline.Sub(task.Deadline); got < 2*time.Hour || got > 2*time.Hour+5*time.Second {
+						t.Errorf("killed after %d commits: the deadline of %s moved by %s, want two hours", commits, task.Service, got)
+					}
+				}
+			}
+		})
+	}
 }
 
 func TestAServerThatRunsNotesThatItIsAlive(t *testing.T) {

@@ -59,10 +59,10 @@ type Event struct {
 	// Before is, with a granted lane, the release that is at home there.
 	Before string `json:"before,omitempty"`
 
-	// Lost is, with an outage, how long it was, and Until the instant before which no
-	// stage may run out of time because of it.
-	Lost  Duration  `json:"lost,omitempty"`
-	Until time.Time `json:"until,omitzero"`
+	// Outage is, with an outage, from when to when it was, and Until the instant before
+	// which no stage may run out of time because of it.
+	Outage Outage    `json:"outage,omitzero"`
+	Until  time.Time `json:"until,omitzero"`
 
 	// From an executor.
 	Exposed bool            `json:"exposed,omitempty"`

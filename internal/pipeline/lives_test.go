@@ -134,8 +134,10 @@ func readEvent(t *testing.T, text string) (time.Time, pipeline.Event) {
 			ev.Exposed = value == "true"
 		case key == "asks":
 			ev.Asks = value
-		case key == "lost":
-			ev.Lost, err = pipeline.ParseDuration(value)
+		case key == "began": // an outage, which ends now
+			var began pipeline.Duration
+			began, err = pipeline.ParseDuration(value)
+			ev.Outage.Began = birth.Add(began.Std())
 		case key == "until":
 			var until pipeline.Duration
 			until, err = pipeline.ParseDuration(value)
@@ -146,6 +148,9 @@ func readEvent(t *testing.T, text string) (time.Time, pipeline.Event) {
 		if err != nil {
 			t.Fatalf("%q in %q: %v", w, text, err)
 		}
+	}
+	if ev.Kind == pipeline.EventOutage {
+		ev.Outage.Ended = birth.Add(after)
 	}
 	return birth.Add(after), ev
 }

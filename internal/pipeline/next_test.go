@@ -147,8 +147,11 @@ func drawEvent(t *rapid.T, run *pipeline.Run) pipeline.Event {
 		Reason:  rapid.SampledFrom([]string{"", "because"}).Draw(t, "reason"),
 		Exposed: rapid.Bool().Draw(t, "exposed"),
 		Asks:    rapid.SampledFrom([]string{"", "go on?"}).Draw(t, "asks"),
-		Lost:    pipeline.Duration(rapid.IntRange(0, 600).Draw(t, "lost")) * pipeline.Duration(time.Second),
-		Until:   birth.Add(time.Duration(rapid.IntRange(0, 6000).Draw(t, "until")) * time.Second),
+		Outage: pipeline.Outage{
+			Began: birth.Add(time.Duration(rapid.IntRange(0, 6000).Draw(t, "began")) * time.Second),
+			Ended: birth.Add(time.Duration(rapid.IntRange(0, 6000).Draw(t, "ended")) * time.Second),
+		},
+		Until: birth.Add(time.Duration(rapid.IntRange(0, 6000).Draw(t, "until")) * time.Second),
 	}
 }
 

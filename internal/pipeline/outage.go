@@ -3,29 +3,62 @@ package pipeline
 import (
 	"fmt"
 	"time"
+
+	"github.com/fairwayhq/fairway/internal/fault"
 )
+
+// LeastOutage is the least time without a server that is made up for: a restart
+// takes less.
+const LeastOutage = 20 * time.Second
+
+// Outage is a time in which no server was there. A zero Began is unknown.
+type Outage struct {
+	Began time.Time `json:"began"`
+	Ended time.Time `json:"ended"`
+}
+
+// rest returns how much of the next outage the run has not heard of, and since
+// when: a server that was killed while it told of one tells of it again.
+func (o Outage) rest(next Outage) (began time.Time, lost time.Duration) {
+	switch {
+	case next.Began.IsZero():
+		return next.Ended, 0
+	case next.Began.Equal(o.Began), next.Began.Before(o.Ended):
+		return o.Ended, next.Ended.Sub(o.Ended)
+	}
+	return next.Began, next.Ended.Sub(next.Began)
+}
 
 // outage takes in that for a while no server was there. The clock of a running stage
 // stood still meanwhile, as in a pause; and a stage whose time is all but over gets
 // until ev.Until, since its worker may have finished and must be heard first. A
 // stage that is held or asks needs nothing: its clock stands still anyway.
 func (t *turn) outage(ev Event) error {
+	if t.run.State.Final() {
+		return fault.Errorf(fault.Conflict, "the release has ended (%s)", t.run.State)
+	}
+	_, lost := t.run.Outage.rest(ev.Outage)
+	if lost >= LeastOutage {
+		t.run.Outage = ev.Outage
+	} else {
+		lost = 0
+	}
 	for i := range t.run.Environments {
 		e := &t.run.Environments[i]
 		if e.State == EnvironmentRunning {
-			t.extend(e, ev)
+			t.extend(e, ev, lost)
 		}
 	}
 	return nil
 }
 
 // extend moves the deadline of the environment's stage by what an outage took.
-func (t *turn) extend(e *EnvironmentRun, ev Event) {
+func (t *turn) extend(e *EnvironmentRun, ev Event, lost time.Duration) {
 	stage, s := &t.plan(e).Stages[e.Stage], &e.Stages[e.Stage]
 	if s.State != StageRunning || s.Deadline.IsZero() || s.Asks != "" || t.held(e) != "" {
 		return
 	}
-	deadline := s.Deadline.Add(ev.Lost.Std())
+	deadline := s.Deadline.Add(lost)
 	if deadline.Before(ev.Until) {
 		deadline = ev.Until
 	}
@@ -33,14 +66,17 @@ func (t *turn) extend(e *EnvironmentRun, ev Event) {
 		return
 	}
 	s.Deadline = deadline
-	away := "for a moment"
-	if ev.Lost > 0 {
-		away = "for " + Duration(ev.Lost.Std().Round(time.Second)).String()
-	}
 	ev.Environment, ev.Stage = e.Name, stage.Name
 	t.record(ev, "stage.extended", fmt.Sprintf("The server was away %s: stage %s in %s has until %s.",
-		away, stage.Name, e.Name, deadline.UTC().Format(time.RFC3339)))
+		awayFor(lost), stage.Name, e.Name, deadline.UTC().Format(time.RFC3339)))
 	if stage.Kind.OnWorker() {
 		t.command(Command{Kind: CommandHoldTask, Environment: e.Name, Stage: stage.Name, At: deadline})
 	}
+}
+
+func awayFor(lost time.Duration) string {
+	if lost == 0 {
+		return "for a moment"
+	}
+	return "for " + Duration(lost.Round(time.Second)).String()
 }

@@ -22,6 +22,8 @@ type Run struct {
 	Superseded bool      `json:"superseded,omitempty"`
 	CreatedAt  time.Time `json:"createdAt"`
 	EndedAt    time.Time `json:"endedAt,omitzero"`
+	// Outage is the last one that was made up for, so that none is twice.
+	Outage Outage `json:"outage,omitzero"`
 
 	Plan     *Plan      `json:"-"`
 	Evidence []Evidence `json:"-"`
