@@ -215,6 +215,7 @@ func (t *track) look() look {
 // spotless is the same look with a canary without bad requests.
 func (l look) spotless() look {
 	l.pooled.bad, l.fresh.bad = 0, 0
+	l.pooled.bases, l.fresh.bases = [parts]partBase{}, [parts]partBase{}
 	return l
 }
 

@@ -7,7 +7,8 @@ import "math"
 // are a canary about as good as stable. Every metric must prove it by itself
 // (intersection–union test, Berger 1982), so several metrics need no correction.
 
-var equalRatios = []float64{0.6, 0.85, 1, 1.15}
+// equals are the alternatives: so many times stable's rate.
+var equals = effects([]effect{{factor: 0.6}, {factor: 0.85}, {factor: 1}, {factor: 1.15}})
 
 // noninferiority is the e-process of one metric, in logarithms.
 type noninferiority struct {
@@ -19,7 +20,7 @@ type noninferiority struct {
 }
 
 func newNoninferiority() noninferiority {
-	n := len(equalRatios)
+	n := len(equals)
 	return noninferiority{
 		Booked: make([]float64, n), Open: make([]float64, n), Start: make([]float64, n), now: make([]float64, n),
 	}
@@ -33,14 +34,18 @@ func newNoninferiority() noninferiority {
 // and one beyond what the margin itself expects proves nothing; nor does a block in
 // which stable had no requests to be compared with. All of this only lowers it.
 func (p *noninferiority) look(l *look, null hypothesis) {
-	base := l.base(null)
-	spotless := l.spotless()
-	spotlessBase := spotless.base(null)
+	at := l.base(null)
+	var spotless look
+	var spotlessBase base
+	if l.pooled.bad > 0 {
+		spotless = l.spotless()
+		spotlessBase = spotless.base(null)
+	}
 	useless := l.uncompared || l.pooled.bad > l.pooled.expected(null)
-	for i, r := range equalRatios {
-		h := hypothesis{ratio: r, factor: 1}
+	for i, e := range equals {
+		h := hypothesis{ratio: 1, factor: e.factor, logFactor: e.logFactor}
 		var gain float64
-		p.now[i], gain = l.gain(h, base, p.Start[i], l.alone)
+		p.now[i], gain = l.gain(h, at, p.Start[i], l.alone)
 		if l.pooled.bad > 0 {
 			_, most := spotless.gain(h, spotlessBase, p.Start[i], l.alone)
 			gain = math.Min(gain, most)

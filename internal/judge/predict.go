@@ -15,7 +15,10 @@ import "math"
 
 // hypothesis says what the canary's rate is, given the stable rate λ:
 // factor·(ratio·λ + add) + extra.
-type hypothesis struct{ ratio, add, factor, extra float64 }
+type hypothesis struct {
+	ratio, add, factor, extra float64
+	logFactor                 float64 // ln factor
+}
 
 // gammaPart is one part of the prior of λ: its weight, its shape, and its mean as
 // a multiple of the running mean. The two wide parts keep a shared incident at
@@ -36,7 +39,9 @@ const (
 // weight, mean and shape.
 type posterior struct {
 	weight, mean, shape [parts]float64
-	n                   int
+	// logWeight is that of the only part, where there is one.
+	logWeight float64
+	n         int
 }
 
 // posteriorOf updates the prior with running mean rate by bad events in all requests.
@@ -63,6 +68,9 @@ func posteriorOf(rate, bad, all float64) posterior {
 		po.weight[po.n], po.mean[po.n], po.shape[po.n] = w/sum, shape[j]/scale[j], shape[j]
 		po.n++
 	}
+	if po.n == 1 {
+		po.logWeight = math.Log(po.weight[0])
+	}
 	return po
 }
 
@@ -73,27 +81,78 @@ type view struct {
 	bad, all float64
 	noise    float64 // ω², the variance of the log rate between blocks
 	memo     [parts]gammaRatio
+	bases    [parts]partBase
 }
 
 // logProb is the log predictive probability of the canary's count under h,
 // without the term −ln bad!, which cancels in every ratio.
 func (v *view) logProb(h hypothesis) float64 {
+	if v.stable.n == 1 {
+		return v.logPart(0, h) + v.stable.logWeight
+	}
 	var log [parts]float64
 	top := math.Inf(-1)
 	for j := 0; j < v.stable.n; j++ {
-		known := h.ratio * v.stable.mean[j]
-		rate := h.factor*(known+h.add) + h.extra
-		share := h.factor * known / rate
-		u := share * share / v.stable.shape[j]
-		shape := 1 / math.Max(1e-9, v.noise+u+v.noise*u)
-		log[j] = v.logNegativeBinomial(j, v.all*rate, shape)
-		top = math.Max(top, log[j])
+		log[j] = v.logPart(j, h)
+		top = max(top, log[j])
 	}
 	sum := 0.0
 	for j := 0; j < v.stable.n; j++ {
 		sum += v.stable.weight[j] * math.Exp(log[j]-top)
 	}
 	return top + math.Log(sum)
+}
+
+// logPart is logProb if the stable rate is of the part.
+func (v *view) logPart(j int, h hypothesis) float64 {
+	if h.extra == 0 {
+		return v.base(j, h).logProb(v.bad, h)
+	}
+	known := h.ratio * v.stable.mean[j]
+	rate := h.factor*(known+h.add) + h.extra
+	return v.logNegativeBinomial(j, v.all*rate, v.shape(j, h.factor*known/rate))
+}
+
+// shape is that of the negative binomial, if the share of its rate is a multiple of λ.
+func (v *view) shape(j int, share float64) float64 {
+	u := share * share / v.stable.shape[j]
+	return 1 / max(1e-9, v.noise+u+v.noise*u)
+}
+
+// partBase is what all hypotheses with one null have in common: they differ by a
+// factor only, which leaves the shape as it is. Half of the time of a look would
+// otherwise go into the same logarithms.
+type partBase struct {
+	ratio, add     float64 // the null; 0 before the first
+	shape, odds    float64 // odds is the mean over the shape, at a factor of 1
+	logOdds, gamma float64
+	poisson        bool
+}
+
+func (v *view) base(j int, h hypothesis) *partBase {
+	b := &v.bases[j]
+	if b.ratio == h.ratio && b.add == h.add {
+		return b
+	}
+	known := h.ratio * v.stable.mean[j]
+	b.ratio, b.add, b.shape = h.ratio, h.add, v.shape(j, known/(known+h.add))
+	mean := max(v.all*(known+h.add), smallestMean)
+	if b.poisson = b.shape > poissonShape; b.poisson {
+		b.odds, b.gamma = mean, 0
+	} else {
+		b.odds, b.gamma = mean/b.shape, v.memo[j].of(v.bad, b.shape)
+	}
+	b.logOdds = math.Log(b.odds)
+	return b
+}
+
+func (b *partBase) logProb(bad float64, h hypothesis) float64 {
+	x := b.odds * h.factor
+	if b.poisson {
+		return bad*(b.logOdds+h.logFactor) - x
+	}
+	q := math.Log1p(x)
+	return b.gamma + bad*(b.logOdds+h.logFactor-q) - b.shape*q
 }
 
 // expected is the mean of the canary's count under h.
@@ -106,7 +165,7 @@ func (v *view) expected(h hypothesis) float64 {
 }
 
 func (v *view) logNegativeBinomial(part int, mean, shape float64) float64 {
-	mean = math.Max(mean, smallestMean)
+	mean = max(mean, smallestMean)
 	if shape > poissonShape {
 		return v.bad*math.Log(mean) - mean
 	}

@@ -29,10 +29,48 @@ func (t *track) bookRatio(closed []float64) []float64 {
 		return closed
 	}
 	v := viewOf(t.Block, t.stableRate(), t.blockNoise()/t.rules.settings.NoiseShare)
-	for i := range closed {
-		closed[i] += v.logProb(hypothesis{ratio: ratioAt(i), factor: 1})
-	}
+	v.addRatios(closed)
 	return closed
+}
+
+// grid holds the grid's ratios and their logarithms.
+var grid = func() (g [ratioPoints]struct{ ratio, log float64 }) {
+	for i := range g {
+		g[i].ratio, g[i].log = ratioAt(i), math.Log(ratioAt(i))
+	}
+	return g
+}()
+
+// addRatios adds logProb of "the canary's rate is so many times stable's" for each
+// ratio of the grid, but for a constant. The shape is the same for all of them, so
+// only two terms differ.
+func (v *view) addRatios(to []float64) {
+	var odds, logOdds, shape, logWeight [parts]float64 // of the mean over the shape at a ratio of 1
+	for j := 0; j < v.stable.n; j++ {
+		u := 1 / v.stable.shape[j]
+		shape[j] = 1 / max(1/poissonShape, v.noise+u+v.noise*u)
+		odds[j] = max(v.all*v.stable.mean[j], smallestMean) / shape[j]
+		logOdds[j] = math.Log(odds[j])
+		logWeight[j] = math.Log(v.stable.weight[j]) + v.memo[j].of(v.bad, shape[j])
+	}
+	var log [parts]float64
+	for i := range to {
+		top := math.Inf(-1)
+		for j := 0; j < v.stable.n; j++ {
+			q := math.Log1p(odds[j] * grid[i].ratio)
+			log[j] = logWeight[j] + v.bad*(logOdds[j]+grid[i].log-q) - shape[j]*q
+			top = max(top, log[j])
+		}
+		if v.stable.n == 1 {
+			to[i] += top
+			continue
+		}
+		sum := 0.0
+		for j := 0; j < v.stable.n; j++ {
+			sum += math.Exp(log[j] - top)
+		}
+		to[i] += top + math.Log(sum)
+	}
 }
 
 // settle makes closed short to write: only differences count, and a thousandth of

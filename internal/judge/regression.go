@@ -17,17 +17,25 @@ type effect struct {
 	factor, extra float64
 	// catastrophe is never clipped: it may convict at once.
 	catastrophe bool
+	logFactor   float64
 }
 
-var errorEffects = []effect{
-	{1.25, 0, false}, {1.6, 0, false}, {2.2, 0, false}, {3.5, 0, false}, {6, 0, false}, {12, 0, false}, {30, 0, false},
-	{1, 0.01, false}, {1, 0.04, false}, {1, 0.15, true}, {1, 0.6, true},
+func effects(all []effect) []effect {
+	for i := range all {
+		all[i].logFactor = math.Log(all[i].factor)
+	}
+	return all
 }
 
-var latencyEffects = []effect{
-	{1.2, 0, false}, {1.5, 0, false}, {2, 0, false}, {3, 0, false}, {5, 0, false}, {10, 0, false}, {30, 0, false},
-	{1, 0.05, false}, {1, 0.15, true}, {1, 0.5, true},
-}
+var errorEffects = effects([]effect{
+	{factor: 1.25}, {factor: 1.6}, {factor: 2.2}, {factor: 3.5}, {factor: 6}, {factor: 12}, {factor: 30},
+	{factor: 1, extra: 0.01}, {factor: 1, extra: 0.04}, {factor: 1, extra: 0.15, catastrophe: true}, {factor: 1, extra: 0.6, catastrophe: true},
+})
+
+var latencyEffects = effects([]effect{
+	{factor: 1.2}, {factor: 1.5}, {factor: 2}, {factor: 3}, {factor: 5}, {factor: 10}, {factor: 30},
+	{factor: 1, extra: 0.05}, {factor: 1, extra: 0.15, catastrophe: true}, {factor: 1, extra: 0.5, catastrophe: true},
+})
 
 const (
 	firstStake  = 0.5  // of the capital is bet from the first slice on
@@ -64,7 +72,7 @@ func (r *regression) look(l *look, null hypothesis, effects []effect) {
 	base := l.base(null)
 	for i, e := range effects {
 		h := null
-		h.factor, h.extra = e.factor, e.extra
+		h.factor, h.extra, h.logFactor = e.factor, e.extra, e.logFactor
 		var gain float64
 		r.now[i], gain = l.gain(h, base, r.Start[i], l.later)
 		if l.clip > 0 && !e.catastrophe {

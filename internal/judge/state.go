@@ -38,7 +38,7 @@ func (r *regression) complete(n int) bool {
 }
 
 func (p *noninferiority) complete() bool {
-	n := len(equalRatios)
+	n := len(equals)
 	p.now = make([]float64, n)
 	return len(p.Booked) == n && len(p.Open) == n && len(p.Start) == n
 }
