@@ -45,7 +45,7 @@ func (t *turn) outage(ev Event) error {
 	}
 	for i := range t.run.Environments {
 		e := &t.run.Environments[i]
-		if e.State == EnvironmentRunning {
+		if e.State == EnvironmentRunning || e.State == EnvironmentRollingBack {
 			t.extend(e, ev, lost)
 		}
 	}
@@ -55,7 +55,8 @@ func (t *turn) outage(ev Event) error {
 // extend moves the deadline of the environment's stage by what an outage took.
 func (t *turn) extend(e *EnvironmentRun, ev Event, lost time.Duration) {
 	stage, s := &t.plan(e).Stages[e.Stage], &e.Stages[e.Stage]
-	if s.State != StageRunning || s.Deadline.IsZero() || s.Asks != "" || t.held(e) != "" {
+	forward := s.State == StageRunning && t.held(e) == ""
+	if !forward && s.State != StageUndoing || s.Deadline.IsZero() || s.Asks != "" {
 		return
 	}
 	deadline := s.Deadline.Add(lost)

@@ -122,8 +122,9 @@ type StageRun struct {
 	State     StageState `json:"state"`
 	StartedAt time.Time  `json:"startedAt,omitzero"`
 	EndedAt   time.Time  `json:"endedAt,omitzero"`
-	Deadline  time.Time  `json:"deadline,omitzero"`
-	Reason    string     `json:"reason,omitempty"`
+	// Deadline is when its time limit is over, or that of its undoing.
+	Deadline time.Time `json:"deadline,omitzero"`
+	Reason   string    `json:"reason,omitempty"`
 	// Exposed says that the stage gave the revision users' traffic.
 	Exposed bool `json:"exposed,omitempty"`
 	// Cut says that a worker's stage was ended in its middle, so what it was doing may

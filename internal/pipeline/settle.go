@@ -72,6 +72,10 @@ func (t *turn) nextWake() time.Time {
 	for i := range t.run.Environments {
 		e := &t.run.Environments[i]
 		switch {
+		case e.State == EnvironmentRollingBack: // which nothing holds
+			if s := e.Stages[e.Stage]; s.State == StageUndoing && !s.Overdue && !s.Deadline.IsZero() {
+				sooner(s.Deadline.Add(undoHeard))
+			}
 		case t.held(e) != "":
 		case e.State == EnvironmentPending && !t.run.State.Final():
 			if needs := t.needsAt(e); needs.After(t.now) {

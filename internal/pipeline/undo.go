@@ -34,7 +34,10 @@ func (t *turn) undoNext(e *EnvironmentRun) bool {
 	plan := t.plan(e)
 	for ; e.Stage >= 0; e.Stage-- {
 		s, stage := &e.Stages[e.Stage], &plan.Stages[e.Stage]
-		if s.State == StageUndoing || s.State == StageUndoFailed {
+		switch s.State {
+		case StageUndoing:
+			return t.undoOverdue(e, s, stage)
+		case StageUndoFailed:
 			return false
 		}
 		if stage.undoable(s) && s.State != StageUndone {
@@ -73,12 +76,61 @@ func (t *turn) undo(e *EnvironmentRun, s *StageRun, stage *Stage) bool {
 		return true
 	}
 	s.State = StageUndoing
+	s.Asks, s.Overdue, s.AskedAt = "", false, time.Time{}
+	s.Deadline = t.now.Add(stage.UndoLimit())
 	text := "Undoing stage %s in %s."
 	if stage.onlyStops() {
 		text = "Stopping what stage %s runs in %s."
 	}
 	t.record(Event{Environment: e.Name, Stage: stage.Name}, "stage.undoing", fmt.Sprintf(text, stage.Name, e.Name))
-	t.command(Command{Kind: CommandStartTask, Environment: e.Name, Stage: stage.Name, Undo: true})
+	t.command(Command{Kind: CommandStartTask, Environment: e.Name, Stage: stage.Name, Undo: true, At: s.Deadline})
+	return true
+}
+
+// runsToUndo tells whether undoing the stage means to run a command.
+func (s *Stage) runsToUndo() bool { return s.Kind == KindJob && len(s.Job.Undo) > 0 }
+
+const (
+	// leastUndo is what every undoing gets.
+	leastUndo = 5 * time.Minute
+	// undoHeard is for how long after its time limit a worker is heard before a person
+	// is told: it may have ended the undoing, or its command, by itself.
+	undoHeard = time.Minute
+	// undoAgainAfter is how long a command that undoes is safe from a second wish for the
+	// same rollback: two people may ask at the same time.
+	undoAgainAfter = time.Minute
+)
+
+// UndoLimit is how long undoing the stage may take. A command that undoes is stopped
+// then, and has failed; traffic is taken back for as long as it takes, and a person
+// is told.
+func (s *Stage) UndoLimit() time.Duration {
+	switch {
+	case s.onlyStops():
+		return leastUndo
+	case s.Kind == KindCanary || s.Kind == KindPromote: // whose limit is that of the judging, and of its pauses
+		return deployLimit.Std()
+	}
+	return max(s.TimeLimit.Std(), leastUndo)
+}
+
+// undoOverdue tells a person that an undoing takes too long. It goes on all the same:
+// going back is never given up.
+func (t *turn) undoOverdue(e *EnvironmentRun, s *StageRun, stage *Stage) bool {
+	if s.Overdue || s.Deadline.IsZero() || t.now.Before(s.Deadline.Add(undoHeard)) {
+		return false
+	}
+	s.Overdue, s.AskedAt = true, t.now
+	limit := Duration(stage.UndoLimit())
+	switch {
+	case stage.onlyStops():
+		s.Asks = fmt.Sprintf("what stage %s runs has not been stopped within %s; look whether its worker runs, and what it says", stage.Name, limit)
+	case stage.runsToUndo():
+		s.Asks = fmt.Sprintf("undoing stage %s has not ended within %s; look whether its worker runs, or ask for the rollback again to begin its undo anew", stage.Name, limit)
+	default:
+		s.Asks = fmt.Sprintf("undoing stage %s has not ended within %s; it goes on, look what hinders it", stage.Name, limit)
+	}
+	t.record(Event{Environment: e.Name, Stage: stage.Name}, "stage.undo-overdue", strings.ToUpper(s.Asks[:1])+s.Asks[1:]+".")
 	return true
 }
 
@@ -183,16 +235,45 @@ func (t *turn) voidRollback(ev Event) error {
 	return nil
 }
 
-// retryUndo tries an undoing again that had failed.
+// retryUndo tries an undoing again that had failed, or begins one anew whose command
+// runs and does not end.
 func (t *turn) retryUndo(e *EnvironmentRun, ev Event) error {
-	s := &e.Stages[e.Stage]
+	stage, s := &t.plan(e).Stages[e.Stage], &e.Stages[e.Stage]
+	text := "Rollback tried again, "
 	if s.State != StageUndoFailed {
-		return fault.Errorf(fault.Conflict, "%s is already rolling back", e.Name)
+		if err := t.mayUndoAnew(e); err != nil {
+			return err
+		}
+		text = fmt.Sprintf("The undoing of stage %s is stopped and begun anew, ", stage.Name)
+		t.command(Command{Kind: CommandCancelTask, Environment: e.Name, Stage: stage.Name})
 	}
 	s.State = StageCancelled
 	s.Asks = ""
-	t.record(ev, "release.rollback-requested", "Rollback tried again, "+because("asked by "+ev.Actor, ev.Reason)+".")
+	t.record(ev, "release.rollback-requested", text+because("asked by "+ev.Actor, ev.Reason)+".")
 	return nil
+}
+
+// mayUndoAnew says why an undoing under way cannot be stopped and begun anew.
+func (t *turn) mayUndoAnew(e *EnvironmentRun) error {
+	stage, from := t.plan(e).Stages[e.Stage], t.run.UndoAnewFrom(e)
+	refused := fault.Errorf(fault.Conflict, "%s is already rolling back", e.Name)
+	switch {
+	case from.IsZero():
+		return refused.WithHint("it goes on by itself until everything is taken back; look how it stands with `fairway status`")
+	case t.now.Before(from):
+		return refused.WithHint("from %s UTC on, the same wish stops what undoes stage %s and begins it anew", from.UTC().Format(time.TimeOnly), stage.Name)
+	}
+	return nil
+}
+
+// UndoAnewFrom is the instant from which a person who asks for a rollback again stops
+// the undoing that is under way, and begins it anew; zero if it is not to be stopped.
+func (r *Run) UndoAnewFrom(e *EnvironmentRun) time.Time {
+	stage, s := &r.Plan.Environment(e.Name).Stages[e.Stage], &e.Stages[e.Stage]
+	if e.State != EnvironmentRollingBack || s.State != StageUndoing || !stage.runsToUndo() {
+		return time.Time{}
+	}
+	return s.Deadline.Add(undoAgainAfter - stage.UndoLimit())
 }
 
 // meant returns the environment that a person's event names, or the current one.
