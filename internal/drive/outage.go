@@ -2,7 +2,6 @@ package drive
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/pipeline"
@@ -28,8 +27,8 @@ const (
 // server that is killed meanwhile leaves the rest to the next one, and nothing is
 // made up for twice.
 //
-// The time limits of stages do not count that time, and who was about to run out
-// of time gets a lease's time, so that its worker, which may have finished
+// No time limit counts that time, also not that of an approval or a gate, and who was
+// about to run out of time gets a lease's time, so that its worker, which may have finished
 // meanwhile, is heard first. For the same reason leases that ran out meanwhile are
 // renewed once. Lanes hear what is frozen now.
 func (d *Drive) CatchUp(ctx context.Context) error {
@@ -88,21 +87,18 @@ func (d *Drive) heardUntil(o pipeline.Outage) time.Time {
 	return o.Ended.Add(d.leaseFor + reportPause)
 }
 
-// sufferers returns the releases that an outage may harm: those that have tasks or
-// wake up before all are heard.
+// sufferers returns the releases that an outage may harm: all that go on if it was
+// long, else those whose time is over before all are heard.
 func (d *Drive) sufferers(ctx context.Context, o pipeline.Outage) (releases []string, err error) {
 	err = d.store.View(ctx, func(tx Tx) error {
-		if releases, err = tx.DueRuns(d.heardUntil(o), 0); err != nil {
-			return err
-		}
-		rows, err := tx.LeasableTasks(distant, nil, 0)
-		for _, row := range rows {
-			releases = append(releases, row.Release)
+		if o.Began.IsZero() || o.Ended.Sub(o.Began) < pipeline.LeastOutage {
+			releases, err = tx.DueRuns(d.heardUntil(o), 0)
+		} else {
+			releases, err = tx.Unfinished()
 		}
 		return err
 	})
-	slices.Sort(releases)
-	return slices.Compact(releases), err
+	return releases, err
 }
 
 // renewLeases lets those who held a task at the last sign of life hold it until

@@ -3,6 +3,7 @@ package drive_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -163,6 +164,29 @@ func TestASuspendedMachineIsAnOutage(t *testing.T) {
 		t.Errorf("the deadline moved by %s, want an hour", reply.Deadline.Sub(task.Deadline))
 	}
 	r.want(id, pipeline.RunRunning)
+}
+
+const patient = `service: shop
+host: {run: ./shop, listen: "127.0.0.1:8080"}
+environments:
+  - name: production
+    stages: [{%s, timeLimit: 4h}, deploy]
+`
+
+func TestAnOutageDoesNotCountForWhatWaitsWithoutAWorker(t *testing.T) {
+	for _, wait := range []string{"approval: {roles: [sre]}", `gate: {when: 'latest.tests.status == "passed"'}`} {
+		r := newRig(t)
+		id := r.ship(fmt.Sprintf(patient, wait))
+		r.pass(time.Hour)
+		r.alive()
+		r.restart(2 * time.Hour) // which leaves another hour, as is nowhere near
+		r.pass(3*time.Hour - time.Second)
+		r.wake(id)
+		r.want(id, pipeline.RunRunning)
+		r.pass(time.Second)
+		r.wake(id)
+		r.want(id, pipeline.RunFailed)
+	}
 }
 
 // dying is a store whose process is killed after so many commits.

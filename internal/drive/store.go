@@ -53,6 +53,8 @@ type Runs interface {
 	// first; NextWake the earliest wake-up after now, or zero.
 	DueRuns(now time.Time, limit int) ([]string, error)
 	NextWake(now time.Time) (time.Time, error)
+	// Unfinished returns the releases that are not final.
+	Unfinished() ([]string, error)
 	// WaitingOn returns the releases that are not final and whose artifact has the digest.
 	WaitingOn(digest string) ([]string, error)
 	AddEvidence(e pipeline.Evidence) error

@@ -78,7 +78,7 @@ func (t *turn) needsAt(e *EnvironmentRun) time.Time {
 		if before == nil || before.State != EnvironmentSucceeded {
 			continue
 		}
-		if ok := before.EndedAt.Add(n.For.Std()); ok.After(at) {
+		if ok := before.EndedAt.Add((n.For + before.Away).Std()); ok.After(at) {
 			at = ok
 		}
 	}

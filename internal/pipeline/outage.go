@@ -33,13 +33,18 @@ func (o Outage) rest(next Outage) (began time.Time, lost time.Duration) {
 // stood still meanwhile, as in a pause; and a stage whose time is all but over gets
 // until ev.Until, since its worker may have finished and must be heard first. A
 // stage that is held or asks needs nothing: its clock stands still anyway.
+//
+// An environment that needs a release to have been elsewhere for a while waits
+// longer too, since nobody saw whether it ran there, or could have stopped it. What
+// goes by the calendar stays: a gate's now, and how long a given approval counts.
 func (t *turn) outage(ev Event) error {
 	if t.run.State.Final() {
 		return fault.Errorf(fault.Conflict, "the release has ended (%s)", t.run.State)
 	}
-	_, lost := t.run.Outage.rest(ev.Outage)
+	began, lost := t.run.Outage.rest(ev.Outage)
 	if lost >= LeastOutage {
 		t.run.Outage = ev.Outage
+		t.prolongNeeds(began, lost)
 	} else {
 		lost = 0
 	}
@@ -50,6 +55,27 @@ func (t *turn) outage(ev Event) error {
 		}
 	}
 	return nil
+}
+
+// prolongNeeds does not count the outage for how long the release has been in an
+// environment that another one needs.
+func (t *turn) prolongNeeds(began time.Time, lost time.Duration) {
+	var waiting []*EnvironmentRun
+	for i := range t.run.Environments {
+		e := &t.run.Environments[i]
+		if e.State == EnvironmentPending && t.needsAt(e).After(began) {
+			waiting = append(waiting, e)
+		}
+	}
+	for i := range t.run.Environments {
+		if e := &t.run.Environments[i]; e.State == EnvironmentSucceeded {
+			e.Away += Duration(lost)
+		}
+	}
+	for _, e := range waiting {
+		t.record(Event{Environment: e.Name}, "environment.extended", fmt.Sprintf("The server was away %s: what %s needs holds from %s.",
+			awayFor(lost), e.Name, t.needsAt(e).UTC().Format(time.RFC3339)))
+	}
 }
 
 // extend moves the deadline of the environment's stage by what an outage took.

@@ -87,6 +87,9 @@ type EnvironmentRun struct {
 	Reason    string    `json:"reason,omitempty"`
 	StartedAt time.Time `json:"startedAt,omitzero"`
 	EndedAt   time.Time `json:"endedAt,omitzero"`
+	// Away is for how long no server was there since EndedAt, which does not count for
+	// the environments that need this one.
+	Away Duration `json:"away,omitempty"`
 	// HeldSince is when a pause or freeze began to stop the clock of the current stage.
 	HeldSince time.Time `json:"heldSince,omitzero"`
 }

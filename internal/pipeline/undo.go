@@ -13,7 +13,7 @@ import (
 func (t *turn) takeBack(e *EnvironmentRun, reason string) {
 	e.State = EnvironmentRollingBack
 	e.Reason = reason
-	e.EndedAt = time.Time{}
+	e.EndedAt, e.Away = time.Time{}, 0
 	e.HeldSince = time.Time{}
 	if t.anythingToUndo(e) {
 		t.record(Event{Environment: e.Name}, "environment.rolling-back", fmt.Sprintf("Rolling back in %s: %s.", e.Name, strings.TrimSuffix(reason, ".")))

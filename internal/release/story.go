@@ -105,7 +105,7 @@ func (s scene) pending() Story {
 		if before == nil || before.State != pipeline.EnvironmentSucceeded {
 			continue
 		}
-		if ok := before.EndedAt.Add(n.For.Std()); ok.After(at) {
+		if ok := before.EndedAt.Add((n.For + before.Away).Std()); ok.After(at) {
 			at, what = ok, fmt.Sprintf("it has to run in %s for %s first", n.Environment, n.For)
 		}
 	}

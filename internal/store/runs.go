@@ -93,6 +93,11 @@ func (tx *Tx) NextWake(now time.Time) (time.Time, error) {
 	return wake, err
 }
 
+const selectUnfinished = `SELECT release FROM runs WHERE ended_at = 0 ORDER BY release`
+
+// Unfinished returns the releases that are not final.
+func (tx *Tx) Unfinished() ([]string, error) { return tx.list(selectUnfinished) }
+
 const selectWaitingOn = `SELECT release, state FROM runs WHERE digest = $1 ORDER BY release`
 
 // WaitingOn returns the releases that are not final and whose artifact has the digest.

@@ -120,3 +120,33 @@ func waitingOn(t *testing.T, s Store) {
 		return err
 	})
 }
+
+func unfinished(t *testing.T, s Store) {
+	want := func(ids string) {
+		t.Helper()
+		s.view(t, func(tx release.Tx) error {
+			all, err := tx.Unfinished()
+			equal(t, "unfinished", joined(all), ids)
+			return err
+		})
+	}
+	want("")
+	for _, id := range []string{"r3", "r1", "r2"} {
+		s.addRelease(t, id, "shop")
+	}
+	want("r1 r2 r3")
+	end := func(id string, ended time.Time) {
+		s.update(t, func(tx release.Tx) error {
+			r, err := tx.LoadRun(id)
+			if err != nil {
+				return err
+			}
+			r.Run.EndedAt = ended
+			return tx.SaveRun(r, time.Time{})
+		})
+	}
+	end("r2", at(10))
+	want("r1 r3")
+	end("r2", time.Time{}) // it is taken back late
+	want("r1 r2 r3")
+}

@@ -50,6 +50,7 @@ func Run(t *testing.T, open func(t testing.TB) Store) {
 		{"a run knows its plan and evidence", runHasPlanAndEvidence},
 		{"due runs come oldest first", dueRuns},
 		{"runs wait on a digest until they are final", waitingOn},
+		{"runs are unfinished until they have ended", unfinished},
 
 		{"a release comes back as it was added", releaseRoundTrip},
 		{"a release is added once", releaseOnce},

@@ -684,6 +684,11 @@ export interface components {
             stages: components["schemas"]["Stage"][];
         };
         EnvironmentRun: {
+            /**
+             * @description a duration, for instance 90s, 10m or 1h30m
+             * @example 10m
+             */
+            away?: string;
             before?: string;
             /** Format: date-time */
             endedAt?: string;
