@@ -1,6 +1,8 @@
 package release
 
 import (
+	"time"
+
 	"github.com/fairwayhq/fairway/internal/auth"
 	"github.com/fairwayhq/fairway/internal/pipeline"
 )
@@ -18,7 +20,7 @@ const (
 
 // actions returns what the caller may do now in the environment, whose home is
 // the release named.
-func actions(who auth.Identity, s subject, e *pipeline.EnvironmentRun, home string) []string {
+func actions(who auth.Identity, s subject, e *pipeline.EnvironmentRun, home string, now time.Time) []string {
 	list := []string{}
 	add := func(ok bool, names ...string) {
 		if ok {
@@ -34,7 +36,7 @@ func actions(who auth.Identity, s subject, e *pipeline.EnvironmentRun, home stri
 	open := !s.run.State.Final()
 	add(open && s.run.Paused == nil && s.run.State != pipeline.RunRollingBack && need(who, "", mayPause...) == nil, ActionPause)
 	add(open && s.run.Paused != nil && need(who, "", mayPause...) == nil, ActionResume)
-	add(mayTakeBack(who, s.Release) == nil && goesBack(&s.run, s.ID, e, home), ActionRollback)
+	add(mayTakeBack(who, s.Release) == nil && goesBack(&s.run, s.ID, e, home, now), ActionRollback)
 	add(open && skippable(e) && holds(who, skipRoles(s.run.Plan, e.Name)), ActionSkip)
 	return list
 }
@@ -49,7 +51,7 @@ func gave(s *pipeline.StageRun, user string) bool {
 }
 
 // goesBack tells whether a rollback has something to do.
-func goesBack(r *pipeline.Run, id string, e *pipeline.EnvironmentRun, home string) bool {
+func goesBack(r *pipeline.Run, id string, e *pipeline.EnvironmentRun, home string, now time.Time) bool {
 	switch e.State {
 	case pipeline.EnvironmentRunning:
 		return true
@@ -58,7 +60,8 @@ func goesBack(r *pipeline.Run, id string, e *pipeline.EnvironmentRun, home strin
 	case pipeline.EnvironmentSucceeded:
 		return home == id
 	case pipeline.EnvironmentRollingBack:
-		return e.Stages[e.Stage].State == pipeline.StageUndoFailed
+		anew := r.UndoAnewFrom(e)
+		return e.Stages[e.Stage].State == pipeline.StageUndoFailed || !anew.IsZero() && !now.Before(anew)
 	}
 	return false
 }

@@ -3,6 +3,7 @@ package release
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/fairwayhq/fairway/internal/auth"
 	"github.com/fairwayhq/fairway/internal/fault"
@@ -44,18 +45,29 @@ func TestActionsFollowFromRolesAndState(t *testing.T) {
 			inProduction(r, 2).State = pipeline.EnvironmentSucceeded
 			r.State = pipeline.RunSucceeded
 		}, "r2", ""},
+		{"an undo command is begun anew", person("s", auth.SRE), func(r *pipeline.Run) { undoes(r, noon.Add(-time.Minute)) }, "", "rollback"},
+		{"but not in its first minute", person("s", auth.SRE), func(r *pipeline.Run) { undoes(r, noon.Add(-59*time.Second)) }, "", ""},
 		{"a worker may nothing", auth.Identity{User: "w", Roles: []auth.Role{auth.Admin}, Worker: true}, approval, "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			run := newRun()
 			c.set(run)
 			s := subject{Release: Release{ID: "r1", Author: "ann"}, run: *run}
-			got := strings.Join(actions(c.who, s, &s.run.Environments[s.run.Current()], c.home), " ")
+			got := strings.Join(actions(c.who, s, &s.run.Environments[s.run.Current()], c.home, noon), " ")
 			if got != c.want {
 				t.Errorf("actions = %q, want %q", got, c.want)
 			}
 		})
 	}
+}
+
+// undoes puts the run into the undo command of a job, which began at the instant.
+func undoes(r *pipeline.Run, began time.Time) {
+	stage := pipeline.Stage{Name: "migrate", Kind: pipeline.KindJob, Job: &pipeline.Job{Undo: []string{"./down"}}}
+	r.Plan.Environments[0].Stages[0] = stage
+	e := &r.Environments[0]
+	e.Stages[0].State, e.Stages[0].Deadline = pipeline.StageUndoing, began.Add(stage.UndoLimit())
+	e.State, r.State = pipeline.EnvironmentRollingBack, pipeline.RunRollingBack
 }
 
 func TestADenialNamesTheRole(t *testing.T) {

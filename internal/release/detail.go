@@ -65,7 +65,7 @@ func (c *Control) detail(tx Tx, who auth.Identity, s subject) (Detail, error) {
 	}
 	d.Story = scene.story()
 	d.Asks = scene.asks()
-	d.Actions = actions(who, s, e, homes[e.Name])
+	d.Actions = actions(who, s, e, homes[e.Name], c.now())
 	return d, nil
 }
 

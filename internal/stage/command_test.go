@@ -35,6 +35,8 @@ type machine struct {
 	*command.Commands
 	*world
 	t *testing.T
+	// ahead is how much later it is than it really is.
+	ahead time.Duration
 }
 
 func newMachine(t *testing.T) *machine {
@@ -49,7 +51,7 @@ func newMachine(t *testing.T) *machine {
 func (m *machine) executor(kind pipeline.Kind) stage.Executor {
 	return stage.Executors(stage.Deps{
 		Platform: func(string) (platform.Platform, error) { return m.world, nil },
-		Commands: m.Commands, Now: time.Now,
+		Commands: m.Commands, Now: func() time.Time { return time.Now().Add(m.ahead) },
 	})[kind]
 }
 

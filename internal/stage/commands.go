@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -28,6 +29,46 @@ type Commands interface {
 // later finds by it what an earlier worker has begun.
 func commandID(task Task) string {
 	return strings.Join([]string{task.Release, task.Environment, task.Stage.Name}, ".")
+}
+
+// places names the machines on which a command may have begun, with the worker that
+// was there. They are remembered before the start.
+type places map[string]string
+
+func (p places) with(where, worker string) places {
+	all := places{where: worker}
+	maps.Copy(all, p)
+	return all
+}
+
+func (p places) without(where string) places {
+	rest := maps.Clone(p)
+	delete(rest, where)
+	return rest
+}
+
+func (p places) String() string {
+	return "worker " + strings.Join(slices.Sorted(maps.Values(p)), ", worker ")
+}
+
+// moved tells that a command begins anew on another machine than before.
+func moved(kind, what string, task Task, before places) Line {
+	return Line{Kind: kind, Text: fmt.Sprintf("The %s of stage %s begins anew on worker %s; where it may have begun before: %s.",
+		what, task.Stage.Name, task.Held, before)}
+}
+
+// elsewhere asks a person about a command that cannot be stopped from here.
+func elsewhere(memory any, what string, where places) Outcome {
+	return Outcome{Status: Failed, State: remember(memory), Reason: fmt.Sprintf(
+		"its %s was begun on the machine of %s, and from here it is not known whether it still runs; end it there", what, where)}
+}
+
+// recallUndo reads what an undoing has to know: what the stage left, or an earlier try.
+func recallUndo(task Task, memory any) error {
+	if len(task.State) == 0 {
+		task.State = task.Memories[task.Stage.Name]
+	}
+	return recall(task, memory)
 }
 
 // specOf makes a command with all that it may know: what every service inherits, the
