@@ -22,17 +22,19 @@ type check struct{ Deps }
 type checkMemory struct {
 	Attempt int `json:"attempt,omitempty"`
 	// Command says that the requests of this attempt were answered as expected, and
-	// its command was begun.
+	// its command was begun or is about to.
 	Command bool `json:"command,omitempty"`
+	// Begun is where commands may have begun of which no end was seen.
+	Begun places `json:"begun,omitempty"`
 }
 
 func (e *check) Tick(ctx context.Context, task Task) (Outcome, error) {
+	if task.Undo {
+		return e.undo(ctx, task)
+	}
 	var m checkMemory
 	if err := recall(task, &m); err != nil {
 		return Outcome{}, err
-	}
-	if task.Undo { // looking leaves nothing to undo but a command that still runs
-		return Outcome{Status: Passed}, e.Commands.Stop(ctx, attemptID(task, m.Attempt))
 	}
 	p, err := e.Platform(task.Platform)
 	if err != nil {
@@ -58,13 +60,31 @@ func (e *check) Tick(ctx context.Context, task Task) (Outcome, error) {
 		return Outcome{Status: Passed, Reason: "every expectation holds"}, nil
 	}
 	wrong = masked(task, wrong)
-	m = checkMemory{Attempt: m.Attempt + 1}
+	m = checkMemory{Attempt: m.Attempt + 1, Begun: m.Begun.without(e.Commands.Where())}
 	if m.Attempt >= task.Stage.Check.Attempts {
 		return Outcome{Status: Failed, State: remember(m), Reason: wrong}, nil
 	}
 	now := fmt.Sprintf("Attempt %d of %d: %s.", m.Attempt, task.Stage.Check.Attempts, wrong)
 	every := max(task.Stage.Check.Every.Std(), 100*time.Millisecond)
 	return next(m, every, &Progress{Now: now, Next: "It is tried again.", NextAt: e.Now().Add(every), Weight: shareOf(s, task.Revision.ID)}), nil
+}
+
+// undo stops the command that may still run: looking leaves nothing else to undo. Of
+// one on another machine a person is told once, and then believed.
+func (e *check) undo(ctx context.Context, task Task) (Outcome, error) {
+	var m checkMemory
+	if err := recallUndo(task, &m); err != nil {
+		return Outcome{}, err
+	}
+	if err := e.Commands.Stop(ctx, attemptID(task, m.Attempt)); err != nil {
+		return Outcome{}, err
+	}
+	left := m.Begun.without(e.Commands.Where())
+	m.Begun = nil
+	if len(left) > 0 {
+		return elsewhere(m, "command", left), nil
+	}
+	return Outcome{Status: Passed, State: remember(m)}, nil
 }
 
 func needsAddress(c *pipeline.Check) bool { return len(c.HTTP) > 0 || c.Load != nil }
@@ -117,6 +137,17 @@ func attemptID(task Task, attempt int) string {
 	return fmt.Sprintf("%s.%d", commandID(task), attempt+1)
 }
 
+// note remembers that the attempt's command begins here, before it does.
+func (e *check) note(task Task, m *checkMemory) Outcome {
+	out := Outcome{Status: Continue, Progress: &Progress{Now: "The command begins."}}
+	if m.Command && len(m.Begun) > 0 {
+		out.Lines = []Line{moved("check.moved", "command", task, m.Begun)}
+	}
+	m.Command, m.Begun = true, m.Begun.with(e.Commands.Where(), task.Held)
+	out.State = remember(m)
+	return out
+}
+
 // command starts the attempt's command if that is still to be done, and says how it stands.
 func (e *check) command(ctx context.Context, task Task, m *checkMemory, addresses []string) (wrong string, goesOn Outcome, err error) {
 	args, id := task.Stage.Check.Command, attemptID(task, m.Attempt)
@@ -127,10 +158,12 @@ func (e *check) command(ctx context.Context, task Task, m *checkMemory, addresse
 	case s.Good():
 		return "", Outcome{}, nil
 	case s.Phase == command.Running:
-		m.Command = true
+		m.Command = true // its report may have been lost
 		return "", next(m, nextLook(s, e.Now()), &Progress{Now: running("The command", s, e.Now())}), nil
 	case s.Phase != command.None:
 		return commandFailed("the command", args, s), Outcome{}, nil
+	case m.Begun[e.Commands.Where()] == "":
+		return "", e.note(task, m), nil
 	case task.Hold != "":
 		return "", next(m, laterLook, &Progress{Now: "Held before the command begins: " + task.Hold + "."}), nil
 	}
@@ -144,7 +177,6 @@ func (e *check) command(ctx context.Context, task Task, m *checkMemory, addresse
 	if err != nil {
 		return "", Outcome{}, err
 	}
-	m.Command = true
 	return "", next(m, firstLook, &Progress{Now: "The command begins."}), nil
 }
 

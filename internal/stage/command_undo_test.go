@@ -113,3 +113,28 @@ func TestOnAnotherMachineAnUndoBeginsAnewAndTellsIt(t *testing.T) {
 		t.Errorf("asked for again it ended %s: %s", out.Status, out.Reason)
 	}
 }
+
+func TestOnAnotherMachineACheckBeginsAnewAndItsUndoAsksOnce(t *testing.T) {
+	one, two := newMachine(t), newMachine(t)
+	c := &pipeline.Check{Attempts: 2, Command: []string{"sh", "-c", "echo ready; sleep 100"}}
+	k := checkAt(one.world, c)
+	checkAt(two.world, c)
+	if out := one.tick(&k); len(out.Lines) > 0 {
+		t.Errorf("the first machine tells %+v", out.Lines)
+	}
+	one.carryOut(&k, says("last line: ready"))
+	k.Held = "w2"
+	if out := two.tick(&k); len(out.Lines) != 1 || out.Lines[0].Kind != "check.moved" || !strings.Contains(out.Lines[0].Text, "worker w1") {
+		t.Errorf("the second machine tells %+v", out.Lines)
+	}
+	two.carryOut(&k, says("last line: ready"))
+	u := undoOf(k)
+	if out := two.carryOut(&u, ended); out.Status != stage.Failed || !strings.Contains(out.Reason, "its command was begun on the machine of worker w1") {
+		t.Fatalf("the undo ended %s: %s", out.Status, out.Reason)
+	}
+	one.must(one.Stop(t.Context(), "rel1.production.check.1"))
+	again := againOf(u)
+	if out := two.carryOut(&again, ended); out.Status != stage.Passed {
+		t.Errorf("asked for again it ended %s: %s", out.Status, out.Reason)
+	}
+}
