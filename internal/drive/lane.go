@@ -95,6 +95,9 @@ func (t *transition) supersede(release, environment string, before []LaneEntry) 
 		if err != nil {
 			return err
 		}
+		if by.Run.Plan.Drill != nil { // it takes nobody's place
+			continue
+		}
 		ev := pipeline.Event{
 			Kind: pipeline.EventSuperseded, Environment: where,
 			Reason: "by the newer release " + by.Run.Plan.Title(), Data: releasesData(newer),

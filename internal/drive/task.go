@@ -145,8 +145,8 @@ func taskOf(rec Record, row TaskRow) stage.Task {
 		ID: row.ID, Release: row.Release, Service: row.Service, Environment: row.Environment, Region: row.Region,
 		Undo: row.Undo, Platform: env.Platform, Settings: env.Settings, Metrics: env.Metrics, OnUndecided: env.OnUndecided,
 		Revision: revisionOf(plan, env), State: row.State, Hold: row.Hold, Decision: row.Decision, Deadline: row.Deadline,
-		ExpectedRate: plan.ExpectedRate,
-		Fence:        row.Fence, Held: row.Holder, LeaseUntil: row.LeaseUntil,
+		ExpectedRate: plan.ExpectedRate, Drill: plan.Drill,
+		Fence: row.Fence, Held: row.Holder, LeaseUntil: row.LeaseUntil,
 		Memories: map[string]json.RawMessage{},
 	}
 	run := rec.Run.Environment(row.Environment)
@@ -169,6 +169,9 @@ func revisionOf(plan *pipeline.Plan, env *pipeline.Environment) platform.Revisio
 		Artifact: platform.Artifact{Ref: c.Artifact, Digest: c.Digest},
 		Settings: env.Settings,
 		Config:   platform.Config{Env: map[string]string{}, Secrets: map[string]string{}},
+	}
+	if d := plan.Drill; d != nil && d.Harm != nil {
+		r.Fault = &platform.Fault{Errors: d.Harm.Errors, Delay: d.Harm.Delay.Std(), Slower: d.Harm.Slower, Until: d.Until}
 	}
 	for _, config := range []pipeline.Config{c.Config, env.Config} {
 		for k, v := range config.Env {

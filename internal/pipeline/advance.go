@@ -98,6 +98,10 @@ func (t *turn) stageNext(e *EnvironmentRun) bool {
 			e.Stage++
 			return true
 		}
+		if t.run.Plan.Drill != nil {
+			t.takeBack(e, "a drill is never promoted")
+			return true
+		}
 		return t.succeed(e)
 	}
 	return false
@@ -115,7 +119,7 @@ func (t *turn) start(e *EnvironmentRun) bool {
 			return false
 		}
 		e.Lane = LaneQueued
-		t.command(Command{Kind: CommandAcquireLane, Environment: e.Name, Undo: t.run.Plan.Retreat})
+		t.command(Command{Kind: CommandAcquireLane, Environment: e.Name, Undo: t.run.Plan.Retreat || t.run.Plan.Drill != nil})
 		return true
 	}
 	s := &e.Stages[e.Stage]
@@ -172,7 +176,7 @@ func (t *turn) wait(e *EnvironmentRun) bool {
 	}
 	if s.Asks == "" && !s.Deadline.IsZero() && !t.now.Before(s.Deadline) {
 		// A stage that waits for a person's answer has no time limit.
-		if stage.Kind == KindCanary || stage.Kind == KindWatch {
+		if (stage.Kind == KindCanary || stage.Kind == KindWatch) && t.run.Plan.Drill == nil {
 			t.overdue(e, s, stage)
 			return true
 		}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"time"
 
 	"github.com/fairwayhq/fairway/internal/fault"
 )
@@ -25,10 +26,32 @@ type Plan struct {
 	// Retreat marks a plan that brings an older release back: like every rollback it
 	// is held by no freeze.
 	Retreat bool `json:"retreat,omitempty"`
+	// Drill marks a plan that ends before the promotion, whatever is found: it shows
+	// whether harm would be noticed. Nil for every other one.
+	Drill *Drill `json:"drill,omitempty"`
 	// ExpectedRate is the traffic to plan with, in requests per second; 0 if not told.
 	ExpectedRate float64 `json:"expectedRate,omitempty"`
 	// ExpectedErrors is the error rate to plan with, in [0, 1]; 0 if not told.
 	ExpectedErrors float64 `json:"expectedErrors,omitempty"`
+}
+
+// Drill is harm done on purpose to a canary, and until when. Without it the artifact
+// itself is the harm.
+type Drill struct {
+	Harm *Harm `json:"harm,omitempty"`
+	// Of is the release that is at home, and stays there.
+	Of string `json:"of"`
+	// Until is when the harm ends at the latest.
+	Until time.Time `json:"until"`
+}
+
+// Harm is what is done to the canary's requests.
+type Harm struct {
+	// Errors is the share that is answered with an error, in [0, 1].
+	Errors float64 `json:"errors,omitempty"`
+	// Delay holds every answer back; Slower by this share of the time that it took.
+	Delay  Duration `json:"delay,omitempty"`
+	Slower float64  `json:"slower,omitempty"`
 }
 
 // Component is what is released: one artifact with its config. The same digests
@@ -331,6 +354,9 @@ func (p *Plan) Revision(e *Environment) string {
 	_ = enc.Encode(p.Component.Config)
 	_ = enc.Encode(e.Config)
 	_ = enc.Encode(e.Settings)
+	if p.Drill != nil { // what runs already runs once more, as another revision
+		_ = enc.Encode(p.Drill)
+	}
 	return "r-" + hex.EncodeToString(h.Sum(nil))[:12]
 }
 

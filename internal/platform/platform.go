@@ -77,6 +77,9 @@ type Revision struct {
 	// Settings are the platform's own, as they stand in the plan (for the host
 	// platform, a host.Settings).
 	Settings []byte `json:"settings,omitempty"`
+	// Fault is done to its requests on purpose, for a drill; nil is none. Only a
+	// platform that is an Injector may be given one.
+	Fault *Fault `json:"fault,omitempty"`
 }
 
 // Artifact is an immutable build output.

@@ -31,6 +31,14 @@ type scene struct {
 }
 
 func (s scene) story() Story {
+	st := s.told()
+	if s.run.Plan.Drill != nil {
+		st.Headline = "Drill: " + st.Headline
+	}
+	return st
+}
+
+func (s scene) told() Story {
 	switch {
 	case s.run.State.Final():
 		return Story{Headline: s.ending()}
@@ -179,6 +187,9 @@ func (s scene) following() string {
 		if e.State == pipeline.EnvironmentPending {
 			return "Then it goes to " + e.Name + "."
 		}
+	}
+	if s.run.Plan.Drill != nil {
+		return "Then it is taken back, whatever was found."
 	}
 	return "Then it is released."
 }

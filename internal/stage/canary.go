@@ -40,6 +40,8 @@ type canaryMemory struct {
 	Decided string `json:"decided,omitempty"`
 	// Calibration is handed on to the watch.
 	Calibration *judge.Calibration `json:"calibration,omitempty"`
+	// Missed says that a drill ended without a verdict against it.
+	Missed bool `json:"missed,omitempty"`
 }
 
 // canaryTick is one tick of a canary with what it works on.
@@ -116,7 +118,8 @@ func (t *canaryTick) first(ctx context.Context) (Outcome, error) {
 }
 
 func (t *canaryTick) notReady(st standing) Outcome {
-	return Outcome{Status: Failed, State: remember(t.m), Reason: name(t.task) + " did not become ready: " + st.Failed}
+	reason := name(t.task) + " did not become ready: " + st.Failed
+	return Outcome{Status: Failed, State: remember(t.m), Reason: reason, Lines: t.drilled(reason)}
 }
 
 // place brings the first instances up and begins the comparison.
@@ -245,6 +248,9 @@ func (t *canaryTick) act(ctx context.Context, v judge.Verdict) (Outcome, error) 
 		return out, err
 	}
 	lines := t.m.tell("canary.verdict", v)
+	if t.task.Drill != nil {
+		return t.drill(ctx, v, lines)
+	}
 	undecided := v.Reason == judge.Undecided || v.Reason == judge.NoEvidence && t.Now().Sub(t.m.Began) >= t.observation()
 	switch {
 	case v.Kind == judge.Pass:
@@ -282,7 +288,7 @@ func (t *canaryTick) takeBack(ctx context.Context, reason string) (Outcome, erro
 	return Outcome{
 		Status: Failed, State: remember(t.left()), Reason: reason, Exposed: t.m.Weight > 0,
 		Progress: &Progress{Now: "Taken back: " + reason},
-		Lines:    []Line{backLine("canary.back", t.task, t.Now().Sub(decided))},
+		Lines:    append([]Line{backLine("canary.back", t.task, t.Now().Sub(decided))}, t.drilled(reason)...),
 	}, nil
 }
 
@@ -358,6 +364,10 @@ func (t *canaryTick) grow(ctx context.Context) (Outcome, error) {
 	}
 	if st.Failed != "" && st.Ready == 0 {
 		return t.takeBack(ctx, st.Failed)
+	}
+	if !t.stableReady() && t.task.Drill != nil {
+		t.m.Missed = true
+		return t.takeBack(ctx, "the running version has no ready instance, which is no time for a drill")
 	}
 	if !t.stableReady() {
 		return t.stableDown(), nil

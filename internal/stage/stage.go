@@ -27,12 +27,14 @@ type Executor interface {
 // Task is one stage, or its undoing, leased to one worker for a while. It is
 // complete: an executor needs nothing else from the server.
 type Task struct {
-	ID          string               `json:"id"`
-	Release     string               `json:"release"`
-	Service     string               `json:"service"`
-	Environment string               `json:"environment"`
-	Region      string               `json:"region,omitempty"`
-	Undo        bool                 `json:"undo,omitempty"`
+	ID          string `json:"id"`
+	Release     string `json:"release"`
+	Service     string `json:"service"`
+	Environment string `json:"environment"`
+	Region      string `json:"region,omitempty"`
+	Undo        bool   `json:"undo,omitempty"`
+	// Drill says that the revision must never stay, whatever is found; nil for an ordinary release.
+	Drill       *pipeline.Drill      `json:"drill,omitempty"`
 	Stage       pipeline.Stage       `json:"stage"`
 	Platform    string               `json:"platform"`
 	Settings    json.RawMessage      `json:"settings,omitempty"`

@@ -47,6 +47,11 @@ func checkRevision(r platform.Revision) (Settings, error) {
 	if err != nil {
 		return settings, err
 	}
+	if r.Fault != nil {
+		if err := inTable(*r.Fault).Validate(); err != nil {
+			return settings, err
+		}
+	}
 	for _, f := range r.Config.Files {
 		if !filepath.IsLocal(f.Path) {
 			return settings, fault.Errorf(fault.Invalid, "config file %q leads out of the working folder", f.Path).

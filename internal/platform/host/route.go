@@ -79,7 +79,11 @@ func (p *Platform) newRoute(ctx context.Context, t platform.Target, former route
 		if err != nil {
 			return router.Route{}, err
 		}
-		route.Arms = append(route.Arms, router.Arm{Revision: f.Revision.ID, Weight: weight, Backends: backends})
+		harm, err := injected(f.Revision, weight, p.config.Now())
+		if err != nil {
+			return router.Route{}, err
+		}
+		route.Arms = append(route.Arms, router.Arm{Revision: f.Revision.ID, Weight: weight, Backends: backends, Fault: harm})
 		if weight == 0 {
 			continue
 		}
