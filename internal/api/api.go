@@ -115,6 +115,7 @@ func (s *server) register(a huma.API) {
 	s.registerEvents(a)
 	s.registerPoints(a)
 	s.registerSamples(a)
+	s.registerDrills(a)
 	s.registerLive(a)
 	s.registerEvidence(a)
 	s.registerFreezes(a)

@@ -32,6 +32,7 @@ const (
 	ExitFailed      = 11 // … failed before it had traffic
 	ExitEnded       = 12 // … was superseded or called off
 	ExitBroken      = 13 // events --verify: the chain is broken
+	ExitUnnoticed   = 14 // drill: it was not noticed
 )
 
 // DefaultServer is where a server listens if nobody says otherwise.
@@ -62,7 +63,7 @@ The server is found by --server, FAIRWAY_SERVER, or ` + DefaultServer + `; the t
 
 Exit codes: 0 done, 1 Fairway is wrong, 2 wrong input, 3 not found, 4 the state
 forbids it, 5 not allowed, 6 not reachable, 10 rolled back, 11 failed, 12 superseded
-or called off, 13 the ledger is broken.`,
+or called off, 13 the ledger is broken, 14 a drill was not noticed.`,
 		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -87,7 +88,7 @@ or called off, 13 the ledger is broken.`,
 	for _, verb := range []func(*command) *cobra.Command{
 		initCommand, checkCommand, planCommand, shipCommand, statusCommand, eventsCommand,
 		approveCommand, rejectCommand, pauseCommand, resumeCommand, rollbackCommand, skipCommand,
-		freezeCommand, unfreezeCommand, evidenceCommand, userCommand, tokenCommand, replayCommand(past),
+		freezeCommand, unfreezeCommand, evidenceCommand, userCommand, tokenCommand, replayCommand(past), drillCommand,
 	} {
 		root.AddCommand(verb(c))
 	}

@@ -94,6 +94,10 @@ func findOlder(tx Tx, service, to string) (subject, error) {
 	if err != nil {
 		return subject{}, err
 	}
+	if older.run.Plan.Drill != nil {
+		return subject{}, fault.Errorf(fault.Invalid, "%s was a drill, and never at home", older.label()).
+			WithHint("name the release that it was a drill of: %s", older.run.Plan.Drill.Of)
+	}
 	if older.Service != service {
 		return subject{}, fault.Errorf(fault.Invalid, "%s is a release of %s, not of %s", older.ID, older.Service, service)
 	}

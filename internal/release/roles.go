@@ -15,6 +15,7 @@ var (
 	mayDecide   = []auth.Role{auth.ReleaseManager, auth.SRE}
 	mayFreeze   = []auth.Role{auth.ReleaseManager, auth.SRE}
 	maySkip     = []auth.Role{auth.SRE}
+	mayDrill    = []auth.Role{auth.SRE}
 )
 
 // need refuses an identity without one of the roles; what completes "may not …".

@@ -151,6 +151,11 @@ func (c *Client) Restore(ctx context.Context, ref string, r Rollback, key string
 	return c.makeOnce(ctx, releasePath(ref, "/rollback"), r, key)
 }
 
+// Drill begins a drill, and returns the release that it is. The key is as with Create.
+func (c *Client) Drill(ctx context.Context, service string, n NewDrill, key string) (ReleaseDetail, error) {
+	return c.makeOnce(ctx, "/v1/services/"+url.PathEscape(service)+"/drills", n, key)
+}
+
 // Skip leaves an environment out.
 func (c *Client) Skip(ctx context.Context, ref string, a Action) (ReleaseDetail, error) {
 	return post[ReleaseDetail](ctx, c, releasePath(ref, "/skip"), a)

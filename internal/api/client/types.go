@@ -166,6 +166,18 @@ type Rollback struct {
 	To          string `json:"to,omitempty" doc:"an older release, by ID or version"`
 }
 
+// NewDrill asks for a drill in an environment: with a fault, with a bad artifact, or both.
+type NewDrill struct {
+	Environment string  `json:"environment"`
+	Errors      float64 `json:"errors,omitempty" minimum:"0" maximum:"1" doc:"the share of the canary's requests that are answered with an error" example:"0.05"`
+	Delay       string  `json:"delay,omitempty" doc:"how long every answer is held back" example:"200ms"`
+	Slower      float64 `json:"slower,omitempty" minimum:"0" maximum:"100" doc:"by which share of its time every answer is held back; 1 is twice as slow"`
+	Artifact    string  `json:"artifact,omitempty" doc:"a bad artifact to ship in place of what is at home"`
+	Digest      string  `json:"digest,omitempty" doc:"its digest"`
+	For         string  `json:"for,omitempty" doc:"how long it may last at most; default 1h"`
+	Reason      string  `json:"reason" doc:"why users are to be harmed"`
+}
+
 // Evidence is a fact to add.
 type Evidence struct {
 	Digest string         `json:"digest"`

@@ -420,6 +420,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/services/{service}/drills": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Hold a drill: see whether harm would be noticed
+         * @description What is at home goes through the environment's canary once more, with a fault in the router or as another artifact, and is taken back whatever is found. Users' requests are harmed, as few as the canary allows. It takes the role sre.
+         */
+        post: operations["createDrill"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/tokens": {
         parameters: {
             query?: never;
@@ -668,6 +688,12 @@ export interface components {
             path: string;
         };
         Deploy: Record<string, never>;
+        Drill: {
+            harm?: components["schemas"]["Harm"];
+            of: string;
+            /** Format: date-time */
+            until: string;
+        };
         Environment: {
             config?: components["schemas"]["Config"];
             /** Format: double */
@@ -776,6 +802,17 @@ export interface components {
              * @example 10m
              */
             within: string;
+        };
+        Harm: {
+            /**
+             * @description a duration, for instance 90s, 10m or 1h30m
+             * @example 10m
+             */
+            delay?: string;
+            /** Format: double */
+            errors?: number;
+            /** Format: double */
+            slower?: number;
         };
         Histogram: {
             bounds?: number[];
@@ -892,6 +929,33 @@ export interface components {
              * @example 10m
              */
             for?: string;
+        };
+        NewDrill: {
+            /** @description a bad artifact to ship in place of what is at home */
+            artifact?: string;
+            /**
+             * @description how long every answer is held back
+             * @example 200ms
+             */
+            delay?: string;
+            /** @description its digest */
+            digest?: string;
+            environment: string;
+            /**
+             * Format: double
+             * @description the share of the canary's requests that are answered with an error
+             * @example 0.05
+             */
+            errors?: number;
+            /** @description how long it may last at most; default 1h */
+            for?: string;
+            /** @description why users are to be harmed */
+            reason: string;
+            /**
+             * Format: double
+             * @description by which share of its time every answer is held back; 1 is twice as slow
+             */
+            slower?: number;
         };
         NewFreeze: {
             environment?: string;
@@ -1058,6 +1122,7 @@ export interface components {
         };
         Plan: {
             component: components["schemas"]["Component"];
+            drill?: components["schemas"]["Drill"];
             environments: components["schemas"]["Environment"][];
             /** Format: double */
             expectedErrors?: number;
@@ -1083,6 +1148,16 @@ export interface components {
                 [key: string]: string;
             };
         };
+        PlatformFault: {
+            /** Format: int64 */
+            delay?: number;
+            /** Format: double */
+            errors?: number;
+            /** Format: double */
+            slower?: number;
+            /** Format: date-time */
+            until: string;
+        };
         PlatformFile: {
             content: string;
             path: string;
@@ -1090,6 +1165,7 @@ export interface components {
         PlatformRevision: {
             artifact: components["schemas"]["PlatformArtifact"];
             config?: components["schemas"]["PlatformConfig"];
+            fault?: components["schemas"]["PlatformFault"];
             id: string;
             settings?: string;
             version?: string;
@@ -1345,6 +1421,7 @@ export interface components {
             /** Format: date-time */
             deadline: string;
             decision?: string;
+            drill?: components["schemas"]["Drill"];
             environment: string;
             /** Format: double */
             expectedRate?: number;
@@ -2761,6 +2838,81 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createDrill: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description makes a repeated post return the first drill */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description the service's name */
+                service: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewDrill"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReleaseDetail"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
