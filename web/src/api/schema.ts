@@ -862,6 +862,8 @@ export interface components {
             worker: string;
         };
         Line: {
+            /** Format: date-time */
+            at?: string;
             /** @description any JSON */
             data?: unknown;
             kind: string;
@@ -1031,6 +1033,12 @@ export interface components {
         Notify: {
             message?: string;
             webhook: string;
+        };
+        Outage: {
+            /** Format: date-time */
+            began: string;
+            /** Format: date-time */
+            ended: string;
         };
         Outcome: {
             /** Format: int64 */
@@ -1339,6 +1347,7 @@ export interface components {
             /** Format: date-time */
             endedAt?: string;
             environments: components["schemas"]["EnvironmentRun"][];
+            outage?: components["schemas"]["Outage"];
             paused?: components["schemas"]["Pause"];
             state: string;
             superseded?: boolean;
