@@ -48,6 +48,7 @@ import (
 //	@<id>/stopped        it must not begin, or go on
 //	@<id>/output         the end of what it printed, secrets masked
 //	@<id>/result.json    how it ended
+//	@<id>/work           where it runs, unless it is told where
 //	@<id>/log            why a supervisor could not do its work
 
 // Config says where and with what commands run. Only Folder is required.
@@ -81,7 +82,8 @@ type Spec struct {
 	// Secrets are the values, by name, that must not be told. They are only masked;
 	// those that the command needs stand in Env too.
 	Secrets map[string]string
-	// Dir is the working folder; default: the caller's.
+	// Dir is the working folder. Default: an empty folder of the command's own, which
+	// is forgotten with it.
 	Dir string
 }
 

@@ -48,7 +48,11 @@ func TestACommandThatCannotBeStartedSaysWhy(t *testing.T) {
 			t.Errorf("%s: it is %+v", name, s)
 		}
 	}
-	s := r.run("elsewhere", command.Spec{Args: []string{"true"}, Env: map[string]string{"PATH": os.Getenv("PATH")}, Dir: "/no/such/folder"})
+	s := r.run("beside", command.Spec{Args: []string{"./migrate", "up"}, Env: map[string]string{"PATH": os.Getenv("PATH")}, Dir: filepath.Dir(file)})
+	if want := "./migrate: no such file or directory (its working folder is " + filepath.Dir(file) + ")"; !strings.HasSuffix(s.How, want) {
+		t.Errorf("without its program it is %+v", s)
+	}
+	s = r.run("elsewhere", command.Spec{Args: []string{"true"}, Env: map[string]string{"PATH": os.Getenv("PATH")}, Dir: "/no/such/folder"})
 	if !strings.Contains(s.How, "/no/such/folder: no such file") {
 		t.Errorf("without its folder it is %+v", s)
 	}
@@ -70,6 +74,22 @@ func TestACommandRunsInItsFolderWithItsEnvironment(t *testing.T) {
 	s := r.run("job", command.Spec{Args: []string{"./script"}, Env: map[string]string{"PATH": os.Getenv("PATH"), "ODD": odd}, Dir: dir})
 	if want := dir + "\n" + strings.ToValidUTF8(odd, "�"); s.Output != want || !s.Good() {
 		t.Errorf("it is %+v, want %q", s, want)
+	}
+}
+
+func TestACommandHasAnEmptyFolderOfItsOwn(t *testing.T) {
+	r := newRig(t)
+	for _, id := range []string{"one", "two"} {
+		if s := r.run(id, shell("pwd; ls; touch left")); s.Output != filepath.Join(r.folder, "@"+id, "work")+"\n" {
+			t.Errorf("%s: it is %+v", id, s)
+		}
+	}
+	r.stop("one") // which waits until its supervisor has ended too
+	if err := r.Forget("one"); err != nil {
+		t.Error(err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(r.folder, "@one*")); len(left) > 0 {
+		t.Errorf("forgotten, it leaves %v", left)
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
@@ -89,7 +88,7 @@ func (s *supervisor) supervise() result {
 	output := newTail(s.mask, outputPath(s.dir))
 	cmd, err := s.start(output)
 	if err != nil {
-		return result{How: s.mask.Text("it could not be started: " + reason(err))}
+		return result{How: s.mask.Text("it could not be started: " + reason(err) + " (its working folder is " + s.spec.Dir + ")")}
 	}
 	if s.begun.Command, err = process.Identify(cmd.Process.Pid); err == nil {
 		_ = process.WriteRecord(recordPath(s.dir), s.begun) // without it, a session is enough to find it
@@ -192,7 +191,7 @@ func reason(err error) string {
 	case errors.As(err, &notFound):
 		return notFound.Name + ": " + strings.TrimPrefix(notFound.Err.Error(), "exec: ")
 	case errors.As(err, &path):
-		return filepath.Clean(path.Path) + ": " + path.Err.Error()
+		return path.Path + ": " + path.Err.Error()
 	}
 	return err.Error()
 }

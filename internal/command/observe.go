@@ -35,6 +35,7 @@ func resultPath(dir string) string  { return filepath.Join(dir, "result.json") }
 func stoppedPath(dir string) string { return filepath.Join(dir, "stopped") }
 func outputPath(dir string) string  { return filepath.Join(dir, "output") }
 func lockPath(dir string) string    { return filepath.Join(dir, "lock") }
+func workPath(dir string) string    { return filepath.Join(dir, "work") }
 func logPath(dir string) string     { return filepath.Join(dir, "log") }
 
 // Observe says where the command is. If its supervisor was killed, what is left of

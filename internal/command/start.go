@@ -24,17 +24,13 @@ func (c *Commands) Start(ctx context.Context, id string, spec Spec) error {
 	if len(spec.Args) == 0 {
 		return fault.Errorf(fault.Invalid, "there is no command to run")
 	}
-	if spec.Dir == "" {
-		dir, err := os.Getwd()
-		if err != nil {
-			return fault.Errorf(fault.Unavailable, "find the working folder: %w", err)
-		}
-		spec.Dir = dir
-	}
 	_ = c.Prune() // what cannot be removed only takes room
 	dir := c.dir(id)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.MkdirAll(workPath(dir), 0o700); err != nil {
 		return diskFault(err, dir)
+	}
+	if spec.Dir == "" {
+		spec.Dir = workPath(dir)
 	}
 	if s, err := c.Observe(id); err != nil || s.Phase != None {
 		return err

@@ -98,9 +98,10 @@ type LoadDefinition struct {
 // JobDefinition is a command that runs once, also when its worker is killed. Only if
 // its machine is lost with it and another one takes over does it begin anew there.
 type JobDefinition struct {
-	// Run is the command: text, split as a shell would, or a list.
+	// Run is the command: text, split as a shell would, or a list. It runs in the folder
+	// of an artifact that lies on the worker's machine, else in an empty one of its own.
 	Run CommandLine `yaml:"run,required,short" example:"./migrate up"`
-	// Undo is the command that a rollback runs.
+	// Undo is the command that a rollback runs, within the stage's `timeLimit` and at least 5 minutes.
 	Undo CommandLine `yaml:"undo" example:"./migrate down"`
 	// Env sets variables for both commands, beside the environment's config and secrets.
 	Env map[string]string `yaml:"env" keys:"variable" example:"{VERBOSE: \"1\"}"`

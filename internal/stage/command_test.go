@@ -131,6 +131,32 @@ func TestAJobKnowsItsReleaseAndItsUndoRuns(t *testing.T) {
 	}
 }
 
+func TestACommandRunsBesideAnArtifactOfThisMachineOrOnItsOwn(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, script := range map[string]string{"shop": "", "migrate": "#!/bin/sh\npwd\nexit 1\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(script), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m := newMachine(t)
+	for i, c := range []struct{ artifact, command, want string }{
+		{filepath.Join(dir, "shop"), "./migrate", "it printed: " + dir},
+		{"file://" + dir + "/shop", "./migrate", "it printed: " + dir},
+		{dir, "./migrate", "it printed: " + dir},
+		{"https://127.0.0.1" + dir + "/shop", "./migrate", "./migrate: no such file or directory (its working folder is /"},
+		{"registry.example/shop:v2", "./job.go", "./job.go: no such file or directory (its working folder is /"},
+	} {
+		k := task(pipeline.Stage{Name: fmt.Sprint("job", i), Kind: pipeline.KindJob, Job: &pipeline.Job{Command: []string{c.command}}})
+		k.Revision.Artifact.Ref = c.artifact
+		if out := m.carryOut(&k, ended); !strings.Contains(out.Reason, c.want) {
+			t.Errorf("with artifact %s it ended %s: %s", c.artifact, out.Status, out.Reason)
+		}
+	}
+}
+
 func TestAFailedJobSaysWhatItPrintedAndNoSecret(t *testing.T) {
 	t.Setenv("OF_THE_WORKER", "hunter2")
 	m := newMachine(t)

@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -94,7 +97,32 @@ func specOf(task Task, args []string, own, ownSecrets map[string]string) (comman
 		"FAIRWAY_VERSION": task.Revision.Version, "FAIRWAY_REVISION": task.Revision.ID,
 		"FAIRWAY_DIGEST": task.Revision.Artifact.Digest, "FAIRWAY_ARTIFACT": task.Revision.Artifact.Ref,
 	})
-	return command.Spec{Args: args, Env: env, Secrets: secrets}, nil
+	return command.Spec{Args: args, Env: env, Secrets: secrets, Dir: folderOf(task.Revision.Artifact.Ref)}, nil
+}
+
+// folderOf is where a command runs: the folder of an artifact that lies on this
+// machine, so that what lies beside it is found by its name. Otherwise it is empty:
+// the command has a folder of its own, and never the one that the worker happened to
+// be started in.
+func folderOf(artifact string) string {
+	if u, err := url.Parse(artifact); err == nil && u.Scheme != "" {
+		if u.Scheme != "file" {
+			return ""
+		}
+		artifact = u.Path
+	}
+	info, err := os.Stat(artifact)
+	if err != nil {
+		return ""
+	}
+	folder, err := filepath.Abs(artifact)
+	if err != nil {
+		return ""
+	}
+	if !info.IsDir() {
+		folder = filepath.Dir(folder)
+	}
+	return folder
 }
 
 // masked takes the values of the revision's secrets out of a text. Those that cannot
