@@ -14,7 +14,7 @@ import (
 //     was wrong, it follows. Before it does, jumped may excuse who slept through.
 //   - Where the wall clock is set back, it loses a tenth of its speed until the wall
 //     has caught up, so that nobody waits much longer than said. A start anew
-//     follows at once.
+//     follows at once, and drive.CatchUp moves what is stored back by as much.
 type clock struct {
 	start time.Time
 	log   *slog.Logger

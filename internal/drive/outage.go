@@ -27,6 +27,10 @@ const (
 // server that is killed meanwhile leaves the rest to the next one, and nothing is
 // made up for twice.
 //
+// Where the clock is behind the last sign of life, it was set back, or had been wrong
+// by as much: then all that is stored moves back with it, or nothing would move until
+// the clock is there again. Freezes are people's, and stay.
+//
 // No time limit counts that time, also not that of an approval or a gate, and who was
 // about to run out of time gets a lease's time, so that its worker, which may have finished
 // meanwhile, is heard first. For the same reason leases that ran out meanwhile are
@@ -75,7 +79,10 @@ func (d *Drive) excuse(ctx context.Context, o pipeline.Outage) error {
 		}
 	}
 	return d.update(ctx, func(t *transition) error {
-		if err := t.renewLeases(o.Began, o.Ended.Add(d.leaseFor)); err != nil {
+		if err := t.excuseTasks(o, d.leaseFor); err != nil {
+			return err
+		}
+		if err := t.moveMessages(setBack(o)); err != nil {
 			return err
 		}
 		return t.tx.NoteAlive(o.Ended)
@@ -88,10 +95,10 @@ func (d *Drive) heardUntil(o pipeline.Outage) time.Time {
 }
 
 // sufferers returns the releases that an outage may harm: all that go on if it was
-// long, else those whose time is over before all are heard.
+// long or the clock was set back, else those whose time is over before all are heard.
 func (d *Drive) sufferers(ctx context.Context, o pipeline.Outage) (releases []string, err error) {
 	err = d.store.View(ctx, func(tx Tx) error {
-		if o.Began.IsZero() || o.Ended.Sub(o.Began) < pipeline.LeastOutage {
+		if o.Began.IsZero() || o.Ended.Sub(o.Began).Abs() < pipeline.LeastOutage {
 			releases, err = tx.DueRuns(d.heardUntil(o), 0)
 		} else {
 			releases, err = tx.Unfinished()
@@ -101,23 +108,57 @@ func (d *Drive) sufferers(ctx context.Context, o pipeline.Outage) (releases []st
 	return releases, err
 }
 
-// renewLeases lets those who held a task at the last sign of life hold it until
-// the instant at least.
-func (t *transition) renewLeases(last, until time.Time) error {
+// setBack is by how much the clock was set back.
+func setBack(o pipeline.Outage) time.Duration { return max(o.Began.Sub(o.Ended), 0) }
+
+// excuseTasks moves the tasks back with the clock, and lets those who held one at
+// the last sign of life hold it for a lease's time more.
+func (t *transition) excuseTasks(o pipeline.Outage, leaseFor time.Duration) error {
 	rows, err := t.tx.LeasableTasks(distant, nil, 0)
 	if err != nil {
 		return err
 	}
+	by, until := setBack(o), o.Ended.Add(leaseFor)
 	for _, row := range rows {
-		if !row.LeaseUntil.After(last) || !row.LeaseUntil.Before(until) || row.LeaseUntil.IsZero() {
+		was := row
+		row.NotBefore, row.LeaseUntil = earlier(row.NotBefore, by), earlier(row.LeaseUntil, by)
+		if was.LeaseUntil.After(o.Began) && row.LeaseUntil.Before(until) {
+			row.LeaseUntil = until
+		}
+		if by == 0 && row.LeaseUntil.Equal(was.LeaseUntil) {
 			continue
 		}
-		row.LeaseUntil = until
 		if err := t.tx.PutTask(row); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// moveMessages moves the next try of every message back with the clock.
+func (t *transition) moveMessages(by time.Duration) error {
+	if by == 0 {
+		return nil
+	}
+	messages, err := t.tx.DueMessages(distant, 0)
+	if err != nil {
+		return err
+	}
+	for _, m := range messages {
+		m.NotBefore = earlier(m.NotBefore, by)
+		if err := t.tx.PutMessage(m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// earlier is the instant moved back; zero stays zero.
+func earlier(at time.Time, by time.Duration) time.Time {
+	if at.IsZero() {
+		return at
+	}
+	return at.Add(-by)
 }
 
 // distant is after every lease.
