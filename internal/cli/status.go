@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -83,7 +84,10 @@ func printRelease(w io.Writer, r client.ReleaseDetail) {
 		fmt.Fprintf(w, "Next: %s%s\n", strings.TrimPrefix(r.Next, "Then "), when)
 	}
 	if r.Asks != "" {
-		fmt.Fprintf(w, "A person is asked: %s\n  `fairway approve %s` says yes, `fairway reject %s` says no.\n", r.Asks, r.ID, r.ID)
+		fmt.Fprintf(w, "A person is asked: %s\n", r.Asks)
+		if ways := answers(r); len(ways) > 0 {
+			fmt.Fprintf(w, "  %s.\n", strings.Join(ways, ", "))
+		}
 	}
 	fmt.Fprintln(w)
 	var rows [][]string
@@ -98,6 +102,23 @@ func printRelease(w io.Writer, r client.ReleaseDetail) {
 	if len(r.Actions) > 0 {
 		fmt.Fprintf(w, "You may: %s\n", strings.Join(r.Actions, ", "))
 	}
+}
+
+// answers are the commands by which the caller may answer what is asked.
+func answers(r client.ReleaseDetail) []string {
+	var ways []string
+	add := func(verb, does string, actions ...string) {
+		if slices.ContainsFunc(actions, func(a string) bool { return slices.Contains(r.Actions, a) }) {
+			ways = append(ways, fmt.Sprintf("`fairway %s %s` %s", verb, r.ID, does))
+		}
+	}
+	if r.State == pipeline.RunRollingBack {
+		add("rollback", "tries again", "rollback")
+		return ways
+	}
+	add("approve", "says yes", "approve", "decide")
+	add("reject", "says no", "reject")
+	return ways
 }
 
 func took(s pipeline.StageRun) string {
