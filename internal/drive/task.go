@@ -158,7 +158,7 @@ func taskOf(rec Record, row TaskRow) stage.Task {
 			task.Memories[s.Name] = m
 		}
 	}
-	task.FalseAlarm = env.FalseAlarm()
+	task.FalseAlarm = env.FalseAlarm(task.Stage.Kind)
 	return task
 }
 

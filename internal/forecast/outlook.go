@@ -57,7 +57,7 @@ func (o *Outlook) warn(format string, args ...any) {
 }
 
 func (o *Outlook) stage(p *pipeline.Plan, e *pipeline.Environment, s *pipeline.Stage) {
-	share := e.FalseAlarm()
+	share := e.FalseAlarm(s.Kind)
 	all := instances(e)
 	add := func(set judge.Settings, weight float64, canary int, d time.Duration) judge.Sight {
 		sight := judge.SmallestRegression(set, judge.Calibrate(judge.History{}, set, p.ExpectedRate, 1), judge.Step{

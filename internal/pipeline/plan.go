@@ -370,16 +370,22 @@ func (p *Plan) Environment(name string) *Environment {
 	return nil
 }
 
-// FalseAlarm is what each judged stage of the environment may spend of its budget:
-// equal parts.
-func (e *Environment) FalseAlarm() float64 {
-	judged := 0
+// The parts of its budget of false alarms that an environment's judged stages get. A
+// canary has four times a watch's: it is judged with the traffic of few and should end
+// soon, while what a watch still finds shows in nearly all of the traffic.
+var falseAlarmParts = map[Kind]float64{KindCanary: 4, KindWatch: 1}
+
+// FalseAlarm is the chance that a judged stage of the kind may spend on taking a
+// healthy release back.
+func (e *Environment) FalseAlarm(kind Kind) float64 {
+	all := 0.0
 	for _, s := range e.Stages {
-		if s.Kind == KindCanary || s.Kind == KindWatch {
-			judged++
-		}
+		all += falseAlarmParts[s.Kind]
 	}
-	return e.Budget / float64(max(judged, 1))
+	if all == 0 {
+		return e.Budget
+	}
+	return e.Budget * falseAlarmParts[kind] / all
 }
 
 // OnWorker tells whether a worker carries the kind out.

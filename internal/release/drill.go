@@ -160,7 +160,7 @@ func (a Drill) canary(tx Tx, home subject) (pipeline.Stage, float64, error) {
 		if e := p.Environment(a.Environment); e != nil && p.Drill == nil {
 			for _, s := range e.Stages {
 				if s.Kind == pipeline.KindCanary {
-					return s, e.FalseAlarm(), nil
+					return s, e.FalseAlarm(s.Kind), nil
 				}
 			}
 		}

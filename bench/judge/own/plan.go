@@ -53,11 +53,11 @@ func PlanFor(s world.Service, settings string) (*Plan, error) {
 	e := &plan.Environments[0]
 	for i := range e.Stages {
 		if c := e.Stages[i].Canary; c != nil {
-			p.canary = forecast.CanarySettings(c, e.FalseAlarm())
+			p.canary = forecast.CanarySettings(c, e.FalseAlarm(pipeline.KindCanary))
 			p.holdback, p.instances = c.Holdback, c.Instances
 		}
 		if w := e.Stages[i].Watch; w != nil {
-			p.watch = forecast.WatchSettings(w, e.FalseAlarm())
+			p.watch = forecast.WatchSettings(w, e.FalseAlarm(pipeline.KindWatch))
 			p.minimumAge = w.MinimumAge.Std()
 		}
 	}
