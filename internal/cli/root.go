@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -117,7 +118,7 @@ func Execute(ctx context.Context, root *cobra.Command) int {
 	if err == nil {
 		return ExitOK
 	}
-	err = wrongUse(cmd, err)
+	err = withoutToken(root, wrongUse(cmd, err))
 	var exit *exitError
 	if errors.As(err, &exit) {
 		return exit.code
@@ -172,20 +173,36 @@ func printError(w io.Writer, err error, asJSON bool) {
 
 // client connects to the server, with the best token there is.
 func (c *command) client() (*client.Client, error) {
-	server, token := c.server, c.token
+	server := c.server
 	if server == "" {
 		server = os.Getenv("FAIRWAY_SERVER")
 	}
 	if server == "" {
 		server = DefaultServer
 	}
-	if token == "" {
-		token = os.Getenv("FAIRWAY_TOKEN")
+	return client.New(client.Config{URL: server, Token: bestToken(c.token)})
+}
+
+// bestToken is the token that was given, or else the best that there is.
+func bestToken(given string) string {
+	if given == "" {
+		given = os.Getenv("FAIRWAY_TOKEN")
 	}
-	if token == "" {
-		token = localToken()
+	if given == "" {
+		given = localToken()
 	}
-	return client.New(client.Config{URL: server, Token: token})
+	return given
+}
+
+// withoutToken tells who was refused for want of a token where one may come from.
+func withoutToken(root *cobra.Command, err error) error {
+	var refused *client.StatusError
+	given := root.PersistentFlags().Lookup("token")
+	if !errors.As(err, &refused) || refused.Status != http.StatusUnauthorized || given == nil || bestToken(given.Value.String()) != "" {
+		return err
+	}
+	return fault.Errorf(fault.Denied, "the server asks who you are, and there is no token").
+		WithHint("set FAIRWAY_TOKEN or give --token; on the server's machine FAIRWAY_DATA_DIR names the folder with its first token (now %s)", DataDir())
 }
 
 // DataDir is where a server keeps its data if nobody says otherwise.
