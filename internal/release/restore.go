@@ -81,7 +81,7 @@ func mayRestore(tx Tx, s subject, e *pipeline.EnvironmentRun, older subject, pla
 		return fault.Errorf(fault.Conflict, "%s is still %s in %s", s.label(), e.State, e.Name).
 			WithHint("roll it back first: `fairway rollback %s` returns to what ran before", s.label())
 	}
-	return notHome(tx, older, plan)
+	return notHome(tx, older, e.Name)
 }
 
 // findOlder returns the release to bring back, by ID, version or SERVICE@VERSION.
@@ -135,23 +135,49 @@ func promoteLimit(e *pipeline.Environment) pipeline.Duration {
 	return pipeline.Duration(30 * time.Minute)
 }
 
-// notHome refuses to bring back what already runs there.
-func notHome(tx Tx, older subject, plan *pipeline.Plan) error {
-	e := &plan.Environments[0]
+// notHome refuses to bring back what already runs there, and names where else it
+// could be brought back.
+func notHome(tx Tx, older subject, environment string) error {
 	homes, err := tx.Homes(older.Service)
-	if err != nil || homes[e.Name] == "" {
-		return err
-	}
-	record, err := tx.LoadRun(homes[e.Name])
 	if err != nil {
 		return err
 	}
-	now := record.Run.Plan
-	if at := now.Environment(e.Name); at != nil && now.Revision(at) == plan.Revision(e) {
-		return fault.Errorf(fault.Conflict, "%s is already at home in %s", older.label(), e.Name).
-			WithHint("nothing has to be done; name another release to bring that one back")
+	here, err := older.runsAt(tx, homes[environment], environment)
+	if err != nil || !here {
+		return err
 	}
-	return nil
+	f := fault.Errorf(fault.Conflict, "%s is already at home in %s", older.label(), environment)
+	for _, e := range older.run.Plan.Environments {
+		home := homes[e.Name]
+		there, err := older.runsAt(tx, home, e.Name)
+		if err != nil {
+			return err
+		}
+		if there || home == "" {
+			continue
+		}
+		now, err := tx.LoadRelease(home)
+		if err != nil {
+			return err
+		}
+		return f.WithHint("in %s it is not: `fairway rollback %s --to %s --environment %s` brings it back there",
+			e.Name, now.label(), older.label(), e.Name)
+	}
+	return f.WithHint("nothing has to be done; name another release to bring that one back")
+}
+
+// runsAt tells whether the release that is at home in the environment has the
+// subject's revision.
+func (s subject) runsAt(tx Tx, home, environment string) (bool, error) {
+	if home == "" {
+		return false, nil
+	}
+	record, err := tx.LoadRun(home)
+	if err != nil {
+		return false, err
+	}
+	at, own := record.Run.Plan.Environment(environment), s.run.Plan.Environment(environment)
+	return at != nil && own != nil && record.Run.Plan.Revision(at) == s.run.Plan.Revision(own), nil
 }
 
 func restored(older Release, plan *pipeline.Plan, author, reason string, now time.Time) Release {

@@ -2,6 +2,9 @@ package release
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/fairwayhq/fairway/internal/auth"
 	"github.com/fairwayhq/fairway/internal/fault"
@@ -23,10 +26,14 @@ func (c *Control) Rollback(ctx context.Context, who auth.Identity, ref string, a
 	if err != nil {
 		return err
 	}
-	if e.State == pipeline.EnvironmentSucceeded {
-		if err := c.stillHome(ctx, s.Release, e.Name); err != nil {
-			return err
-		}
+	switch e.State {
+	case pipeline.EnvironmentSucceeded:
+		err = c.stillHome(ctx, s.Release, e.Name)
+	case pipeline.EnvironmentRolledBack, pipeline.EnvironmentFailed, pipeline.EnvironmentSkipped, pipeline.EnvironmentCancelled:
+		err = c.homeElsewhere(ctx, s.Release, e)
+	}
+	if err != nil {
+		return err
 	}
 	return c.apply(ctx, s, who, pipeline.Event{Kind: pipeline.EventRollback, Environment: e.Name, Reason: a.Reason})
 }
@@ -50,7 +57,41 @@ func (c *Control) stillHome(ctx context.Context, r Release, environment string) 
 		if err != nil {
 			return err
 		}
-		return fault.Errorf(fault.Conflict, "%s is no longer what runs in %s: %s is", r.label(), environment, newer.label()).
-			WithHint("roll that one back, or bring an older one home with `fairway rollback %s --to VERSION`", r.Service)
+		f := fault.Errorf(fault.Conflict, "%s is no longer what runs in %s: %s is", r.label(), environment, newer.label())
+		if at := homesOf(homes, r.ID); len(at) > 0 {
+			return f.WithHint("%s", r.takeBackIn(at))
+		}
+		return f.WithHint("roll that one back, or bring an older one home with `fairway rollback %s --to VERSION`", r.Service)
 	})
+}
+
+// homeElsewhere names the environments where the release can still be taken back,
+// if there is nothing to do about this one.
+func (c *Control) homeElsewhere(ctx context.Context, r Release, e *pipeline.EnvironmentRun) error {
+	return c.view(ctx, func(tx Tx) error {
+		homes, err := tx.Homes(r.Service)
+		if err != nil {
+			return err
+		}
+		if at := homesOf(homes, r.ID); len(at) > 0 {
+			return fault.Errorf(fault.Conflict, "there is nothing to roll back in %s: it is %s", e.Name, e.State).WithHint("%s", r.takeBackIn(at))
+		}
+		return nil
+	})
+}
+
+// homesOf are the environments whose home is the release.
+func homesOf(homes map[string]string, id string) (at []string) {
+	for environment, home := range homes {
+		if home == id {
+			at = append(at, environment)
+		}
+	}
+	slices.Sort(at)
+	return at
+}
+
+func (r *Release) takeBackIn(at []string) string {
+	return fmt.Sprintf("it is still at home in %s: `fairway rollback %s --environment %s` takes it back there",
+		strings.Join(at, " and "), r.label(), at[0])
 }
