@@ -111,6 +111,7 @@ func ErrorMargin(points float64) Margin {
 func SLOMargin(slo float64) Margin {
 	m := ErrorMargin((1 - slo) / 5)
 	m.Regression.Add = math.Min(m.Regression.Add, 0.0001)
+	m.Promotion.Ratio = 1.3
 	return m
 }
 
@@ -155,7 +156,7 @@ const usualSLO = 0.995
 func DefaultSettings() Settings {
 	return Settings{
 		FalseAlarm: 0.005, FalseProof: 0.05,
-		Errors: SLOMargin(usualSLO), Latency: Margin{Allowance{1.03, 0.0001}, Allowance{1.2, 0.0005}}, IdlePerHour: 10,
+		Errors: SLOMargin(usualSLO), Latency: Margin{Allowance{1.03, 0.0001}, Allowance{1.2, 0.0005}}, IdlePerHour: 15,
 		Block: time.Minute, MaxBlock: 5 * time.Minute, BlockEvents: 6,
 		Clip: 2.5, NoiseShare: 0.5, InstanceWidth: 2, OnsetHorizon: 90 * time.Minute,
 		ErrorShare: 0.4,
