@@ -27,12 +27,21 @@ var gammaPrior = [parts]struct{ weight, shape, multiple float64 }{
 	{0.85, 3, 1}, {0.12, 1, 4}, {0.03, 0.5, 25},
 }
 
+// priorLogs are the terms of a part's weight that no count changes.
+var priorLogs = func() (log [parts]float64) {
+	for j, p := range gammaPrior {
+		log[j] = math.Log(p.weight) - lgamma(p.shape)
+	}
+	return log
+}()
+
 const (
 	parts          = 3
 	largestMean    = 0.5   // of a part of the prior
 	smallestWeight = 0.001 // of a part of the posterior that is kept
 	poissonShape   = 1e7   // from this shape on a negative binomial is a Poisson
 	smallestMean   = 1e-12
+	nothing        = 45 // nats below the greatest part that add nothing to a sum
 )
 
 // posterior is the distribution of λ after the stable arm's counts: gammas with
@@ -51,7 +60,7 @@ func posteriorOf(rate, bad, all float64) posterior {
 	for j, p := range gammaPrior {
 		b := p.shape / math.Min(rate*p.multiple, largestMean)
 		shape[j], scale[j] = p.shape+bad, b+all
-		logWeight[j] = math.Log(p.weight) + lgamma(p.shape+bad) - lgamma(p.shape) +
+		logWeight[j] = priorLogs[j] + lgamma(p.shape+bad) +
 			p.shape*math.Log(b) - (p.shape+bad)*math.Log(b+all)
 		top = math.Max(top, logWeight[j])
 	}
@@ -91,16 +100,20 @@ func (v *view) logProb(h hypothesis) float64 {
 		return v.logPart(0, h) + v.stable.logWeight
 	}
 	var log [parts]float64
-	top := math.Inf(-1)
+	top := 0
 	for j := 0; j < v.stable.n; j++ {
 		log[j] = v.logPart(j, h)
-		top = max(top, log[j])
+		if log[j] > log[top] {
+			top = j
+		}
 	}
-	sum := 0.0
+	sum := v.stable.weight[top]
 	for j := 0; j < v.stable.n; j++ {
-		sum += v.stable.weight[j] * math.Exp(log[j]-top)
+		if d := log[j] - log[top]; j != top && d > -nothing {
+			sum += v.stable.weight[j] * math.Exp(d)
+		}
 	}
-	return top + math.Log(sum)
+	return log[top] + math.Log(sum)
 }
 
 // logPart is logProb if the stable rate is of the part.
