@@ -22,7 +22,7 @@ import (
 
 // Commands are the verbs that run processes; the others are package cli's.
 func Commands() []*cobra.Command {
-	return []*cobra.Command{serverCommand(), workerCommand(), routerCommand(), demoCommand(), hostExecCommand(), commandExecCommand(), openAPICommand(), schemaCommand()}
+	return []*cobra.Command{serverCommand(), workerCommand(), routerCommand(), demoCommand(), hostCommand(), hostExecCommand(), commandExecCommand(), openAPICommand(), schemaCommand()}
 }
 
 // logFlags are the flags of every process that logs.

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -15,6 +16,7 @@ import (
 	"github.com/fairwayhq/fairway/internal/pipeline"
 	"github.com/fairwayhq/fairway/internal/platform"
 	"github.com/fairwayhq/fairway/internal/platform/host"
+	"github.com/fairwayhq/fairway/internal/process"
 	"github.com/fairwayhq/fairway/internal/router"
 	"github.com/fairwayhq/fairway/internal/stage"
 )
@@ -65,6 +67,14 @@ const routerLook = time.Second
 
 // keepRouter starts the router when there is none, and again when it is gone.
 func (h *hostParts) keepRouter(ctx context.Context) error {
+	unlock, err := h.tend(syscall.LOCK_SH)
+	if errors.Is(err, process.ErrLocked) {
+		return fault.Errorf(fault.Conflict, "`fairway host stop` ends what runs in %s", h.dir).WithHint("start again when it has ended")
+	}
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	for {
 		if _, err := h.router.Health(ctx); err != nil && ctx.Err() == nil {
 			if err := h.startRouter(); err != nil {
