@@ -68,13 +68,14 @@ const routerLook = time.Second
 // keepRouter starts the router when there is none, and again when it is gone.
 func (h *hostParts) keepRouter(ctx context.Context) error {
 	unlock, err := h.tend(syscall.LOCK_SH)
-	if errors.Is(err, process.ErrLocked) {
+	switch {
+	case errors.Is(err, process.ErrLocked):
 		return fault.Errorf(fault.Conflict, "`fairway host stop` ends what runs in %s", h.dir).WithHint("start again when it has ended")
+	case err != nil: // on a full disk users are served all the same
+		h.log.Error("Nobody is kept from stopping this host meanwhile.", "error", err)
+	default:
+		defer unlock()
 	}
-	if err != nil {
-		return err
-	}
-	defer unlock()
 	for {
 		if _, err := h.router.Health(ctx); err != nil && ctx.Err() == nil {
 			if err := h.startRouter(); err != nil {
