@@ -91,6 +91,7 @@ var spoilings = []spoilt{
 		}
 	}, "redirects"},
 	{"takes too long", func(c *counted) {
+		c.transport.ResponseHeaderTimeout = 30 * time.Millisecond
 		c.answer = func(_ http.ResponseWriter, r *http.Request) bool {
 			_ = r.ParseForm() // only then does the server see that the client has gone
 			<-r.Context().Done()
