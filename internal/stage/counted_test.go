@@ -15,8 +15,9 @@ import (
 	"github.com/fairwayhq/fairway/internal/platform"
 )
 
-// counted is the traffic of a world as a Prometheus has scraped it. It answers over
-// HTTP, so that the real source reads it, and what it answers can be spoilt.
+// counted is the traffic of a world as a Prometheus has scraped it. It answers the real
+// source in the place of the network, so that no answer outlives its question, and what
+// it answers can be spoilt.
 type counted struct {
 	mu      sync.Mutex // the source asks for both arms at once
 	w       *world
@@ -28,16 +29,15 @@ type counted struct {
 	spoil func(name, revision string, scrape int, v float64) (float64, bool)
 	// answer, where set, answers in the place of the counters; false lets them answer.
 	answer func(rw http.ResponseWriter, r *http.Request) bool
-	// transport carries the questions; one that is impatient leaves an answer running
-	// behind, so only an answer that touches nothing may be slow.
-	transport *http.Transport
+	// broken, where set, is what becomes of every question.
+	broken error
 }
 
 const scrapeInterval = 15 * time.Second
 
 // count begins to scrape the world, from a while ago.
 func (w *world) count() *counted {
-	c := &counted{w: w, series: map[string][]float64{}, rate: rate, transport: &http.Transport{}}
+	c := &counted{w: w, series: map[string][]float64{}, rate: rate}
 	c.scrapes = append(c.scrapes, w.now.Add(-20*scrapeInterval))
 	for _, key := range []string{"requests_total/" + old, "errors_total/" + old} {
 		c.series[key] = []float64{0}
@@ -80,7 +80,19 @@ func (c *counted) add(revision string, requests, errors int64) {
 
 var asked = regexp.MustCompile(`^(\w+)\{revision="([^"]+)"\}\[(\d+)ms\]$`)
 
-func (c *counted) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+// RoundTrip answers a question of the source.
+func (c *counted) RoundTrip(r *http.Request) (*http.Response, error) {
+	if c.broken != nil {
+		return nil, c.broken
+	}
+	rw := httptest.NewRecorder()
+	c.serveHTTP(rw, r)
+	res := rw.Result()
+	res.Request = r
+	return res, nil
+}
+
+func (c *counted) serveHTTP(rw http.ResponseWriter, r *http.Request) {
 	if c.answer != nil && c.answer(rw, r) {
 		return
 	}
@@ -125,17 +137,15 @@ func (c *counted) write(rw http.ResponseWriter, name, revision string, from, to 
 	}))
 }
 
-// serve answers until the test ends. It returns the plan's metrics, and the source of them.
+// serve returns the plan's metrics, and the source of them.
 func (c *counted) serve(interval time.Duration) (pipeline.Metrics, metric.Source) {
-	server := httptest.NewServer(c)
-	c.w.t.Cleanup(server.Close)
 	m := pipeline.Metrics{Source: "prometheus", Prometheus: &pipeline.Prometheus{
-		URL: server.URL, Requests: `requests_total{revision="$revision"}`, Errors: `errors_total{revision="$revision"}`,
+		URL: "http://prometheus.test", Requests: `requests_total{revision="$revision"}`, Errors: `errors_total{revision="$revision"}`,
 		Interval: pipeline.Duration(interval),
 	}}
 	config, err := json.Marshal(m.Prometheus)
 	c.w.must(err)
-	source, err := metric.Open("prometheus", config, metric.Deps{HTTP: c.transport})
+	source, err := metric.Open("prometheus", config, metric.Deps{HTTP: c})
 	c.w.must(err)
 	return m, source
 }

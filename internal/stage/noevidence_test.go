@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"net/http"
 	"strings"
@@ -90,17 +91,8 @@ var spoilings = []spoilt{
 			return true
 		}
 	}, "redirects"},
-	{"takes too long", func(c *counted) {
-		c.transport.ResponseHeaderTimeout = 30 * time.Millisecond
-		c.answer = func(_ http.ResponseWriter, r *http.Request) bool {
-			_ = r.ParseForm() // only then does the server see that the client has gone
-			<-r.Context().Done()
-			return true
-		}
-	}, "does not answer"},
-	{"breaks off", func(c *counted) {
-		c.answer = func(http.ResponseWriter, *http.Request) bool { panic(http.ErrAbortHandler) }
-	}, "does not answer"},
+	{"takes too long", func(c *counted) { c.broken = context.DeadlineExceeded }, "deadline exceeded"},
+	{"breaks off", func(c *counted) { c.broken = io.ErrUnexpectedEOF }, "does not answer"},
 	{"is empty", hidden(""), "finds nothing"},
 	{"has nothing of stable", hidden(old), "stable arm"},
 	{"has nothing of the canary", hidden(fresh), "canary arm"},
