@@ -12,8 +12,7 @@ import (
 // calibration. They are part of a frozen plan. Start from DefaultSettings.
 type Settings struct {
 	// FalseAlarm is α, the chance that this judge ever takes a healthy canary
-	// back. A release has 0.005 for all its judges: half for the canaries, half for
-	// the watches, each divided by the number of regions.
+	// back. By default a plan shares 0.005 among the judges of an environment.
 	FalseAlarm float64 `json:"falseAlarm"`
 	// FalseProof is the chance that a canary exactly at the promotion margin is
 	// called non-inferior, per metric.
