@@ -56,7 +56,9 @@ type Calibration struct {
 	Minutes int         `json:"minutes,omitempty"`
 	Errors  Noise       `json:"errors"`
 	Latency []Threshold `json:"latency,omitempty"`
-	Audit   Audit       `json:"audit,omitzero"`
+	// ColdStart is how young instances behaved in earlier releases.
+	ColdStart ColdStart `json:"coldStart,omitzero"`
+	Audit     Audit     `json:"audit,omitzero"`
 }
 
 // Calibrate learns from the stable's history; an empty or broken history gives

@@ -1,0 +1,128 @@
+package judge
+
+import (
+	"math"
+	"slices"
+)
+
+// Harm that comes with a version shows in all of its instances, a burst in one or two.
+// Where the source tells instances apart, the evidence of harm has to survive without
+// the worst fifth of the canary's instances: what they have more than the worst of the
+// others, and more than chance gives them, is not counted. It is a winsorised sum
+// (Tukey, "The future of data analysis", 1962).
+//
+// Fewer bad requests are never more evidence of harm, so this only lowers an e-value.
+// The proof of being no worse counts every bad request.
+
+const (
+	// fewInstances is below how many instances nothing can be told apart.
+	fewInstances = 3
+	// worstPart is which part of the instances may be worse than the others: one in so many.
+	worstPart = 5
+	// chanceTau2 is the variance between instances with which chance is reckoned, and
+	// chanceWidth how many times the expected excess counts as chance.
+	chanceTau2  = 0.2
+	chanceWidth = 1.5
+	// mostClip is how many times as much as without instances a slice may add at most.
+	mostClip = 4
+)
+
+// instanceBad are one instance's bad events in the open block and the open slice.
+type instanceBad struct {
+	Instance string  `json:"instance"`
+	Block    float64 `json:"block"`
+	Slice    float64 `json:"slice"`
+}
+
+// attribute books the errors of instances; nil tells that they are not known.
+func (t *track) attribute(by []InstanceErrors) {
+	t.Told = by != nil
+	for _, e := range by {
+		i := slices.IndexFunc(t.By, func(b instanceBad) bool { return b.Instance == e.Instance })
+		if i < 0 {
+			i = len(t.By)
+			t.By = append(t.By, instanceBad{Instance: e.Instance})
+		}
+		t.By[i].Block += float64(e.Errors)
+		t.By[i].Slice += float64(e.Errors)
+	}
+}
+
+// apart tells whether bad events are known by instance, of enough instances.
+func (t *track) apart() bool { return t.Told && t.CanaryInstances >= fewInstances }
+
+// trust is how many times the clip a slice may add. The more instances have to agree,
+// the less a burst is to be feared.
+func (t *track) trust() float64 {
+	if !t.apart() {
+		return 1
+	}
+	return math.Min(mostClip, 1+float64(t.CanaryInstances)/mostClip)
+}
+
+// blockExcess is the excess of the open block's events.
+func (t *track) blockExcess() float64 {
+	return t.excessOf(func(b instanceBad) float64 { return b.Block })
+}
+
+// sliceExcess is the excess of the open slice's events.
+func (t *track) sliceExcess() float64 {
+	return t.excessOf(func(b instanceBad) float64 { return b.Slice })
+}
+
+func (t *track) excessOf(count func(instanceBad) float64) float64 {
+	if !t.apart() || len(t.By) == 0 {
+		return 0
+	}
+	t.sorted = t.sorted[:0]
+	for _, b := range t.By {
+		t.sorted = append(t.sorted, count(b))
+	}
+	return excess(t.sorted, t.CanaryInstances)
+}
+
+// excess is how many events the worst of k instances have more than the worst of the
+// others and than chance gives them. counts are the events by instance, without those
+// that have none; they are sorted. A single event is nobody's burst.
+func excess(counts []float64, k int) float64 {
+	slices.Sort(counts)
+	worst := worstOf(k)
+	most, all, more := 1.0, 0.0, 0.0
+	if len(counts) > worst {
+		most = math.Max(most, counts[len(counts)-1-worst])
+	}
+	for i, n := range counts {
+		all += n
+		if i >= len(counts)-worst {
+			more += math.Max(0, n-most)
+		}
+	}
+	if more == 0 {
+		return 0
+	}
+	return math.Max(0, more-chanceWidth*chanceExcess(all/float64(k), k))
+}
+
+// worstOf is how many of k instances may be worse than the others.
+func worstOf(k int) int { return (k + worstPart - 1) / worstPart }
+
+// chanceExcess is the excess that is expected of k like instances with mean events each:
+// k·E(X−c)⁺ with c the quantile that the worst part exceeds, for a negative binomial X.
+func chanceExcess(mean float64, k int) float64 {
+	const many = 30 // events, from which X is nearly normal
+	share := float64(worstOf(k)) / float64(k)
+	if mean > many {
+		z := math.Sqrt2 * math.Erfinv(1-2*share)
+		density := math.Exp(-z*z/2) / math.Sqrt(2*math.Pi)
+		return float64(k) * (density - share*z) * math.Sqrt(mean+chanceTau2*mean*mean)
+	}
+	const shape = 1 / chanceTau2
+	p := math.Exp(-shape * math.Log1p(mean/shape)) // P(X = c), from c = 0 on
+	above, more := 1-p, mean                       // P(X > c) and E(X−c)⁺
+	for c := 0.0; c < 1 || above > share; c++ {
+		more -= above
+		p *= (c + shape) / (c + 1) * mean / (mean + shape)
+		above -= p
+	}
+	return float64(k) * math.Max(0, more)
+}
