@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 
 	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/judge"
@@ -17,7 +18,8 @@ import (
 //	version, evidence, weight, at, looked - at, missing, stable, canary
 //	arm: requests, errors, instances, warm instances, list of counts,
 //	     instances with errors + 1 (0: not known) and for each its name and errors,
-//	     list of counts of cold instances and, if there are any, their age
+//	     0 (no cold instances) or 1 (with the same bounds) or 2 and a list of bounds,
+//	     then list of counts of cold instances, and their age
 //
 // Form 2 knows no single instances and no cold ones, form 1 not when it was looked at either.
 const packVersion = 3
@@ -42,11 +44,28 @@ func packArm(b []byte, a judge.Arm) []byte {
 	b = binary.AppendVarint(b, int64(a.WarmInstances))
 	b = packCounts(b, a.Latency.Counts)
 	b = packErrors(b, a.ErrorsBy)
-	b = packCounts(b, a.Cold.Counts)
-	if len(a.Cold.Counts) > 0 {
-		b = packFloat(b, a.ColdAge)
+	return packCold(b, a)
+}
+
+// The three forms of what is known of cold instances.
+const (
+	noCold = iota
+	coldOnSameBounds
+	coldOnOwnBounds
+)
+
+func packCold(b []byte, a judge.Arm) []byte {
+	switch {
+	case len(a.Cold.Counts) == 0 && len(a.Cold.Bounds) == 0 && a.ColdAge == 0:
+		return append(b, noCold)
+	case slices.Equal(a.Cold.Bounds, a.Latency.Bounds):
+		b = append(b, coldOnSameBounds)
+	default:
+		b = append(b, coldOnOwnBounds)
+		packed := packBounds(a.Cold.Bounds)
+		b = append(binary.AppendUvarint(b, uint64(len(packed))), packed...)
 	}
-	return b
+	return packFloat(packCounts(b, a.Cold.Counts), a.ColdAge)
 }
 
 func packCounts(b []byte, counts []int64) []byte {
@@ -126,9 +145,17 @@ func (r *unpacker) arm(version byte, bounds []float64) judge.Arm {
 		return a
 	}
 	a.ErrorsBy = r.errors()
-	if cold := r.counts(); cold != nil {
-		a.Cold, a.ColdAge = judge.Histogram{Bounds: bounds, Counts: cold}, r.float()
+	switch r.byte() {
+	case noCold:
+		return a
+	case coldOnSameBounds:
+	case coldOnOwnBounds:
+		bounds = unpackBounds(r.take(r.length()))
+	default:
+		r.broken = true
 	}
+	a.Cold = judge.Histogram{Bounds: bounds, Counts: r.counts()}
+	a.ColdAge = r.float()
 	return a
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/fairwayhq/fairway/internal/forecast"
 	"github.com/fairwayhq/fairway/internal/judge"
 	"github.com/fairwayhq/fairway/internal/pipeline"
+	"github.com/fairwayhq/fairway/internal/stage"
 )
 
 // Plan is what a release of a service goes through.
@@ -90,14 +91,11 @@ func (p *Plan) Calibrate(w *world.World) judge.Calibration {
 	return c
 }
 
-// earlier is how many releases of the past the executors learn cold starts from.
-var earlier = int(8)
-
 // coldStart is what the executors learn from earlier releases of the same service,
 // which went well.
 func (p *Plan) coldStart(w *world.World) judge.ColdStart {
 	var c judge.ColdStart
-	for i := range earlier {
+	for i := range stage.ExperienceReleases {
 		past := world.New(w.Service, w.Noise, world.AA, w.Seed()+uint64(i)+1)
 		ramp, m := p.NewRamp(w.Service), past.Monitor(15*time.Second)
 		var samples []judge.Sample
