@@ -72,7 +72,7 @@ type track struct {
 	Told bool          `json:"told,omitempty"`
 
 	rules  rules
-	sorted []float64 // scratch space
+	shares []share // scratch space
 }
 
 // rules are what a track needs of settings and calibration.
@@ -187,11 +187,11 @@ func (t *track) endBlock() {
 		settle(t.Ratio)
 	}
 	t.Lasting.learn(t)
+	t.keepWorst()
 	t.forget(t.Last - t.BlockStart)
 	t.PastBad += t.Block.StableBad
 	t.Past += t.Block.Stable
 	t.Block = tally{}
-	t.By = t.By[:0]
 	t.BlockStart = t.Last
 	t.Harm.endBlock()
 	t.Proof.endBlock()

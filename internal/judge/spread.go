@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"cmp"
 	"math"
 	"slices"
 )
@@ -12,7 +13,8 @@ import (
 // (Tukey, "The future of data analysis", 1962).
 //
 // Fewer bad requests are never more evidence of harm, so this only lowers an e-value.
-// The proof of being no worse counts every bad request.
+// The proof of being no worse counts every bad request. And a burst ends: what the same
+// instance has more than the others block after block counts once it has lasted too long.
 
 const (
 	// fewInstances is below how many instances nothing can be told apart.
@@ -23,6 +25,9 @@ const (
 	// chanceWidth how many times the expected excess counts as chance.
 	chanceTau2  = 0.2
 	chanceWidth = 1.5
+	// patience is how long an instance may be worse than the others, in seconds, before
+	// it is no burst any more.
+	patience = 300
 	// mostClip is how many times as much as without instances a slice may add at most.
 	mostClip = 4
 )
@@ -32,6 +37,16 @@ type instanceBad struct {
 	Instance string  `json:"instance"`
 	Block    float64 `json:"block"`
 	Slice    float64 `json:"slice"`
+	// Worse tells that it was one of the worst in all blocks since Since, in seconds
+	// since the judge began.
+	Worse bool    `json:"worse,omitempty"`
+	Since float64 `json:"since,omitempty"`
+}
+
+// share is an instance's part of some bad events. One that lasts is no burst any more.
+type share struct {
+	events float64
+	lasts  bool
 }
 
 // attribute books the errors of instances; nil tells that they are not known.
@@ -54,53 +69,78 @@ func (t *track) apart() bool { return t.Told && t.CanaryInstances >= fewInstance
 // trust is how many times the clip a slice may add. The more instances have to agree,
 // the less a burst is to be feared.
 func (t *track) trust() float64 {
-	if !t.apart() {
+	if !t.apart() || slices.ContainsFunc(t.By, t.lasts) {
 		return 1
 	}
 	return math.Min(mostClip, 1+float64(t.CanaryInstances)/mostClip)
 }
 
+// lasts tells whether the instance has been worse for too long.
+func (t *track) lasts(b instanceBad) bool { return b.Worse && t.Last-b.Since >= patience }
+
 // blockExcess is the excess of the open block's events.
 func (t *track) blockExcess() float64 {
-	return t.excessOf(func(b instanceBad) float64 { return b.Block })
+	more, _ := t.excessOf(func(b instanceBad) float64 { return b.Block })
+	return more
 }
 
 // sliceExcess is the excess of the open slice's events.
 func (t *track) sliceExcess() float64 {
-	return t.excessOf(func(b instanceBad) float64 { return b.Slice })
+	more, _ := t.excessOf(func(b instanceBad) float64 { return b.Slice })
+	return more
 }
 
-func (t *track) excessOf(count func(instanceBad) float64) float64 {
+// excessOf is the excess, and what an instance may have without being worse.
+func (t *track) excessOf(events func(instanceBad) float64) (more, most float64) {
 	if !t.apart() || len(t.By) == 0 {
-		return 0
+		return 0, math.Inf(1)
 	}
-	t.sorted = t.sorted[:0]
+	t.shares = t.shares[:0]
 	for _, b := range t.By {
-		t.sorted = append(t.sorted, count(b))
+		t.shares = append(t.shares, share{events(b), t.lasts(b)})
 	}
-	return excess(t.sorted, t.CanaryInstances)
+	return excess(t.shares, t.CanaryInstances)
 }
 
-// excess is how many events the worst of k instances have more than the worst of the
-// others and than chance gives them. counts are the events by instance, without those
-// that have none; they are sorted. A single event is nobody's burst.
-func excess(counts []float64, k int) float64 {
-	slices.Sort(counts)
-	worst := worstOf(k)
-	most, all, more := 1.0, 0.0, 0.0
-	if len(counts) > worst {
-		most = math.Max(most, counts[len(counts)-1-worst])
+// keepWorst ends the block for the instances: those that were worse than the others in
+// it are remembered, the rest forgotten.
+func (t *track) keepWorst() {
+	more, most := t.excessOf(func(b instanceBad) float64 { return b.Block })
+	kept := t.By[:0]
+	for _, b := range t.By {
+		if b.Block <= most || more == 0 && !t.lasts(b) {
+			continue
+		}
+		if !b.Worse {
+			b.Worse, b.Since = true, t.BlockStart
+		}
+		b.Block, b.Slice = 0, 0
+		kept = append(kept, b)
 	}
-	for i, n := range counts {
-		all += n
-		if i >= len(counts)-worst {
-			more += math.Max(0, n-most)
+	t.By = kept
+}
+
+// excess is how many events the worst of k instances have more than most, the worst of
+// the others, and than chance gives them. by are the events by instance, without those
+// that have none; they are sorted. A single event is nobody's burst.
+func excess(by []share, k int) (more, most float64) {
+	slices.SortFunc(by, func(a, b share) int { return cmp.Compare(a.events, b.events) })
+	worst := worstOf(k)
+	most = 1.0
+	if len(by) > worst {
+		most = math.Max(most, by[len(by)-1-worst].events)
+	}
+	all := 0.0
+	for i, b := range by {
+		all += b.events
+		if i >= len(by)-worst && !b.lasts {
+			more += math.Max(0, b.events-most)
 		}
 	}
-	if more == 0 {
-		return 0
+	if more > 0 {
+		more = math.Max(0, more-chanceWidth*chanceExcess(all/float64(k), k))
 	}
-	return math.Max(0, more-chanceWidth*chanceExcess(all/float64(k), k))
+	return more, most
 }
 
 // worstOf is how many of k instances may be worse than the others.

@@ -23,7 +23,11 @@ func TestTheWorstInstancesCountNoMoreThanTheOthers(t *testing.T) {
 		{"an even spread is chance", []float64{9, 10, 11, 12, 8, 10, 9, 13, 10, 8}, 10, 0, 0},
 		{"one of three with all the errors", []float64{12}, 3, 5, 12},
 	} {
-		got := excess(append([]float64(nil), c.counts...), c.k)
+		var by []share
+		for _, n := range c.counts {
+			by = append(by, share{events: n})
+		}
+		got, _ := excess(by, c.k)
 		if got < c.least || got > c.most {
 			t.Errorf("%s: %v of %v are not counted, want %v to %v", c.what, got, c.counts, c.least, c.most)
 		}
@@ -99,10 +103,13 @@ func gammaDraw(r *rand.Rand, shape float64) float64 {
 }
 
 // bursting is a canary of ten instances whose errors all come from so many of them.
-func bursting(instances int, told bool) *Judge {
+func bursting(instances int, told bool) *Judge { return burstingFor(instances, told, 8) }
+
+// burstingFor is that after so many quarters of a minute.
+func burstingFor(instances int, told bool, quarters int) *Judge {
 	s := DefaultSettings()
 	j := New(s, Calibrate(History{}, s, 200, 1), testStart)
-	for i := range 8 {
+	for i := range quarters {
 		x := Sample{
 			At: testStart.Add(time.Duration(i+1) * 15 * time.Second), Weight: 0.5,
 			Stable: Arm{Requests: 1500, Errors: 3, Instances: 10},
@@ -129,6 +136,31 @@ func TestABurstOfOneInstanceIsNoHarm(t *testing.T) {
 	spread, unknown := bursting(10, true).Evidence(), bursting(10, false).Evidence()
 	if spread <= unknown {
 		t.Errorf("evidence %v where all instances are known to agree, %v where nothing is known of them", spread, unknown)
+	}
+}
+
+func TestAnInstanceThatStaysWorseCounts(t *testing.T) {
+	if e := burstingFor(1, true, 4*5).Evidence(); e > 5 {
+		t.Errorf("after five minutes: evidence %v", e)
+	}
+	if e := burstingFor(1, true, 4*12).Evidence(); e < 250 {
+		t.Errorf("after twelve minutes: evidence %v", e)
+	}
+	j := burstingFor(1, true, 4*4)
+	if by := j.state.Tracks[0].By; len(by) != 1 || !by[0].Worse || by[0].Since != 0 {
+		t.Errorf("after four minutes: %+v", by)
+	}
+	for i := range 5 {
+		j.Observe(Sample{
+			At: testStart.Add(4*time.Minute + time.Duration(i+1)*15*time.Second), Weight: 0.5,
+			Stable: Arm{Requests: 1500, Errors: 3, Instances: 10},
+			Canary: Arm{Requests: 1500, Errors: 3, Instances: 10, ErrorsBy: []InstanceErrors{{"0", 1}, {"1", 1}, {"2", 1}}},
+		})
+	}
+	for _, b := range j.state.Tracks[0].By {
+		if b.Worse {
+			t.Errorf("a minute without a burst is not forgotten: %+v", b)
+		}
 	}
 }
 

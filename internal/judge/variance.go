@@ -124,15 +124,16 @@ func (h halves) excess(instances []int, from, to int) float64 {
 	if len(instances) < fewInstances {
 		return 0
 	}
-	counts := make([]float64, 0, len(instances))
+	by := make([]share, 0, len(instances))
 	for _, i := range instances {
 		n := 0.0
 		for m := from; m < to; m++ {
 			n += h.bad[i][m]
 		}
-		counts = append(counts, n)
+		by = append(by, share{events: n})
 	}
-	return excess(counts, len(instances))
+	more, _ := excess(by, len(instances))
+	return more
 }
 
 // lasting is the squared log ratio of the halves over the whole history, per unit
