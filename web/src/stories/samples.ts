@@ -81,7 +81,7 @@ export function detail(now: number, sketch: Sketch): ReleaseDetail {
       version: 1, service: 'checkout', owner: 'payments', expectedRate: 200,
       component: { service: 'checkout', version, artifact: `/srv/artifacts/checkout-${version}`, digest: digest(Number(version.replace(/\D/g, '')) || 1) },
       environments: [
-        { name: 'staging', platform: 'host', onUndecided: 'promote', falseAlarm: 0.005, stages: stagingStages },
+        { name: 'staging', platform: 'host', onUndecided: 'promote', falseAlarm: 0, stages: stagingStages },
         { name: 'production', platform: 'host', onUndecided: 'hold', falseAlarm: 0.005, needs: [{ environment: 'staging', for: '10m' }], stages: productionStages },
       ],
     },
