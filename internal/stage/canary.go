@@ -143,13 +143,20 @@ func (t *canaryTick) place(ctx context.Context) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
-	set := forecast.CanarySettings(t.task.Stage.Canary, t.task.FalseAlarm)
+	possible, err := t.possible(ctx)
+	if err != nil {
+		return Outcome{}, err
+	}
+	set := forecast.CanarySettings(t.task.Stage.Canary, t.task.FalseAlarm).Among(possible)
 	now := t.Now()
 	calibration := calibrate(ctx, src, t.ask(0), set, t.task.ExpectedRate)
-	opening := t.m.open("canary.opening", t.task.Environment, judge.Opening{Settings: set, Calibration: calibration, Start: now})
+	lines := []Line{t.m.open("canary.opening", t.task.Environment, judge.Opening{Settings: set, Calibration: calibration, Start: now})}
 	t.m.Sizing = judge.NewSizing(set, calibration, now)
+	if first := t.m.Sizing.Among(possible); first.Warning {
+		lines = append(lines, coarseLine(t.task, first))
+	}
 	t.m.Phase, t.m.Began, t.m.Want = judging, now, t.m.Sizing.Weight
-	return next(t.m, 0, nil, opening), nil
+	return next(t.m, 0, nil, lines...), nil
 }
 
 // capacity is how many instances bear the weight: all, because the noise of single
@@ -420,7 +427,7 @@ func (t *canaryTick) fill(ctx context.Context) (Outcome, error) {
 	}
 	share := t.m.Weight
 	if h := t.task.Stage.Canary.Holdback; h > 0 {
-		share = 1 - h
+		share = max(share, t.m.Sizing.Possible.AtMost(1-h))
 	}
 	if !t.stableReady() {
 		share = 1
