@@ -258,6 +258,9 @@ func (t *canaryTick) act(ctx context.Context, v judge.Verdict) (Outcome, error) 
 	if t.task.Drill != nil {
 		return t.drill(ctx, v, lines)
 	}
+	if t.takenBack() {
+		return t.takeBack(ctx, untold)
+	}
 	undecided := v.Reason == judge.Undecided || v.Reason == judge.NoEvidence && t.Now().Sub(t.m.Began) >= t.observation()
 	switch {
 	case v.Kind == judge.Pass:
@@ -282,6 +285,16 @@ func (t *canaryTick) continued(v judge.Verdict, lines []Line) Outcome {
 		return t.goOn(v, lines, p.Reason)
 	}
 	return t.goOn(v, lines, "")
+}
+
+// untold is why a canary or a watch fails whose traffic is back already.
+const untold = "its traffic was taken back by a worker that ended before it could say why"
+
+// takenBack tells that the canary has no traffic any more, though it was given some: the
+// traffic was taken back, and the report of that was lost. Who decides anew may, with
+// other numbers, not come to the same end; but the decision has been made.
+func (t *canaryTick) takenBack() bool {
+	return t.m.Weight > 0 && t.s.Weights[t.task.Revision.ID] == 0
 }
 
 // takeBack gives stable all the traffic at once; the undoing of the stage does the rest.
