@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/fairwayhq/fairway/internal/api/client"
@@ -40,5 +41,31 @@ func TestADrillNeedsARoleAReasonAndSomethingAtHome(t *testing.T) {
 		if _, err := c.by.Drill(t.Context(), service, c.ask, ""); fault.CodeOf(err) != c.want {
 			t.Errorf("%s: %v, want %s", name, err, c.want)
 		}
+	}
+}
+
+func TestADrillSaysSoAndHidesNothingOfItsService(t *testing.T) {
+	r := newRig(t)
+	ann, sam, worker := r.person("ann", auth.Developer), r.person("sam", auth.SRE), r.worker("w1")
+	n := newRelease("v1", digest1)
+	n.Definition = strings.Replace(simple, "      - deploy\n", "      - canary\n", 1)
+	d := ship(t, ann, n)
+	toProduction(t, worker, sam, d.ID)
+	work(t, worker, passed) // the promote that follows a canary
+	before, err := ann.Service(t.Context(), "shop")
+	if err != nil || len(before.Environments) < 2 {
+		t.Fatalf("%+v, %v", before, err)
+	}
+	drill, err := sam.Drill(t.Context(), "shop", client.NewDrill{Environment: "production", Errors: 0.05, Reason: "is it awake?"}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := ann.Releases(t.Context(), client.Filter{})
+	if err != nil || len(list.Items) != 2 || list.Items[0].DrillOf != d.ID || list.Items[1].DrillOf != "" || drill.DrillOf != d.ID {
+		t.Errorf("%s is a drill of %q, in the list %+v, %v", drill.ID, drill.DrillOf, list.Items, err)
+	}
+	after, err := ann.Service(t.Context(), "shop")
+	if err != nil || len(after.Environments) != len(before.Environments) {
+		t.Errorf("of %+v are left %+v, %v", before.Environments, after.Environments, err)
 	}
 }

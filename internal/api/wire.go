@@ -10,7 +10,7 @@ import (
 func wireRelease(s release.Summary) client.Release {
 	return client.Release{
 		ID: s.ID, Service: s.Service, Version: s.Version, Artifact: s.Artifact, Digest: s.Digest,
-		Author: s.Author, Note: s.Note, PlanHash: s.PlanHash, RollbackTo: s.RollbackTo,
+		Author: s.Author, Note: s.Note, PlanHash: s.PlanHash, RollbackTo: s.RollbackTo, DrillOf: s.DrillOf,
 		State: s.State, Environment: s.Environment, CreatedAt: s.CreatedAt, EndedAt: s.EndedAt,
 	}
 }

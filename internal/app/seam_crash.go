@@ -26,7 +26,7 @@ import (
 
 func seamOfDrive(s drive.Store) drive.Store                { return dyingDrive{s} }
 func seamOfRelease(s release.Store) release.Store          { return dyingRelease{s} }
-func seamOfPlatform(p platform.Platform) platform.Platform { return dyingPlatform{p} }
+func seamOfPlatform(p platform.Platform) platform.Platform { return dyingHost(p) }
 func seamOfCommands(c stage.Commands) stage.Commands       { return dyingCommands{c} }
 
 type dyingDrive struct{ drive.Store }
@@ -167,7 +167,13 @@ func (t notedRelease) AppendEvents(lines []ledger.Event) error {
 	return t.Tx.AppendEvents(lines)
 }
 
-type dyingPlatform struct{ platform.Platform }
+type dyingPlatform struct {
+	platform.Platform
+	platform.Injector
+}
+
+// dyingHost keeps the ability to do harm, which the host platform has: drills are killed too.
+func dyingHost(p platform.Platform) dyingPlatform { return dyingPlatform{p, p.(platform.Injector)} }
 
 func (d dyingPlatform) Observe(ctx context.Context, t platform.Target) (s platform.State, err error) {
 	err = dyingVerb("observe", t, 0, func() error {

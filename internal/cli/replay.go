@@ -10,6 +10,7 @@ import (
 
 	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/judge"
+	"github.com/fairwayhq/fairway/internal/pipeline"
 	"github.com/fairwayhq/fairway/internal/replay"
 )
 
@@ -136,7 +137,7 @@ func (c *command) replayPast(ctx context.Context, past Past, f *replayFlags) err
 		return err
 	}
 	set := judge.DefaultSettings()
-	set.FalseAlarm /= 2 // a canary's half; the watch has the other
+	set.FalseAlarm = canaryShare(set.FalseAlarm)
 	record, err := stretch.Record(set)
 	if err != nil {
 		return err
@@ -146,6 +147,13 @@ func (c *command) replayPast(ctx context.Context, past Past, f *replayFlags) err
 		return err
 	}
 	return c.show([]replayed{thin(r)}, func(w io.Writer) { printReplay(w, r) })
+}
+
+// canaryShare is what a canary has of a release's false alarms where one environment
+// judges, by a canary and a watch.
+func canaryShare(budget float64) float64 {
+	e := pipeline.Environment{Budget: budget, Stages: []pipeline.Stage{{Kind: pipeline.KindCanary}, {Kind: pipeline.KindWatch}}}
+	return e.FalseAlarm(pipeline.KindCanary)
 }
 
 // backThen reads an instant, or how long ago it was.

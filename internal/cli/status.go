@@ -68,14 +68,22 @@ func (c *command) list(ctx context.Context, api *client.Client, f client.Filter)
 		}
 		var rows [][]string
 		for _, r := range page.Items {
-			rows = append(rows, []string{r.ID, r.Service, r.Version, state(w, r.State), r.Environment, r.Author, ago(r.CreatedAt)})
+			rows = append(rows, []string{r.ID, r.Service, r.Version + drillMark(r), state(w, r.State), r.Environment, r.Author, ago(r.CreatedAt)})
 		}
 		printTable(w, []string{"RELEASE", "SERVICE", "VERSION", "STATE", "IN", "BY", "CREATED"}, rows)
 	})
 }
 
+// drillMark follows the version of a drill.
+func drillMark(r client.Release) string {
+	if r.DrillOf == "" {
+		return ""
+	}
+	return " (drill)"
+}
+
 func printRelease(w io.Writer, r client.ReleaseDetail) {
-	fmt.Fprintf(w, "%s %s  %s\n%s\n", r.Service, r.Version, state(w, r.State), r.Headline)
+	fmt.Fprintf(w, "%s %s%s  %s\n%s\n", r.Service, r.Version, drillMark(r.Release), state(w, r.State), r.Headline)
 	if r.Next != "" {
 		when := ""
 		if !r.NextAt.IsZero() {

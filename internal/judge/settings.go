@@ -12,7 +12,7 @@ import (
 // calibration. They are part of a frozen plan. Start from DefaultSettings.
 type Settings struct {
 	// FalseAlarm is α, the chance that this judge ever takes a healthy canary
-	// back. By default a plan shares 0.005 among the judges of an environment.
+	// back. By default a plan shares 0.005 among the judges of a release.
 	FalseAlarm float64 `json:"falseAlarm"`
 	// FalseProof is the chance that a canary exactly at the promotion margin is
 	// called non-inferior, per metric.

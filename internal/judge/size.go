@@ -21,6 +21,8 @@ type Sizing struct {
 	Weight   float64   `json:"weight"`
 	// Arrived is how many requests the canary has had since the last step.
 	Arrived int64 `json:"arrived"`
+	// Possible are the weights to choose from; none is any.
+	Possible Shares `json:"possible,omitempty"`
 	// Seconds and Requests measure the request rate.
 	Seconds  float64 `json:"seconds"`
 	Requests float64 `json:"requests"`
@@ -41,6 +43,8 @@ type Proposal struct {
 	Reason string  `json:"reason"`
 	// Hold tells that the weight does not change.
 	Hold bool `json:"hold"`
+	// Warning tells that the reason is one that people should know.
+	Warning bool `json:"warning,omitempty"`
 }
 
 // NewSizing begins at the first weight.
@@ -77,7 +81,7 @@ func (z *Sizing) Observe(s Sample) {
 	at := wall(s.At)
 	seconds := math.Max(0, at.Sub(z.LastAt).Seconds())
 	z.LastAt = at
-	f := math.Exp(-seconds / forgetting)
+	f := math.Exp(-seconds / z.memory(at))
 	for _, x := range []*float64{&z.Bad.Canary, &z.Bad.CanaryBad, &z.Bad.Stable, &z.Bad.StableBad, &z.Seconds, &z.Requests} {
 		*x *= f
 	}
@@ -144,14 +148,15 @@ func (z *Sizing) next(now time.Time, v Verdict) Proposal {
 		divisor = set.Growth.SuspicionDivisor
 	}
 	next, reason := math.Min(z.Weight*set.Growth.Factor, set.Middle), "grown by the factor of one step"
-	if limit := z.exposureLimit() / divisor; limit < next {
+	if step, ok := z.Possible.above(z.Weight); ok && step > next {
+		next, reason = step, "grown to the next possible weight"
+	}
+	limit := z.exposureLimit() / divisor
+	if limit < next {
 		next, reason = limit, "limited by the exposure budget"
 	}
-	if next < z.Weight*leastGrowth && next < set.Middle {
-		if divisor > 1 {
-			return hold("suspicious: the exposure budget allows no more")
-		}
-		return hold("the exposure budget allows no more")
+	if next = z.Possible.AtMost(next); next < set.Middle && !z.worth(next) {
+		return hold(z.noMore(limit, divisor > 1))
 	}
 	return Proposal{Weight: next, Reason: reason}
 }

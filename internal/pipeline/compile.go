@@ -50,6 +50,7 @@ func Compile(def *Definition, in Request) (*Plan, error) {
 	for _, e := range c.environments() {
 		plan.Environments = append(plan.Environments, c.environment(e))
 	}
+	shareBudget(plan.Environments)
 	if len(c.faults) > 0 {
 		return nil, c.err()
 	}
@@ -143,6 +144,25 @@ func (c *compiler) environment(def EnvironmentDefinition) Environment {
 		OnUndecided: OnUndecided(def.OnUndecided),
 		Budget:      float64(def.FalseAlarm),
 		Stages:      compileStages(def.Stages, c.def.Expect),
+	}
+}
+
+// shareBudget leaves each environment that judges its part of the false alarms, and
+// the others none: a release goes through all of them, and each is one more chance to
+// take it back by mistake.
+func shareBudget(environments []Environment) {
+	judging := 0
+	for i := range environments {
+		if environments[i].judges() {
+			judging++
+		}
+	}
+	for i := range environments {
+		if e := &environments[i]; e.judges() {
+			e.Budget /= float64(judging)
+		} else {
+			e.Budget = 0
+		}
 	}
 }
 

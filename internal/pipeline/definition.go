@@ -92,7 +92,9 @@ type EnvironmentDefinition struct {
 	Skip SkipDefinition `yaml:"skip"`
 	// OnUndecided is what happens when there is proof of neither harm nor its absence.
 	OnUndecided string `yaml:"onUndecided" enum:"hold promote rollback" default:"hold"`
-	// FalseAlarm is the probability with which a healthy release may be taken back by mistake.
+	// FalseAlarm is the probability with which a healthy release may be taken back by
+	// mistake. It is a budget for the whole release: each environment with a canary or a
+	// watch gets it divided by the number of those environments.
 	FalseAlarm Share `yaml:"falseAlarm" default:"0.5%" min:"0.001%" max:"20%"`
 	// Config is laid over the config that holds for all environments.
 	Config ConfigDefinition `yaml:"config"`

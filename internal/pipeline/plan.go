@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/fault"
@@ -93,7 +94,8 @@ type Environment struct {
 	// SkipRoles may skip this environment, with a reason. Empty: sre and admin.
 	SkipRoles   []string    `json:"skipRoles,omitempty"`
 	OnUndecided OnUndecided `json:"onUndecided"`
-	// Budget is the false-alarm probability that this environment may spend, in (0, 1).
+	// Budget is the false-alarm probability that the judged stages of this environment
+	// may spend: its part of the release's, in (0, 1), or 0 where nothing is judged.
 	Budget float64 `json:"falseAlarm"`
 	Stages []Stage `json:"stages"`
 }
@@ -374,6 +376,11 @@ func (p *Plan) Environment(name string) *Environment {
 // canary has four times a watch's: it is judged with the traffic of few and should end
 // soon, while what a watch still finds shows in nearly all of the traffic.
 var falseAlarmParts = map[Kind]float64{KindCanary: 4, KindWatch: 1}
+
+// judges tells whether the environment has a judged stage.
+func (e *Environment) judges() bool {
+	return slices.ContainsFunc(e.Stages, func(s Stage) bool { return falseAlarmParts[s.Kind] > 0 })
+}
 
 // FalseAlarm is the chance that a judged stage of the kind may spend on taking a
 // healthy release back.

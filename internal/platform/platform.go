@@ -44,6 +44,15 @@ type Logger interface {
 	Logs(ctx context.Context, target Target, revision string, lines int) ([]string, error)
 }
 
+// Weigher is the optional ability to say which splits of the traffic are possible, for a
+// platform with coarse weights: one that splits by the number of instances, say. Without
+// it, any split is.
+type Weigher interface {
+	// CanaryWeights are the weights, in parts per million and in any order, that Route can
+	// give a revision beside the target's home when it has at most the capacity.
+	CanaryWeights(ctx context.Context, target Target, capacity Capacity) ([]int, error)
+}
+
 // Target is one service in one environment and region.
 type Target struct {
 	Service     string `json:"service"`

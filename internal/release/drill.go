@@ -57,7 +57,7 @@ func (c *Control) Drill(ctx context.Context, who auth.Identity, a Drill) (string
 			return err
 		}
 		r := restored(home, plan, who.User, a.Reason, now)
-		r.RollbackTo, r.Version = "", plan.Component.Version
+		r.RollbackTo, r.DrillOf, r.Version = "", home.ID, plan.Component.Version
 		r.Artifact, r.Digest = plan.Component.Artifact, plan.Component.Digest
 		id = r.ID
 		if begun, err = c.begin(tx, r, plan); err != nil || a.Key == "" {

@@ -26,7 +26,9 @@ type Release struct {
 	PlanHash string
 	// RollbackTo names the older release that this one brings back; empty for an ordinary one.
 	RollbackTo string
-	CreatedAt  time.Time
+	// DrillOf names the release that this one is a drill of; empty for every other one.
+	DrillOf   string
+	CreatedAt time.Time
 	// Definition is the text of the fairway.yaml that the plan was made of.
 	Definition string
 }

@@ -58,7 +58,7 @@ func (c *Control) Service(ctx context.Context, name string) (ServiceView, error)
 }
 
 // service shows the environments of the newest ordinary release's plan; one that
-// brought an older release back knows only its own.
+// brought an older release back, or was a drill, knows only its own.
 func (c *Control) service(tx Tx, name string) (ServiceView, error) {
 	newest, err := newestOrdinary(tx, name)
 	if err != nil {
@@ -93,7 +93,7 @@ func newestOrdinary(tx Tx, service string) (string, error) {
 		return "", fault.Errorf(fault.NotFound, "there is no service %q", service).WithHint("a service appears with its first release")
 	}
 	for _, s := range list {
-		if s.RollbackTo == "" {
+		if s.RollbackTo == "" && s.DrillOf == "" {
 			return s.ID, nil
 		}
 	}

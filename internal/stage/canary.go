@@ -143,14 +143,21 @@ func (t *canaryTick) place(ctx context.Context) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
-	set := forecast.CanarySettings(t.task.Stage.Canary, t.task.FalseAlarm)
+	possible, err := t.possible(ctx)
+	if err != nil {
+		return Outcome{}, err
+	}
+	set := forecast.CanarySettings(t.task.Stage.Canary, t.task.FalseAlarm).Among(possible)
 	now := t.Now()
 	calibration := calibrate(ctx, src, t.ask(0), set, t.task.ExpectedRate)
 	calibration.ColdStart = t.task.Experience.ColdStart
-	opening := t.m.open("canary.opening", t.task.Environment, judge.Opening{Settings: set, Calibration: calibration, Start: now})
+	lines := []Line{t.m.open("canary.opening", t.task.Environment, judge.Opening{Settings: set, Calibration: calibration, Start: now})}
 	t.m.Sizing = judge.NewSizing(set, calibration, now)
+	if first := t.m.Sizing.Among(possible); first.Warning {
+		lines = append(lines, coarseLine(t.task, first))
+	}
 	t.m.Phase, t.m.Began, t.m.Want = judging, now, t.m.Sizing.Weight
-	return next(t.m, 0, nil, opening), nil
+	return next(t.m, 0, nil, lines...), nil
 }
 
 // capacity is how many instances bear the weight: all, because the noise of single
@@ -252,6 +259,9 @@ func (t *canaryTick) act(ctx context.Context, v judge.Verdict) (Outcome, error) 
 	if t.task.Drill != nil {
 		return t.drill(ctx, v, lines)
 	}
+	if t.takenBack() {
+		return t.takeBack(ctx, untold)
+	}
 	undecided := v.Reason == judge.Undecided || v.Reason == judge.NoEvidence && t.Now().Sub(t.m.Began) >= t.observation()
 	switch {
 	case v.Kind == judge.Pass:
@@ -276,6 +286,16 @@ func (t *canaryTick) continued(v judge.Verdict, lines []Line) Outcome {
 		return t.goOn(v, lines, p.Reason)
 	}
 	return t.goOn(v, lines, "")
+}
+
+// untold is why a canary or a watch fails whose traffic is back already.
+const untold = "its traffic was taken back by a worker that ended before it could say why"
+
+// takenBack tells that the canary has no traffic any more, though it was given some: the
+// traffic was taken back, and the report of that was lost. Who decides anew may, with
+// other numbers, not come to the same end; but the decision has been made.
+func (t *canaryTick) takenBack() bool {
+	return t.m.Weight > 0 && t.s.Weights[t.task.Revision.ID] == 0
 }
 
 // takeBack gives stable all the traffic at once; the undoing of the stage does the rest.
@@ -421,7 +441,7 @@ func (t *canaryTick) fill(ctx context.Context) (Outcome, error) {
 	}
 	share := t.m.Weight
 	if h := t.task.Stage.Canary.Holdback; h > 0 {
-		share = 1 - h
+		share = max(share, t.m.Sizing.Possible.AtMost(1-h))
 	}
 	if !t.stableReady() {
 		share = 1

@@ -57,6 +57,9 @@ func (t *canaryTick) drill(ctx context.Context, v judge.Verdict, lines []Line) (
 	case !t.Now().Before(t.task.Drill.Until):
 		why = "its time was over without a verdict: " + v.Sentence()
 	}
+	if why == "" && t.takenBack() {
+		return t.takeBack(ctx, untold)
+	}
 	if why == "" {
 		return t.continued(v, lines), nil
 	}

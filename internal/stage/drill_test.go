@@ -7,6 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
+	"github.com/fairwayhq/fairway/internal/metric"
 	"github.com/fairwayhq/fairway/internal/pipeline"
 	"github.com/fairwayhq/fairway/internal/platform"
 	"github.com/fairwayhq/fairway/internal/stage"
@@ -135,4 +138,65 @@ func TestAPausedDrillGoesBackAllTheSame(t *testing.T) {
 		w.now = w.now.Add(max(out.After, 10*time.Millisecond))
 	}
 	t.Error("a paused drill went on")
+}
+
+// harmful is a world that can do a revision harm.
+type harmful struct{ *world }
+
+func (harmful) Injects(platform.Fault) error { return nil }
+
+// However often the worker dies after it acted and before it could report, and the
+// server with it, a drill is told once, is not at home, and takes its fault along.
+func TestADrillSurvivesKills(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		w := newWorld(t, rapid.Uint64Range(1, 1000).Draw(rt, "seed")).withHome()
+		bad := rapid.Bool().Draw(rt, "noticed")
+		if bad {
+			w.errors = 0.06
+		}
+		dies := func() bool { return rapid.IntRange(0, 3).Draw(rt, "dies") == 0 }
+		k := drill(w, time.Hour)
+		k.Revision.Fault = &platform.Fault{Errors: 0.06, Until: k.Drill.Until}
+		e := stage.Executors(stage.Deps{
+			Platform: func(string) (platform.Platform, error) { return harmful{w}, nil },
+			Source:   func(pipeline.Metrics) (metric.Source, error) { return w, nil },
+			Now:      func() time.Time { return w.now },
+		})[pipeline.KindCanary]
+		var told []string
+		end := func(k stage.Task) (stage.Task, stage.Outcome) {
+			for range 2000 {
+				out, err := e.Tick(context.Background(), k)
+				w.must(err)
+				w.legal()
+				if dies() { // nothing of the outcome is kept, and another lease is given
+					w.now, k.Fence = w.now.Add(time.Duration(rapid.IntRange(0, 20).Draw(rt, "down"))*time.Second), k.Fence+1
+					continue
+				}
+				for _, l := range out.Lines {
+					if strings.HasPrefix(l.Kind, "drill.") {
+						told = append(told, l.Kind)
+					}
+				}
+				if k.State = out.State; out.Status != stage.Continue {
+					return k, out
+				}
+				w.now = w.now.Add(max(out.After, 10*time.Millisecond))
+			}
+			rt.Fatal("it did not end")
+			return k, stage.Outcome{}
+		}
+		done, out := end(k)
+		if out.Status != stage.Failed || w.weights[old] != platform.Whole || len(told) != 1 || bad && told[0] != "drill.noticed" {
+			rt.Fatalf("it ended %s (%s) with %v, and told %v", out.Status, out.Reason, w.weights, told)
+		}
+		undo := k
+		undo.State, undo.Undo, undo.Fence = nil, true, done.Fence+1
+		undo.Memories = map[string]json.RawMessage{"canary": done.State}
+		if _, out := end(undo); out.Status != stage.Passed || w.home != old {
+			rt.Fatalf("the undo ended %s with %s at home", out.Status, w.home)
+		}
+		if _, there := w.placed[fresh]; there {
+			rt.Fatal("the revision with the fault is still placed")
+		}
+	})
 }

@@ -160,10 +160,14 @@ func TestLostReportsChangeNoOutcome(t *testing.T) {
 			rapid.Check(t, func(rt *rapid.T) {
 				w := newWorld(t, rapid.Uint64().Draw(rt, "seed")).withHome()
 				w.dead = rapid.Bool().Draw(rt, "dead")
+				bad := name == "canary" && rapid.Bool().Draw(rt, "bad")
+				if bad {
+					w.errors = 0.06
+				}
 				lose := func() bool { return w.random.IntN(4) == 0 }
 				done, out := w.play(task(s), lose)
 				want := stage.Passed
-				if w.dead {
+				if w.dead || bad {
 					want = stage.Failed
 				}
 				if out.Status != want {

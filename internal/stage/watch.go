@@ -136,6 +136,8 @@ func (e *watch) act(ctx context.Context, p platform.Platform, task Task, s platf
 	switch {
 	case v.Kind == judge.Fail:
 		return takeBack(v.Sentence())
+	case m.Weight == 0:
+		return takeBack(untold)
 	case v.Kind == judge.Pass && task.Hold == "":
 		return pass("no harm showed in " + pipeline.Duration(m.Ends.Sub(m.Began).Round(time.Second)).String()), nil
 	case task.Decision == "promote" && task.Hold == "":

@@ -43,8 +43,9 @@ type world struct {
 	source    metric.Source
 	openFails error
 	address   string
-	// history of what was routed, for the tests.
-	routed []platform.Weights
+	// history of what was routed, for the tests, and when.
+	routed   []platform.Weights
+	routedAt []time.Time
 }
 
 type placedRevision struct {
@@ -75,7 +76,7 @@ func (w *world) withHome() *world {
 	w.must(w.Place(ctx, platform.Lease{}, target, r, platform.Capacity{Instances: 2}))
 	w.now = w.now.Add(time.Minute)
 	w.must(w.Route(ctx, platform.Lease{}, target, platform.Weights{old: platform.Whole}))
-	w.routed = nil
+	w.routed, w.routedAt = nil, nil
 	return w
 }
 
@@ -166,7 +167,7 @@ func (w *world) Route(_ context.Context, l platform.Lease, _ platform.Target, we
 	if len(weights) == 0 {
 		w.home = ""
 	}
-	w.routed = append(w.routed, w.weights)
+	w.routed, w.routedAt = append(w.routed, w.weights), append(w.routedAt, w.now)
 	return nil
 }
 
@@ -199,10 +200,29 @@ func (w *world) Sample(_ context.Context, ask metric.Ask, cursor []byte) (judge.
 	var since time.Time
 	w.must(json.Unmarshal(cursor, &since))
 	n := w.poisson(rate * ask.Now.Sub(since).Seconds())
-	c := w.binomial(n, float64(w.weights[ask.Canary])/platform.Whole)
+	c := w.binomial(n, w.share(ask.Canary, since, ask.Now))
 	s.Canary = judge.Arm{Requests: c, Errors: w.binomial(c, w.errors), Instances: 2, WarmInstances: 2}
 	s.Stable = judge.Arm{Requests: n - c, Errors: w.binomial(n-c, 0.002), Instances: 2, WarmInstances: 2}
 	return s, next, nil
+}
+
+// share is what the revision had of the traffic, on average over the time.
+func (w *world) share(revision string, from, to time.Time) float64 {
+	if !to.After(from) {
+		return 0
+	}
+	sum, end := 0.0, to
+	for i := len(w.routed) - 1; i >= 0 && end.After(from); i-- {
+		begin := w.routedAt[i]
+		if begin.Before(from) {
+			begin = from
+		}
+		if begin.Before(end) {
+			sum += end.Sub(begin).Seconds() * float64(w.routed[i][revision])
+			end = begin
+		}
+	}
+	return sum / to.Sub(from).Seconds() / platform.Whole
 }
 
 func (w *world) poisson(mean float64) (n int64) {

@@ -12,8 +12,8 @@ import (
 )
 
 const insertRelease = `INSERT INTO releases
-	(id, service, version, artifact, digest, author, note, plan, rollback_to, created_at, definition)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
+	(id, service, version, artifact, digest, author, note, plan, rollback_to, drill_of, created_at, definition)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`
 
 // AddRelease stores the release with its plan and its new run, which has an
 // empty chain and no wake-up. A second release of the same ID is a fault.Conflict.
@@ -27,7 +27,7 @@ func (tx *Tx) AddRelease(r release.Release, p *pipeline.Plan, run pipeline.Run) 
 		return fault.Errorf(fault.Invalid, "add release %s: its plan has the hash %s, not %s", r.ID, plan, r.PlanHash)
 	}
 	_, err = tx.exec(insertRelease, r.ID, r.Service, r.Version, r.Artifact, r.Digest, r.Author, r.Note,
-		plan, r.RollbackTo, nanos(r.CreatedAt), r.Definition)
+		plan, r.RollbackTo, r.DrillOf, nanos(r.CreatedAt), r.Definition)
 	if fault.CodeOf(err) == fault.Conflict {
 		return fault.Errorf(fault.Conflict, "release %s exists already", r.ID)
 	}
@@ -38,11 +38,11 @@ func (tx *Tx) AddRelease(r release.Release, p *pipeline.Plan, run pipeline.Run) 
 }
 
 const releaseColumns = `releases.id, releases.service, releases.version, releases.artifact, releases.digest, releases.author,
-	releases.note, releases.plan, releases.rollback_to, releases.created_at, releases.definition`
+	releases.note, releases.plan, releases.rollback_to, releases.drill_of, releases.created_at, releases.definition`
 
 func releaseInto(r *release.Release) []any {
 	return []any{&r.ID, &r.Service, &r.Version, &r.Artifact, &r.Digest, &r.Author,
-		&r.Note, &r.PlanHash, &r.RollbackTo, timeInto{&r.CreatedAt}, &r.Definition}
+		&r.Note, &r.PlanHash, &r.RollbackTo, &r.DrillOf, timeInto{&r.CreatedAt}, &r.Definition}
 }
 
 const selectRelease = `SELECT ` + releaseColumns + ` FROM releases WHERE id = $1`

@@ -179,6 +179,11 @@ func (c *campaign) fly(ctx context.Context, choose func(*service) outcome) []*fl
 // release makes one release and follows it to its end.
 func (c *campaign) release(ctx context.Context, f *flight) error {
 	create := func() (client.ReleaseDetail, error) {
+		if f.outcome == drilled {
+			return c.api.Drill(ctx, f.service.name, client.NewDrill{
+				Environment: f.service.last().name, Errors: 0.5, For: endsWithin.String(), Reason: "a rehearsal",
+			}, f.service.name+"-"+f.version)
+		}
 		return c.api.Create(ctx, client.NewRelease{
 			Definition: f.service.definition(f.version, f.outcome), Version: f.version,
 			Artifact: c.artifact.path, Digest: c.artifact.digest,

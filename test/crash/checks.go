@@ -30,10 +30,12 @@ func (c *campaign) check(ctx context.Context, flights []*flight) []string {
 		c.comeHome(f)
 		faults = append(faults, c.checkLedger(ctx, f)...)
 		faults = append(faults, c.checkTold(ctx, f)...)
+		faults = append(faults, checkDrill(f)...)
 		faults = append(faults, c.checkEffects(f)...)
 		faults = append(faults, c.checkMessages(ctx, f)...)
 	}
 	faults = append(faults, c.checkHomes(ctx)...)
+	faults = append(faults, c.checkInjuries(ctx)...)
 	faults = append(faults, c.checkFences()...)
 	if c.traffic != nil {
 		faults = append(faults, c.traffic.faults()...)
@@ -239,6 +241,40 @@ func (c *campaign) strayCommands() string {
 		return ""
 	}
 	return fmt.Sprintf("%d processes of commands still run", left)
+}
+
+// checkDrill looks that a drill told its result, once, and nothing else did.
+func checkDrill(f *flight) []string {
+	var told, said []string
+	for _, e := range f.events {
+		if strings.HasPrefix(e.Kind, "drill.") {
+			told, said = append(told, e.Kind), append(said, e.Text)
+		}
+	}
+	var want []string
+	if f.outcome == drilled {
+		want = []string{"drill.noticed"}
+	}
+	if !slices.Equal(told, want) {
+		return []string{fmt.Sprintf("%s %s told %q of a drill, not %q: %s; %s", f.service.name, f.version, told, want, f.detail.Headline, strings.Join(said, "; "))}
+	}
+	return nil
+}
+
+// checkInjuries looks that nobody's requests are harmed when all releases have ended.
+func (c *campaign) checkInjuries(ctx context.Context) (faults []string) {
+	table, err := c.rig.router.Table(ctx)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	for target, route := range table.Routes {
+		for _, arm := range route.Arms {
+			if arm.Fault != nil {
+				faults = append(faults, fmt.Sprintf("the router still does %+v to revision %s of %s", *arm.Fault, arm.Revision, target))
+			}
+		}
+	}
+	return faults
 }
 
 // checkFences looks that each target's leases have growing fences, and that no

@@ -20,12 +20,13 @@ const (
 	dead     outcome = "dead"      // it does not start in the last environment
 	deadSoon outcome = "dead-soon" // it does not start in the first environment
 	recalled outcome = "recalled"  // good, and a person takes it back afterwards
+	drilled  outcome = "drilled"   // what is at home once more, with a fault that must be noticed
 )
 
 // ends are the states in which releases end.
 var ends = map[outcome]pipeline.RunState{
 	good: pipeline.RunSucceeded, bad: pipeline.RunRolledBack, dead: pipeline.RunFailed,
-	deadSoon: pipeline.RunFailed, recalled: pipeline.RunRolledBack,
+	deadSoon: pipeline.RunFailed, recalled: pipeline.RunRolledBack, drilled: pipeline.RunRolledBack,
 }
 
 // artifact is the built service.
@@ -107,7 +108,7 @@ func newFleet(r *rig) ([]*service, error) {
 			name: "desk", rate: 70, notifies: true,
 			stages:   map[string]string{"production": canaryStage + "\npromote\n" + tellStage},
 			places:   []place{{"production", "", 1}},
-			outcomes: []outcome{recalled, good, bad},
+			outcomes: []outcome{drilled, recalled, good, bad},
 		},
 	}
 	for _, s := range fleet {

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"slices"
 	"strings"
 	"sync"
 
@@ -20,6 +22,9 @@ type traffic struct {
 type user struct {
 	target string
 	load   *load.Load
+	// drilled tells that drills are held here: the router then answers with errors of
+	// its own, on purpose.
+	drilled bool
 }
 
 // stagingRate is how many requests a second go to an environment before the last.
@@ -39,7 +44,7 @@ func startTraffic(fleet []*service) (*traffic, error) {
 				cancel()
 				return nil, err
 			}
-			t.users = append(t.users, user{s.target(p).String(), l})
+			t.users = append(t.users, user{s.target(p).String(), l, slices.Contains(s.outcomes, drilled)})
 			t.done.Go(func() { l.Run(ctx) })
 		}
 	}
@@ -59,7 +64,7 @@ func (t *traffic) requests() (n int64) {
 }
 
 // faults are the requests that failed for another reason than the errors that a
-// bad version was built with, since it was called last.
+// bad version was built with, or a drill made, since it was called last.
 func (t *traffic) faults() (faults []string) {
 	fault := func(what string, n int64) {
 		if n > t.told[what] {
@@ -74,6 +79,7 @@ func (t *traffic) faults() (faults []string) {
 		}
 		for version, v := range r.Versions {
 			switch {
+			case version == "" && u.drilled && v.Requests <= r.Status[http.StatusServiceUnavailable]:
 			case version == "":
 				fault(fmt.Sprintf("answers of %s were not the service's own: %v", u.target, r.Status), v.Requests)
 			case !strings.HasPrefix(version, "bad"):

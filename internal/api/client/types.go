@@ -69,6 +69,7 @@ type Release struct {
 	Note        string            `json:"note,omitempty"`
 	PlanHash    string            `json:"planHash" doc:"what approvals are bound to"`
 	RollbackTo  string            `json:"rollbackTo,omitempty" doc:"the older release that this one brings back"`
+	DrillOf     string            `json:"drillOf,omitempty" doc:"the release that this one is a drill of: with harm on purpose, and never promoted"`
 	State       pipeline.RunState `json:"state"`
 	Environment string            `json:"environment,omitempty" doc:"the environment that moves, or was last"`
 	CreatedAt   time.Time         `json:"createdAt"`

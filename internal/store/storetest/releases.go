@@ -11,7 +11,7 @@ import (
 func releaseRoundTrip(t *testing.T, s Store) {
 	p := Plan("shop")
 	want := release.Release{ID: "r1", Service: "shop", Version: "v2", Artifact: "a.tar", Digest: p.Component.Digest, Author: "ann",
-		Note: "it's new", PlanHash: p.Hash(), RollbackTo: "r0", CreatedAt: day, Definition: "service: shop\n"}
+		Note: "it's new", PlanHash: p.Hash(), RollbackTo: "r0", DrillOf: "r9", CreatedAt: day, Definition: "service: shop\n"}
 	s.update(t, func(tx release.Tx) error { return tx.AddRelease(want, p, pipeline.NewRun(p, "ann", day)) })
 	s.view(t, func(tx release.Tx) error {
 		got, err := tx.LoadRelease("r1")

@@ -1249,6 +1249,8 @@ export interface components {
             /** Format: date-time */
             createdAt: string;
             digest: string;
+            /** @description the release that this one is a drill of: with harm on purpose, and never promoted */
+            drillOf?: string;
             /** Format: date-time */
             endedAt?: string;
             /** @description the environment that moves, or was last */
@@ -1276,6 +1278,8 @@ export interface components {
             /** Format: date-time */
             createdAt: string;
             digest: string;
+            /** @description the release that this one is a drill of: with harm on purpose, and never promoted */
+            drillOf?: string;
             /** Format: date-time */
             endedAt?: string;
             /** @description the environment that moves, or was last */

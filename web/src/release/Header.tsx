@@ -5,7 +5,7 @@ import { shortDigest } from '../format/number.ts'
 import { Time } from '../format/Time.tsx'
 import { Icon } from '../layout/icons.tsx'
 import { final } from '../releases/states.ts'
-import { StateBadge } from '../releases/StateBadge.tsx'
+import { DrillBadge, StateBadge } from '../releases/StateBadge.tsx'
 import classes from './Header.module.css'
 
 export const Header = ({ detail }: { detail: ReleaseDetail }) => (
@@ -16,6 +16,7 @@ export const Header = ({ detail }: { detail: ReleaseDetail }) => (
     </nav>
     <div className={classes.title}>
       <h1 className="wrap">{detail.service} <span className={classes.version}>{detail.version || shortDigest(detail.digest)}</span></h1>
+      {detail.drillOf && <DrillBadge />}
       <StateBadge state={detail.state} paused={Boolean(detail.run.paused) && !final(detail.state)} />
     </div>
     <dl className={classes.facts}>
@@ -24,6 +25,7 @@ export const Header = ({ detail }: { detail: ReleaseDetail }) => (
       {detail.endedAt && <Fact name="Ended"><Time at={detail.endedAt} exact /></Fact>}
       <Fact name="Digest"><Copyable text={detail.digest} short={shortDigest(detail.digest)} what="digest" /></Fact>
       <Fact name="Plan"><Copyable text={detail.planHash} short={detail.planHash.slice(0, 8)} what="plan's hash" /></Fact>
+      {detail.drillOf && <Fact name="Drill of"><Link to="/releases/$release" params={{ release: detail.drillOf }}>what was at home</Link></Fact>}
       {detail.rollbackTo && <Fact name="Brings back"><Link to="/releases/$release" params={{ release: detail.rollbackTo }}>an older release</Link></Fact>}
     </dl>
     {detail.note && <p className="quiet wrap">{detail.note}</p>}

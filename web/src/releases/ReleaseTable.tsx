@@ -3,7 +3,8 @@ import type { Release } from '../api/types.ts'
 import { shortDigest } from '../format/number.ts'
 import { Time } from '../format/Time.tsx'
 import { duration, instant } from '../format/time.ts'
-import { StateBadge } from './StateBadge.tsx'
+import { DrillBadge, StateBadge } from './StateBadge.tsx'
+import classes from './ReleaseTable.module.css'
 
 export const ReleaseTable = ({ releases }: { releases: Release[] }) => (
   <div className="table-scroll">
@@ -31,7 +32,7 @@ function Row({ release }: { release: Release }) {
         {release.rollbackTo && <div className="faint small">brings an older release back</div>}
         {release.note && <div className="faint small">{release.note}</div>}
       </td>
-      <td><StateBadge state={release.state} /></td>
+      <td><span className={classes.state}><StateBadge state={release.state} />{release.drillOf && <DrillBadge />}</span></td>
       <td data-label="Environment">{release.environment || '–'}</td>
       <td data-label="Author" className="wrap">{release.author}</td>
       <td data-label="Created"><Time at={release.createdAt} exact /></td>

@@ -3,7 +3,7 @@ import type { CSSProperties } from 'react'
 import type { Release, Service, ServiceEnvironment } from '../api/types.ts'
 import { percent } from '../format/number.ts'
 import { Icon } from '../layout/icons.tsx'
-import { StateBadge } from '../releases/StateBadge.tsx'
+import { DrillBadge, StateBadge } from '../releases/StateBadge.tsx'
 import classes from './ServiceTable.module.css'
 
 type Moving = Release & { live?: Record<string, { weight: number }> | null; run?: { paused?: unknown }; asks?: string }
@@ -73,6 +73,7 @@ function Cell({ environment, releases }: { environment: ServiceEnvironment; rele
           <Icon name="play" size={12} className="faint" />
           <Link to="/releases/$release" params={{ release: moving }}>{release?.version || moving}</Link>
           {weight !== undefined && weight > 0 && <span className="faint">{percent(weight)}</span>}
+          {release?.drillOf && <DrillBadge />}
           {release && <StateBadge state={release.state} paused={Boolean(release.run?.paused)} />}
           {release?.asks && <span className={classes.asks}><Icon name="question" size={13} />needs a person</span>}
         </div>

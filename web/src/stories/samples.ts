@@ -81,7 +81,7 @@ export function detail(now: number, sketch: Sketch): ReleaseDetail {
       version: 1, service: 'checkout', owner: 'payments', expectedRate: 200,
       component: { service: 'checkout', version, artifact: `/srv/artifacts/checkout-${version}`, digest: digest(Number(version.replace(/\D/g, '')) || 1) },
       environments: [
-        { name: 'staging', platform: 'host', onUndecided: 'promote', falseAlarm: 0.005, stages: stagingStages },
+        { name: 'staging', platform: 'host', onUndecided: 'promote', falseAlarm: 0, stages: stagingStages },
         { name: 'production', platform: 'host', onUndecided: 'hold', falseAlarm: 0.005, needs: [{ environment: 'staging', for: '10m' }], stages: productionStages },
       ],
     },
@@ -244,7 +244,7 @@ export const badEvents = (id: string, now: number) => events(id, now, [
   [9, 'release.rolled-back', 'checkout 2.5.0 was rolled back.'],
 ])
 
-export const ids = { good: '01jd2k7x9qgood', bad: '01jd2k9m3wbad', waits: '01jd2m1r8zwaits', undecided: '01jd2m5c4ydecide', failed: '01jd2h3f6vfailed', queued: '01jd2n2p7tqueued', old: '01jd1z8a5bold' }
+export const ids = { good: '01jd2k7x9qgood', bad: '01jd2k9m3wbad', waits: '01jd2m1r8zwaits', undecided: '01jd2m5c4ydecide', failed: '01jd2h3f6vfailed', queued: '01jd2n2p7tqueued', old: '01jd1z8a5bold', drill: '01jd2p4d6rdrill' }
 
 export const good = (now: number) => detail(now, {
   id: ids.good, version: '2.4.0', state: 'running', headline: 'Stage canary in production: 25 % of the traffic, all is well so far.',
@@ -304,10 +304,18 @@ export const early = (now: number) => detail(now, {
   production: { state: 'pending', stage: 0, states: pending }, actions: ['pause', 'rollback', 'skip'],
 })
 
+export const drill = (now: number): ReleaseDetail => ({
+  ...detail(now, {
+    id: ids.drill, version: '2.4.0-drill', state: 'running', headline: 'Drill: Stage canary in production: 2 % of the traffic, all is well so far.',
+    next: 'Then it is taken back, whatever was found.', note: 'is the canary awake?', live: { now: '2 % of the traffic', weight: 0.02, verdict: verdict({ weight: 0.02 }) },
+  }),
+  drillOf: ids.good,
+})
+
 export const details = (now: number): ReleaseDetail[] => [queued(now), undecided(now), waits(now), bad(now), good(now), failed(now)]
 
-export const releases = (now: number): Release[] => details(now).map((d, i) => ({
-  id: d.id, service: d.service, version: d.version, artifact: d.artifact, digest: d.digest, author: d.author, note: d.note, planHash: d.planHash,
+export const releases = (now: number): Release[] => [drill(now), ...details(now)].map((d, i) => ({
+  id: d.id, service: d.service, version: d.version, artifact: d.artifact, digest: d.digest, author: d.author, note: d.note, planHash: d.planHash, drillOf: d.drillOf,
   state: d.state, environment: d.environment, createdAt: ago(now, 600 + i * 4000), endedAt: d.endedAt && ago(now, 100 + i * 4000),
 }))
 

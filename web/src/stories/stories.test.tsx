@@ -1,4 +1,4 @@
-import { fireEvent, screen, within } from '@testing-library/react'
+import { cleanup, fireEvent, screen, within } from '@testing-library/react'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { show } from '../test/render.tsx'
 import { stories } from './stories.tsx'
@@ -89,6 +89,17 @@ describe('the page of a release', () => {
     const list = screen.getByRole('region', { name: /Events/ })
     fireEvent.change(within(list).getByLabelText('Filter the events'), { target: { value: 'rolling' } })
     expect(within(list).getAllByRole('listitem')).toHaveLength(1)
+  })
+})
+
+describe('a drill', () => {
+  it('is marked as such on its page and in the list, and nothing else is', async () => {
+    await story('release: drill')
+    expect(screen.getAllByText('Drill')).toHaveLength(1)
+    cleanup()
+    await story('releases')
+    const marked = screen.getAllByRole('row').filter((row) => within(row).queryByText('Drill'))
+    expect(marked.map((row) => row.textContent)).toEqual([expect.stringContaining('2.4.0-drill')])
   })
 })
 

@@ -36,6 +36,7 @@ export const stories: Story[] = [
   { name: 'release: waits for approval', render: () => view(sample.waits(now), sample.goodEvents(sample.ids.waits, now).slice(0, 9)) },
   { name: 'release: undecided', render: () => good(sample.undecided(now)) },
   { name: 'release: paused', render: () => good(sample.paused(now)) },
+  { name: 'release: drill', render: () => good(sample.drill(now)) },
   { name: 'release: queued', render: () => view(sample.queued(now), sample.goodEvents(sample.ids.queued, now).slice(0, 10)) },
   { name: 'release: too early for production', render: () => view(sample.early(now), sample.goodEvents(sample.ids.queued, now).slice(0, 6)) },
   { name: 'release: failed', render: () => view(sample.failed(now), sample.goodEvents(sample.ids.failed, now).slice(0, 10)) },
