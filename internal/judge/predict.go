@@ -14,9 +14,11 @@ import "math"
 // most of the traffic, and raised false alarms there.
 
 // hypothesis says what the canary's rate is, given the stable rate λ:
-// factor·(ratio·λ + add) + extra.
+// factor·(ratio·λ + add) + extra. vague is the standard deviation of the logarithm of
+// extra: more than 0 where it stands for all that are about as large.
 type hypothesis struct {
 	ratio, add, factor, extra float64
+	vague                     float64
 	logFactor                 float64 // ln factor
 }
 
@@ -123,12 +125,13 @@ func (v *view) logPart(j int, h hypothesis) float64 {
 	}
 	known := h.ratio * v.stable.mean[j]
 	rate := h.factor*(known+h.add) + h.extra
-	return v.logNegativeBinomial(j, v.all*rate, v.shape(j, h.factor*known/rate))
+	return v.logNegativeBinomial(j, v.all*rate, v.shape(j, h.factor*known/rate, h.vague*h.extra/rate))
 }
 
-// shape is that of the negative binomial, if the share of its rate is a multiple of λ.
-func (v *view) shape(j int, share float64) float64 {
-	u := share * share / v.stable.shape[j]
+// shape is that of the negative binomial, if the share of its rate is a multiple of λ,
+// and vague the standard deviation of the rest.
+func (v *view) shape(j int, share, vague float64) float64 {
+	u := share*share/v.stable.shape[j] + vague*vague
 	return 1 / max(1e-9, v.noise+u+v.noise*u)
 }
 
@@ -148,7 +151,7 @@ func (v *view) base(j int, h hypothesis) *partBase {
 		return b
 	}
 	known := h.ratio * v.stable.mean[j]
-	b.ratio, b.add, b.shape = h.ratio, h.add, v.shape(j, known/(known+h.add))
+	b.ratio, b.add, b.shape = h.ratio, h.add, v.shape(j, known/(known+h.add), 0)
 	mean := max(v.all*(known+h.add), smallestMean)
 	if b.poisson = b.shape > poissonShape; b.poisson {
 		b.odds, b.gamma = mean, 0

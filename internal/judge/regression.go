@@ -15,10 +15,15 @@ import "math"
 // effect is an alternative: the canary's rate is factor times what is allowed, plus extra.
 type effect struct {
 	factor, extra float64
-	// catastrophe is never clipped: it may convict at once.
+	// catastrophe is never clipped: it may convict at once. So it is vague, lest one that
+	// falls between two additions be clipped after all.
 	catastrophe bool
+	vague       float64
 	logFactor   float64
 }
+
+// vagueness is that of a catastrophe: neighbouring ones are a factor of four apart.
+const vagueness = 0.45
 
 func effects(all []effect) []effect {
 	for i := range all {
@@ -29,12 +34,12 @@ func effects(all []effect) []effect {
 
 var errorEffects = effects([]effect{
 	{factor: 1.25}, {factor: 1.6}, {factor: 2.2}, {factor: 3.5}, {factor: 6}, {factor: 12}, {factor: 30},
-	{factor: 1, extra: 0.01}, {factor: 1, extra: 0.04}, {factor: 1, extra: 0.15, catastrophe: true}, {factor: 1, extra: 0.6, catastrophe: true},
+	{factor: 1, extra: 0.01}, {factor: 1, extra: 0.04}, {factor: 1, extra: 0.15, catastrophe: true, vague: vagueness}, {factor: 1, extra: 0.6, catastrophe: true, vague: vagueness},
 })
 
 var latencyEffects = effects([]effect{
 	{factor: 1.2}, {factor: 1.5}, {factor: 2}, {factor: 3}, {factor: 5}, {factor: 10}, {factor: 30},
-	{factor: 1, extra: 0.05}, {factor: 1, extra: 0.15, catastrophe: true}, {factor: 1, extra: 0.5, catastrophe: true},
+	{factor: 1, extra: 0.05}, {factor: 1, extra: 0.15, catastrophe: true, vague: vagueness}, {factor: 1, extra: 0.5, catastrophe: true, vague: vagueness},
 })
 
 const (
@@ -72,7 +77,7 @@ func (r *regression) look(l *look, null hypothesis, effects []effect) {
 	base := l.base(null)
 	for i, e := range effects {
 		h := null
-		h.factor, h.extra, h.logFactor = e.factor, e.extra, e.logFactor
+		h.factor, h.extra, h.vague, h.logFactor = e.factor, e.extra, e.vague, e.logFactor
 		var gain float64
 		r.now[i], gain = l.gain(h, base, r.Start[i], l.later)
 		if l.clip > 0 && !e.catastrophe {

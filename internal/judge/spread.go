@@ -27,7 +27,7 @@ const (
 	chanceWidth = 1.5
 	// patience is how long an instance may be worse than the others, in seconds, before
 	// it is no burst any more.
-	patience = 300
+	patience = 480
 	// mostClip is how many times as much as without instances a slice may add at most.
 	mostClip = 4
 )

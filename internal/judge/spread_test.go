@@ -140,8 +140,8 @@ func TestABurstOfOneInstanceIsNoHarm(t *testing.T) {
 }
 
 func TestAnInstanceThatStaysWorseCounts(t *testing.T) {
-	if e := burstingFor(1, true, 4*5).Evidence(); e > 5 {
-		t.Errorf("after five minutes: evidence %v", e)
+	if e := burstingFor(1, true, 4*7).Evidence(); e > 5 {
+		t.Errorf("after seven minutes: evidence %v", e)
 	}
 	if e := burstingFor(1, true, 4*12).Evidence(); e < 250 {
 		t.Errorf("after twelve minutes: evidence %v", e)

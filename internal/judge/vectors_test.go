@@ -12,7 +12,12 @@ func testTrack(tau2, sigma2 float64) *track {
 	s := DefaultSettings()
 	s.Errors = ErrorMargin(0.0005) // that of the vectors
 	c := Calibration{Errors: Noise{Rate: 0.002, Events: historyEvents, Tau2: tau2, Sigma2: sigma2}}
-	return errorTrack(&s, &c)
+	t := errorTrack(&s, &c)
+	t.rules.effects = append([]effect(nil), errorEffects...)
+	for i := range t.rules.effects {
+		t.rules.effects[i].vague = 0 // so are those of the vectors
+	}
+	return t
 }
 
 func near(t *testing.T, what string, got, want float64) {
