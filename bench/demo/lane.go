@@ -28,6 +28,11 @@ type opening struct {
 	rate                      float64
 }
 
+// mostBehind is how many seconds of requests may be under way. A machine that is too
+// busy for so many lanes would otherwise never get over its first stall: what waited
+// comes all at once, each on a connection of its own.
+const mostBehind = 2
+
 // open releases the first version. The definition is that of a service called shop
 // on port 8080; each lane has a name and a port of its own.
 func (s *server) open(ctx context.Context, o opening) (*lane, error) {
@@ -47,7 +52,10 @@ func (s *server) open(ctx context.Context, o opening) (*lane, error) {
 	if d.State != pipeline.RunSucceeded {
 		return nil, fmt.Errorf("%s: the first release is %s: %s", o.name, d.State, d.Headline)
 	}
-	l.traffic, err = load.New(load.Config{URL: "http://" + address + "/", Rate: o.rate, VersionHeader: "Shop-Version"})
+	l.traffic, err = load.New(load.Config{
+		URL: "http://" + address + "/", Rate: o.rate, VersionHeader: "Shop-Version",
+		MaxInflight: int64(mostBehind * o.rate),
+	})
 	return l, err
 }
 

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"text/tabwriter"
 	"time"
-
-	"github.com/fairwayhq/fairway/internal/load"
 )
 
 // print tells each release, what they come to, and whether the figures can be trusted.
@@ -82,21 +80,28 @@ func shares(trials []trial, bad badness) string {
 	return fmt.Sprintf("%.2f %%, %s had %.2f %%", 100*float64(canaryBad)/float64(canary), sound, 100*float64(runningBad)/float64(running))
 }
 
+// latest is how late 99 % of the requests may be sent at most, in figures to be trusted:
+// well below the bound of a slow answer.
+const latest = 20 * time.Millisecond
+
 // printUsers says whether the load came as it should, and whether deploying hurt.
 func (r *live) printUsers(w io.Writer) {
-	var requests int64
-	for _, report := range r.reports {
-		requests += report.Requests
-	}
-	fmt.Fprintf(w, "%d requests in all, %d failed by deploys\n", requests, r.failed)
-	worst := func(of func(load.Report) load.Latency, q float64) time.Duration {
+	var requests, unsent int64
+	worst := func(q float64) time.Duration {
 		var most time.Duration
 		for _, report := range r.reports {
-			most = max(most, of(report).Quantile(q))
+			most = max(most, report.Late.Quantile(q))
 		}
 		return most.Round(10 * time.Microsecond)
 	}
-	late := func(report load.Report) load.Latency { return report.Late }
-	fmt.Fprintf(w, "sent late, in the worst lane: half by at most %s, 99 %% by at most %s, 99.9 %% by at most %s\n",
-		worst(late, 0.5), worst(late, 0.99), worst(late, 0.999))
+	for _, report := range r.reports {
+		requests += report.Requests
+		unsent += report.Transport["too many in flight"]
+	}
+	fmt.Fprintf(w, "%d requests in all, %d failed by deploys\n", requests, r.failed-unsent)
+	fmt.Fprintf(w, "sent late, in the worst lane: half by at most %s, 99 %% by at most %s, 99.9 %% by at most %s; not sent: %d\n",
+		worst(0.5), worst(0.99), worst(0.999), unsent)
+	if late := worst(0.99); late > latest || unsent > 0 {
+		fmt.Fprintln(w, "THE MACHINE WAS TOO BUSY for these figures to be trusted: measure fewer services at the same time (-live-lanes)")
+	}
 }

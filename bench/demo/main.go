@@ -48,7 +48,7 @@ func main() {
 	flag.IntVar(&c.lanes, "lanes", 3, "story: services measured at the same time, each with its own traffic")
 	flag.StringVar(&c.liveDefinition, "live-file", "bench/demo/live.yaml", "live: the settings")
 	flag.IntVar(&c.live, "live", 10, "live: releases of each fault")
-	flag.IntVar(&c.liveLanes, "live-lanes", 10, "live: services measured at the same time, each with its own traffic")
+	flag.IntVar(&c.liveLanes, "live-lanes", 5, "live: services measured at the same time, each with its own traffic")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
