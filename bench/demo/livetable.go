@@ -82,7 +82,7 @@ func shares(trials []trial, bad badness) string {
 
 // latest is how late 99 % of the requests may be sent at most, in figures to be trusted:
 // well below the bound of a slow answer.
-const latest = 20 * time.Millisecond
+const latest = 10 * time.Millisecond
 
 // printUsers says whether the load came as it should, and whether deploying hurt.
 func (r *live) printUsers(w io.Writer) {
