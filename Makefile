@@ -46,12 +46,18 @@ binary:
 	go build -trimpath -ldflags "-s -w -X github.com/fairwayhq/fairway/internal/app.version=$(VERSION)" -o bin/fairway ./cmd/fairway
 
 # The versions of the demo: v1 and v2 are good, v3 answers badly, v4 cannot start.
+# Those of bench-demo's live part are ten times as slow: v5 is good, v6 fails 5 and v7
+# 2 answers more in a hundred, v8 is twice as slow as v5.
 .PHONY: shops
 shops:
 	go build -ldflags "-X main.version=v1" -o bin/shop-v1 ./examples/shop
 	go build -ldflags "-X main.version=v2 -X main.slower=0.97" -o bin/shop-v2 ./examples/shop
 	go build -ldflags "-X main.version=v3 -X main.errorRate=0.052 -X main.slower=1.3" -o bin/shop-v3 ./examples/shop
 	go build -ldflags "-X main.version=v4 -X main.failStart=true" -o bin/shop-v4 ./examples/shop
+	go build -ldflags "-X main.version=v5 -X main.slower=10" -o bin/shop-v5 ./examples/shop
+	go build -ldflags "-X main.version=v6 -X main.slower=10 -X main.errorRate=0.05" -o bin/shop-v6 ./examples/shop
+	go build -ldflags "-X main.version=v7 -X main.slower=10 -X main.errorRate=0.02" -o bin/shop-v7 ./examples/shop
+	go build -ldflags "-X main.version=v8 -X main.slower=20" -o bin/shop-v8 ./examples/shop
 
 web/node_modules/.package-lock.json: web/package.json web/package-lock.json
 	cd web && npm ci --no-progress --loglevel=error
@@ -118,7 +124,7 @@ bench-drive: binary ## Transitions per second, memory of waiting releases, time 
 	@go run ./bench/drive -fairway bin/fairway $(ARGS)
 
 .PHONY: bench-demo
-bench-demo: binary shops ## Seconds to promote and to roll back, over many releases
+bench-demo: binary shops ## Seconds to promote and to roll back, and what bad versions cost; ARGS="-only live"
 	@go run ./bench/demo $(ARGS)
 
 .PHONY: bench-judge

@@ -1,12 +1,17 @@
-// Demo measures the main promise with the demo's settings: how soon a bad version
-// is taken back and what it cost, how soon a good one is promoted, and whether a
-// good one is ever taken back. Real servers, processes, router and traffic.
+// Demo measures the main promise with real servers, processes, router and traffic.
+//
+// Its first part, the story, has the demo's settings: how soon a bad version is taken
+// back and what it cost, how soon a good one is promoted, and whether a good one is
+// ever taken back. The second, live, leaves the judge's settings to the defaults and
+// counts what bad versions cost the users of a service.
 //
 //	go run ./bench/demo -fairway bin/fairway -artifacts bin
+//	go run ./bench/demo -only live
 package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -19,20 +24,31 @@ import (
 )
 
 type config struct {
-	fairway, artifacts, definition string
-	good, bad, lanes               int
-	rate                           float64
+	fairway, artifacts, only string
+	keep                     bool
+	rate                     float64
+
+	definition       string
+	good, bad, lanes int
+
+	liveDefinition  string
+	live, liveLanes int
 }
 
 func main() {
 	var c config
 	flag.StringVar(&c.fairway, "fairway", "bin/fairway", "the binary to measure")
-	flag.StringVar(&c.artifacts, "artifacts", "bin", "folder with shop-v1 to shop-v3")
-	flag.StringVar(&c.definition, "file", "examples/shop/fairway.yaml", "the demo's settings")
-	flag.IntVar(&c.good, "good", 20, "good releases")
-	flag.IntVar(&c.bad, "bad", 10, "bad releases")
-	flag.IntVar(&c.lanes, "lanes", 3, "services measured at the same time, each with its own traffic")
+	flag.StringVar(&c.artifacts, "artifacts", "bin", "folder with the versions of the shop")
+	flag.StringVar(&c.only, "only", "", "measure one part: story or live")
+	flag.BoolVar(&c.keep, "keep", false, "keep the server's data, for `fairway replay`")
 	flag.Float64Var(&c.rate, "rate", 200, "requests per second of each service")
+	flag.StringVar(&c.definition, "file", "examples/shop/fairway.yaml", "story: the demo's settings")
+	flag.IntVar(&c.good, "good", 20, "story: good releases")
+	flag.IntVar(&c.bad, "bad", 10, "story: bad releases")
+	flag.IntVar(&c.lanes, "lanes", 3, "story: services measured at the same time, each with its own traffic")
+	flag.StringVar(&c.liveDefinition, "live-file", "bench/demo/live.yaml", "live: the settings")
+	flag.IntVar(&c.live, "live", 10, "live: releases of each fault")
+	flag.IntVar(&c.liveLanes, "live-lanes", 5, "live: services measured at the same time, each with its own traffic")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -42,57 +58,37 @@ func main() {
 	}
 }
 
-// results gathers what all lanes measured.
-type results struct {
-	mu                                    sync.Mutex
-	promote, rollback, route, badServed   []float64
-	falseRollbacks, missed, failed, total int64
+func measure(ctx context.Context, c config) error {
+	parts := []struct {
+		name    string
+		measure func(context.Context, config) ([]bar.Bar, error)
+	}{{"story", measureStory}, {"live", measureLive}}
+	var bars []bar.Bar
+	for _, p := range parts {
+		if c.only != "" && c.only != p.name {
+			continue
+		}
+		measured, err := p.measure(ctx, c)
+		if err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+		bars = append(bars, measured...)
+	}
+	if len(bars) == 0 {
+		return fmt.Errorf("there is no part %q; the parts are story and live", c.only)
+	}
+	return bar.Print(os.Stdout, bars)
 }
 
-func measure(ctx context.Context, c config) (err error) {
-	s, err := startServer(ctx, c)
-	if err != nil {
-		return err
-	}
-	defer func() { s.stop(c.lanes) }()
-	var r results
+// inLanes does the same in so many lanes at once, and waits for all.
+func inLanes(n int, do func(i int) error) error {
 	var all sync.WaitGroup
-	errs := make([]error, c.lanes)
-	for i := range c.lanes {
-		all.Go(func() { errs[i] = s.lane(ctx, c, i, &r) })
+	errs := make([]error, n)
+	for i := range n {
+		all.Go(func() { errs[i] = do(i) })
 	}
 	all.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	r.print()
-	return bar.Print(os.Stdout, []bar.Bar{
-		bar.AtMost("seconds_to_rollback", median(r.rollback), "s", 20),
-		bar.AtMost("bad_served", median(r.badServed), "requests", 60),
-		bar.AtMost("decision_to_route", slices.Max(append(r.route, 0)), "s", 1),
-		bar.AtMost("bad_promoted", float64(r.missed), "releases", 0),
-		bar.AtMost("seconds_to_promote", median(r.promote), "s", 90),
-		bar.AtMost("false_rollbacks", float64(r.falseRollbacks), "releases", 0),
-		bar.AtMost("failed_by_deploys", float64(r.failed), "requests", 0),
-	})
-}
-
-func (r *results) print() {
-	row := func(what string, x []float64, unit string) {
-		if len(x) == 0 {
-			return
-		}
-		s := slices.Sorted(slices.Values(x))
-		fmt.Printf("  %-32s n=%-3d min %-7.3g median %-7.3g max %-7.3g %s\n", what, len(s), s[0], median(x), s[len(s)-1], unit)
-	}
-	fmt.Println()
-	row("bad: ship to traffic back", r.rollback, "s")
-	row("bad: verdict to route", r.route, "s")
-	row("bad: bad answers served", r.badServed, "requests")
-	row("good: ship to promoted", r.promote, "s")
-	fmt.Printf("  %-32s %d; requests in all: %d\n\n", "good: taken back by mistake", r.falseRollbacks, r.total)
+	return errors.Join(errs...)
 }
 
 func median(x []float64) float64 {

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -22,16 +23,16 @@ import (
 
 // server is a real server process with its worker, on a folder of its own.
 type server struct {
-	dir, definition string
-	cmd             *exec.Cmd
-	api             *client.Client
+	dir, artifacts string
+	keep           bool
+	cmd            *exec.Cmd
+	api            *client.Client
+
+	mu       sync.Mutex
+	services []string // what stop has to end
 }
 
 func startServer(ctx context.Context, c config) (*server, error) {
-	text, err := os.ReadFile(c.definition)
-	if err != nil {
-		return nil, err
-	}
 	dir, err := os.MkdirTemp("", "fairway-bench-")
 	if err != nil {
 		return nil, err
@@ -45,7 +46,7 @@ func startServer(ctx context.Context, c config) (*server, error) {
 		return nil, err
 	}
 	defer log.Close()
-	s := &server{dir: dir, definition: string(text)}
+	s := &server{dir: dir, artifacts: c.artifacts, keep: c.keep}
 	s.cmd = exec.Command(c.fairway, "server", "--data-dir", dir, "--listen", address)
 	s.cmd.Stdout, s.cmd.Stderr = log, log
 	if err := s.cmd.Start(); err != nil {
@@ -63,24 +64,28 @@ func startServer(ctx context.Context, c config) (*server, error) {
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	s.stop(0)
+	s.stop()
 	return nil, fmt.Errorf("the server did not come up; see %s", log.Name())
 }
 
-// stop ends the services of the lanes, the server, and the router.
-func (s *server) stop(lanes int) {
+// stop ends the server, the services of the lanes, and the router.
+func (s *server) stop() {
 	_ = s.cmd.Process.Signal(syscall.SIGTERM)
 	_ = s.cmd.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	r := router.NewClient(filepath.Join(s.dir, "router"))
 	if p, err := host.New(host.Config{StateDir: filepath.Join(s.dir, "host"), Router: r, Log: slog.New(slog.DiscardHandler)}); err == nil {
-		for i := range lanes {
-			_ = platform.Clear(ctx, p, platform.Target{Service: laneName(i), Environment: "production"}, "the end of the benchmark")
+		for _, name := range s.services {
+			_ = platform.Clear(ctx, p, platform.Target{Service: name, Environment: "production"}, "the end of the benchmark")
 		}
 	}
 	if h, err := r.Health(ctx); err == nil && h.PID != 0 {
 		_ = syscall.Kill(h.PID, syscall.SIGTERM)
+	}
+	if s.keep {
+		fmt.Printf("the server's data is in %s\n", s.dir)
+		return
 	}
 	_ = os.RemoveAll(s.dir)
 }

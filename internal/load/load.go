@@ -112,7 +112,8 @@ func (l *Load) Run(ctx context.Context) Report {
 	l.schedule(ctx, func(due time.Time) {
 		if l.inflight.Add(1) > l.config.MaxInflight {
 			l.inflight.Add(-1)
-			l.tally.fail("too many in flight", due, time.Now())
+			now := time.Now()
+			l.tally.fail("too many in flight", times{due, now, now})
 			return
 		}
 		wait.Go(func() {
@@ -153,13 +154,14 @@ func (l *Load) schedule(ctx context.Context, send func(due time.Time)) {
 }
 
 func (l *Load) one(due time.Time) {
+	sent := time.Now()
 	res, err := l.client.do()
-	now := time.Now()
+	at := times{due, sent, time.Now()}
 	if err != nil {
-		l.tally.fail(classOf(err), due, now)
+		l.tally.fail(classOf(err), at)
 		return
 	}
-	l.tally.answer(res.StatusCode, res.Header.Get(l.config.VersionHeader), due, now)
+	l.tally.answer(res.StatusCode, res.Header.Get(l.config.VersionHeader), at)
 }
 
 // Report returns what came back so far.

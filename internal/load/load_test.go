@@ -51,6 +51,25 @@ func TestEveryOutcomeIsCounted(t *testing.T) {
 	}
 }
 
+func TestSlowAnswersAreCountedByVersion(t *testing.T) {
+	var n atomic.Int64
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		version := "fast"
+		if n.Add(1)%4 == 0 {
+			version = "slow"
+			time.Sleep(300 * time.Millisecond)
+		}
+		w.Header().Set("Version", version)
+	}))
+	defer s.Close()
+	r := run(t, load.Config{URL: s.URL, Rate: 200, Requests: 40, VersionHeader: "Version"})
+	fast, slow := r.Versions["fast"].Latency, r.Versions["slow"].Latency
+	if fast.Count() != 30 || slow.Count() != 10 || fast.Above(250*time.Millisecond) != 0 || slow.Above(250*time.Millisecond) != 10 {
+		t.Errorf("of %d fast answers %d were slow, of %d slow ones %d",
+			fast.Count(), fast.Above(250*time.Millisecond), slow.Count(), slow.Above(250*time.Millisecond))
+	}
+}
+
 func TestTheRateIsKeptWhileTheServiceStalls(t *testing.T) {
 	stall := make(chan struct{})
 	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-stall }))
@@ -62,6 +81,9 @@ func TestTheRateIsKeptWhileTheServiceStalls(t *testing.T) {
 	}
 	if p50 := r.Latency.Quantile(0.5); p50 < 50*time.Millisecond {
 		t.Errorf("the stall is hidden: the median is %v", p50)
+	}
+	if late := r.Late.Quantile(0.5); r.Late.Count() != 400 || late > 50*time.Millisecond {
+		t.Errorf("requests were sent late by %v, though only the service stalls", late)
 	}
 }
 

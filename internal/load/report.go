@@ -22,27 +22,33 @@ type Report struct {
 	// Versions counts answers by the version header, and what of them failed.
 	Versions map[string]Version `json:"versions"`
 	Latency  Latency            `json:"-"`
+	// Late is how long after its time each request was sent. It is the part of the
+	// latency that the machine of the load adds, and nobody's whom it measures.
+	Late Latency `json:"-"`
 	// Seconds is the time from the first request's to the last answer.
 	Seconds float64 `json:"seconds"`
 }
 
 // Version is what one version of the service answered.
 type Version struct {
-	Requests int64 `json:"requests"`
-	Failed   int64 `json:"failed"`
+	Requests int64   `json:"requests"`
+	Failed   int64   `json:"failed"`
+	Latency  Latency `json:"-"`
 }
 
 // tally collects a report.
 type tally struct {
 	mu          sync.Mutex
 	sum         Report
+	versions    map[string]*Version
 	start, last time.Time
 }
 
+// times are those of one request: when it was due, sent, and answered or failed.
+type times struct{ due, sent, done time.Time }
+
 func newTally() tally {
-	return tally{sum: Report{
-		Status: map[int]int64{}, Transport: map[string]int64{}, Versions: map[string]Version{},
-	}}
+	return tally{versions: map[string]*Version{}, sum: Report{Status: map[int]int64{}, Transport: map[string]int64{}}}
 }
 
 func (t *tally) begin(now time.Time) {
@@ -51,39 +57,47 @@ func (t *tally) begin(now time.Time) {
 	t.start, t.last = now, now
 }
 
-func (t *tally) fail(class string, due, now time.Time) {
+func (t *tally) fail(class string, at times) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.count(due, now)
+	t.count(at)
 	t.sum.Failed++
 	t.sum.Transport[class]++
 }
 
-func (t *tally) answer(status int, version string, due, now time.Time) {
+func (t *tally) answer(status int, version string, at times) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.count(due, now)
-	v := t.sum.Versions[version]
+	t.count(at)
+	v := t.versions[version]
+	if v == nil {
+		v = &Version{}
+		t.versions[version] = v
+	}
 	v.Requests++
+	v.Latency.observe(at.done.Sub(at.due))
 	if status >= 500 {
 		t.sum.Failed++
 		v.Failed++
 	}
 	t.sum.Status[status]++
-	t.sum.Versions[version] = v
 }
 
-func (t *tally) count(due, now time.Time) {
-	t.last = now
+func (t *tally) count(at times) {
+	t.last = at.done
 	t.sum.Requests++
-	t.sum.Latency.observe(now.Sub(due))
+	t.sum.Latency.observe(at.done.Sub(at.due))
+	t.sum.Late.observe(at.sent.Sub(at.due))
 }
 
 func (t *tally) report(inflight int64) Report {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	r := t.sum
-	r.Status, r.Transport, r.Versions = maps.Clone(r.Status), maps.Clone(r.Transport), maps.Clone(r.Versions)
+	r.Status, r.Transport, r.Versions = maps.Clone(r.Status), maps.Clone(r.Transport), map[string]Version{}
+	for name, v := range t.versions {
+		r.Versions[name] = *v
+	}
 	r.Inflight, r.Seconds = inflight, t.last.Sub(t.start).Seconds()
 	return r
 }
@@ -103,10 +117,26 @@ type Latency struct {
 }
 
 func (l *Latency) observe(d time.Duration) {
-	i := int(math.Ceil(math.Log2(float64(d)/1e3) * perOctave))
-	l.counts[min(max(i, 0), len(l.counts)-1)]++
+	l.counts[bucketOf(d)]++
 	l.n++
 	l.max = max(l.max, d)
+}
+
+func bucketOf(d time.Duration) int {
+	if d < time.Microsecond {
+		return 0
+	}
+	i := int(math.Ceil(math.Log2(float64(d)/1e3) * perOctave))
+	return min(i, perOctave*octaves-1)
+}
+
+// Above is the number of durations longer than d; those within 2 % of it may be
+// counted either way.
+func (l Latency) Above(d time.Duration) (n int64) {
+	for _, c := range l.counts[bucketOf(d)+1:] {
+		n += c
+	}
+	return n
 }
 
 // Count is the number of durations.

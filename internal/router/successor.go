@@ -12,8 +12,13 @@ import (
 func (p *process) awaitSuccessor() *wire {
 	for {
 		c, err := p.estate.handover.AcceptUnix()
-		if err != nil {
+		if errors.Is(err, net.ErrClosed) {
 			return nil
+		}
+		if err != nil {
+			p.config.Log.Error("could not accept a process that wants to take over", "error", err)
+			time.Sleep(10 * time.Millisecond) // out of file descriptors: let some be closed
+			continue
 		}
 		w := &wire{UnixConn: c}
 		if err := p.handOver(w); err != nil {
