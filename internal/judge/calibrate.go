@@ -56,7 +56,9 @@ type Calibration struct {
 	Minutes int         `json:"minutes,omitempty"`
 	Errors  Noise       `json:"errors"`
 	Latency []Threshold `json:"latency,omitempty"`
-	Audit   Audit       `json:"audit,omitzero"`
+	// Custom is the noise of custom metrics; for one that is not here there are priors.
+	Custom []CustomNoise `json:"custom,omitempty"`
+	Audit  Audit         `json:"audit,omitzero"`
 }
 
 // Calibrate learns from the stable's history; an empty or broken history gives

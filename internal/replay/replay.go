@@ -110,7 +110,7 @@ func (r Record) Run(v Variant) Course {
 			Evidence: math.Min(d.Evidence, math.MaxFloat64), Proof: d.Proof, Missing: look.Sample.Missing,
 		}
 		c.Steps = append(c.Steps, step)
-		if c.Differs == "" && v.Settings == r.Opening.Settings && !same(look.Evidence, j.Evidence()) {
+		if c.Differs == "" && v.Settings.Equal(r.Opening.Settings) && !same(look.Evidence, j.Evidence()) {
 			c.Differs = fmt.Sprintf("at look %d (%s) the evidence was %.6g then, and is %.6g now",
 				i+1, look.Sample.At.UTC().Format(time.DateTime), look.Evidence, j.Evidence())
 		}
