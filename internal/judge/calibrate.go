@@ -76,6 +76,7 @@ func Calibrate(h History, s Settings, requestRate float64, seed uint64) Calibrat
 		t.Noise = calibrated(h.slower(t.Bound), latencyPrior, s, seed+uint64(i)+1)
 		c.Latency = append(c.Latency, t)
 	}
+	c.Custom = customNoises(h, s, seed)
 	c.Audit = audit(h, s, &c, seed)
 	return c
 }

@@ -27,10 +27,7 @@ func (st *state) addCustom() {
 		if m.Kind == MeanMetric {
 			c.Mean = newMean()
 		} else {
-			c.Ratio = &track{
-				Name: m.Name, Capital: m.Share,
-				Harm: newRegression(len(errorEffects)), Proof: newNoninferiority(),
-			}
+			c.Ratio = newRatio(m)
 		}
 		c.bind(&st.Settings, &st.Calibration, m)
 		st.Custom = append(st.Custom, c)
@@ -38,18 +35,25 @@ func (st *state) addCustom() {
 	st.Tracks[0].Capital = st.Settings.builtinShare()
 }
 
+func newRatio(m CustomMetric) *track {
+	return &track{Name: m.Name, Capital: m.Share, Harm: newRegression(len(errorEffects)), Proof: newNoninferiority()}
+}
+
 const noSampleYet = "there has been no sample yet"
 
 // bind gives the metric its rules.
 func (c *custom) bind(s *Settings, k *Calibration, m CustomMetric) {
 	c.better = m.Better
-	noise := k.customNoise(m)
 	if c.Mean != nil {
-		c.Mean.bind(s, m, noise)
+		c.Mean.bind(s, m, k.customNoise(m))
 		return
 	}
+	c.Ratio.rules = ratioRules(s, m, k.customNoise(m))
+}
+
+func ratioRules(s *Settings, m CustomMetric, noise Noise) rules {
 	r, p := m.Margin.Regression, m.Margin.Promotion
-	c.Ratio.rules = rules{
+	return rules{
 		settings: s, noise: noise, effects: errorEffects,
 		regression: hypothesis{ratio: r.Ratio, add: r.Add, factor: 1},
 		promotion:  hypothesis{ratio: p.Ratio, add: p.Add, factor: 1},

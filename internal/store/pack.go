@@ -17,7 +17,8 @@ import (
 //	version, evidence, weight, at, looked - at, missing, stable, canary
 //	arm: requests, errors, instances, warm instances, list of counts
 //
-// Form 1 lacks when it was looked at.
+// Form 1 lacks when it was looked at. Where there are custom metrics, they follow: see
+// packCustom.
 const packVersion = 2
 
 func packPoint(p stage.Point) []byte {
@@ -30,7 +31,8 @@ func packPoint(p stage.Point) []byte {
 	b = binary.AppendUvarint(b, uint64(len(p.Sample.Missing)))
 	b = append(b, p.Sample.Missing...)
 	b = packArm(b, p.Sample.Stable)
-	return packArm(b, p.Sample.Canary)
+	b = packArm(b, p.Sample.Canary)
+	return packCustom(b, p.Sample.Custom)
 }
 
 func packArm(b []byte, a judge.Arm) []byte {
@@ -82,6 +84,7 @@ func unpackPoint(body []byte, stable, canary []float64) (stage.Point, error) {
 	p.Sample.Missing = string(r.take(r.length()))
 	p.Sample.Stable = r.arm(stable)
 	p.Sample.Canary = r.arm(canary)
+	p.Sample.Custom = r.custom()
 	if r.broken || len(r.rest) > 0 {
 		return stage.Point{}, fault.Errorf(fault.Internal, "a stored point is damaged")
 	}
