@@ -138,7 +138,9 @@ func turn(i int, look Look, v judge.Verdict, step Step, c counted) Turn {
 		Kind: v.Kind, Reason: v.Reason, Said: v.Sentence(), Step: step, Requests: c.requests, Errors: c.errors,
 	}
 	for _, m := range v.Metrics {
-		t.Extra = math.Max(t.Extra, m.Extra)
+		if m.Kind == "" { // a custom metric counts no requests
+			t.Extra = math.Max(t.Extra, m.Extra)
+		}
 	}
 	return t
 }

@@ -601,7 +601,11 @@ export interface components {
         ArmVerdict: {
             /** Format: int64 */
             bad: number;
+            /** Format: double */
+            deviation?: number;
             interval: components["schemas"]["JudgeInterval"];
+            /** Format: double */
+            mean?: number;
             /** Format: double */
             rate: number;
             /** Format: int64 */
@@ -635,6 +639,7 @@ export interface components {
             marginErrors?: number;
             /** Format: double */
             marginLatency?: number;
+            metrics?: components["schemas"]["CustomMetric"][];
             /** Format: int64 */
             minimumSamples?: number;
             /**
@@ -686,6 +691,34 @@ export interface components {
         ConfigFile: {
             content: string;
             path: string;
+        };
+        Counts: {
+            /** Format: int64 */
+            all: number;
+            /** Format: int64 */
+            bad?: number;
+            /** Format: double */
+            squares?: number;
+            /** Format: double */
+            sum?: number;
+        };
+        CustomMetric: {
+            bad?: string;
+            better?: string;
+            count?: string;
+            good?: string;
+            /** Format: double */
+            margin: number;
+            name: string;
+            of?: string;
+            squares?: string;
+            sum?: string;
+        };
+        CustomSample: {
+            canary?: components["schemas"]["Counts"];
+            missing?: string;
+            name: string;
+            stable?: components["schemas"]["Counts"];
         };
         Deploy: Record<string, never>;
         Drill: {
@@ -899,6 +932,7 @@ export interface components {
             user: string;
         };
         MetricVerdict: {
+            better?: string;
             /** Format: double */
             bound?: number;
             canary: components["schemas"]["ArmVerdict"];
@@ -908,6 +942,7 @@ export interface components {
             extra: number;
             /** Format: double */
             instanceAllowance: number;
+            kind?: string;
             /** Format: double */
             margin: number;
             name: string;
@@ -1358,6 +1393,7 @@ export interface components {
             /** Format: date-time */
             at: string;
             canary: components["schemas"]["Arm"];
+            custom?: components["schemas"]["CustomSample"][];
             missing?: string;
             stable: components["schemas"]["Arm"];
             /** Format: double */
@@ -1532,6 +1568,7 @@ export interface components {
             marginErrors?: number;
             /** Format: double */
             marginLatency?: number;
+            metrics?: components["schemas"]["CustomMetric"][];
             /**
              * @description a duration, for instance 90s, 10m or 1h30m
              * @example 10m
