@@ -44,7 +44,7 @@ func TestEveryBarHasItsCells(t *testing.T) {
 		case "Argo":
 			harm = 0.1 // counts as 0.5
 		}
-		return play.Result{Harm: harm, To95: 500, To100: never, Back: never, TakenBack: c.Noise.Name == "harsh"}
+		return play.Result{Harm: harm, Passed: 500, To95: 500, To100: never, Back: never, TakenBack: c.Noise.Name == "harsh"}
 	})
 	want := map[string]float64{
 		"false_rollback_real": 0, "false_rollback_harsh": 100, "immaterial_kept": 100, "harm_vs_oracle": 4,

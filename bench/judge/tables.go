@@ -37,7 +37,7 @@ func falseAlarms(r results) *report.Table {
 			back, runs = back+k, runs+len(o.Results)
 			t.Add(n.Name+", "+s.Name, fmt.Sprint(len(o.Results)), fmt.Sprintf("%d (%s)", k, report.Percent(share(k, len(o.Results)))),
 				report.Percent(upperBound(k, len(o.Results))),
-				report.Percent(o.Share(func(r play.Result) bool { return !math.IsInf(r.To95, 1) })),
+				report.Percent(o.Share(func(r play.Result) bool { return !math.IsInf(r.Passed, 1) })),
 				report.Percent(o.Share(provenWithinTheHour)),
 				report.Percent(o.Share(func(r play.Result) bool { return r.Waiting })),
 				report.Number(o.Median(play.To50)), report.Number(o.Median(play.To95)), report.Number(o.Quantile(0.95, play.To95)), report.Number(o.Median(play.To100)), reasons(o))

@@ -167,4 +167,8 @@ type Outbox interface {
 // Points keeps the samples that were judged, append-only.
 type Points interface {
 	AppendPoints(release, environment, stage string, points []stage.Point) error
+	// EarlyPoints returns the first points, at most so many, of each of the service's
+	// last releases before the given one that have succeeded and were judged in the
+	// environment; the newest release first.
+	EarlyPoints(before TaskRow, releases, points int) ([][]stage.Point, error)
 }

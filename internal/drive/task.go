@@ -133,7 +133,15 @@ func (t *transition) leaseTask(row TaskRow, worker string, leaseFor time.Duratio
 	if err := t.tx.PutTask(row); err != nil {
 		return stage.Task{}, err
 	}
-	return taskOf(rec, row), nil
+	task := taskOf(rec, row)
+	if task.Stage.Kind == pipeline.KindCanary && !task.Undo {
+		past, err := t.tx.EarlyPoints(row, stage.ExperienceReleases, stage.ExperiencePoints)
+		if err != nil {
+			return stage.Task{}, err
+		}
+		task.Experience = stage.Learn(past)
+	}
+	return task, nil
 }
 
 // taskOf makes the task complete: what the plan says of it, and what the stages

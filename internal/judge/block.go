@@ -13,6 +13,12 @@ type tally struct {
 	Canary    float64 `json:"canary"`
 	StableBad float64 `json:"stableBad"`
 	Stable    float64 `json:"stable"`
+	// ColdBad are the canary's bad requests of cold instances, which may have them in
+	// ColdLoad requests of warm ones (coldstart.go). They count for harm only.
+	ColdBad  float64 `json:"coldBad,omitempty"`
+	ColdLoad float64 `json:"coldLoad,omitempty"`
+	// ColdDoubt is the standard deviation of ColdLoad.
+	ColdDoubt float64 `json:"coldDoubt,omitempty"`
 }
 
 func (t *tally) add(o tally) {
@@ -20,9 +26,12 @@ func (t *tally) add(o tally) {
 	t.Canary += o.Canary
 	t.StableBad += o.StableBad
 	t.Stable += o.Stable
+	t.ColdBad += o.ColdBad
+	t.ColdLoad += o.ColdLoad
+	t.ColdDoubt += o.ColdDoubt
 }
 
-func (t tally) events() float64 { return t.CanaryBad + t.StableBad }
+func (t tally) events() float64 { return t.CanaryBad + t.StableBad + t.ColdBad }
 
 // track is the state of one metric. Times are seconds since the judge began.
 type track struct {
@@ -55,7 +64,15 @@ type track struct {
 	// Ratio is the log likelihood of each ratio of the grid, over the closed blocks.
 	Ratio []float64 `json:"ratio,omitempty"`
 
-	rules rules
+	// Lasting is what the closed blocks say about a lasting difference between the arms.
+	Lasting lasting `json:"lasting"`
+	// By are the canary's instances with bad events in the open block.
+	// Told tells that the last sample knew them.
+	By   []instanceBad `json:"by,omitempty"`
+	Told bool          `json:"told,omitempty"`
+
+	rules  rules
+	shares []share // scratch space
 }
 
 // rules are what a track needs of settings and calibration.
@@ -63,6 +80,8 @@ type rules struct {
 	settings *Settings
 	noise    Noise
 	effects  []effect
+	// cold is what cold instances may have, by their age.
+	cold allowances
 	// regression and promotion are the null hypotheses; the first is without the
 	// allowance for instances.
 	regression, promotion hypothesis
@@ -83,11 +102,6 @@ func (t *track) blockNoise() float64 {
 	return t.rules.noise.Tau2 * t.rules.noise.tauFactor() * t.rules.settings.NoiseShare * t.spread()
 }
 
-// instanceAllowance is the factor that is granted for lasting differences between instances.
-func (t *track) instanceAllowance() float64 {
-	return math.Exp(t.rules.settings.InstanceWidth * math.Sqrt(t.rules.noise.Sigma2*t.spread()))
-}
-
 func (t *track) clip() float64 { return t.rules.settings.Clip * t.rules.noise.clipFactor() }
 
 // stableRate is the running mean of the stable arm, with the calibrated rate as a few events.
@@ -105,7 +119,7 @@ func (t *track) usualRate() float64 {
 // fold adds the counts of the interval from from to at and evaluates.
 func (t *track) fold(from, at float64, counts tally, weight float64) {
 	if !t.Begun {
-		if counts.Canary == 0 {
+		if counts.Canary+counts.ColdLoad == 0 {
 			// Stable alone teaches its rate; there is nothing to compare yet.
 			t.forget(at - from)
 			t.PastBad += counts.StableBad
@@ -126,7 +140,7 @@ func (t *track) fold(from, at float64, counts tally, weight float64) {
 	l := t.look()
 	null := t.rules.regression
 	null.ratio *= t.instanceAllowance()
-	t.Harm.look(&l, null, t.rules.effects)
+	t.lookForHarm(l, null)
 	if t.rules.settings.Watch == 0 && !t.rules.bare {
 		t.Proof.look(&l, t.rules.promotion)
 	}
@@ -141,6 +155,19 @@ func (t *track) fold(from, at float64, counts tally, weight float64) {
 	}
 }
 
+// lookForHarm looks with the cold instances, and without what the worst instances have
+// more than the others.
+func (t *track) lookForHarm(l look, null hypothesis) {
+	l.pooled.bad = max(0, l.pooled.bad-t.blockExcess()) + t.Block.ColdBad
+	l.pooled.warmUp(t.Block)
+	if l.later {
+		l.fresh.bad = max(0, l.fresh.bad-t.sliceExcess()) + t.Slice.ColdBad
+		l.fresh.warmUp(t.Slice)
+	}
+	l.clip *= t.trust()
+	t.Harm.look(&l, null, t.rules.effects)
+}
+
 const timeSlack = 1e-6 // seconds
 
 func (t *track) endSlice() {
@@ -149,6 +176,9 @@ func (t *track) endSlice() {
 	t.Slice = tally{}
 	t.SliceStart = t.Last
 	t.InSlice = false
+	for i := range t.By {
+		t.By[i].Slice = 0
+	}
 }
 
 func (t *track) endBlock() {
@@ -156,6 +186,8 @@ func (t *track) endBlock() {
 		t.Ratio = t.bookRatio(t.Ratio)
 		settle(t.Ratio)
 	}
+	t.Lasting.learn(t)
+	t.keepWorst()
 	t.forget(t.Last - t.BlockStart)
 	t.PastBad += t.Block.StableBad
 	t.Past += t.Block.Stable

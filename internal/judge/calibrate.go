@@ -56,6 +56,8 @@ type Calibration struct {
 	Minutes int         `json:"minutes,omitempty"`
 	Errors  Noise       `json:"errors"`
 	Latency []Threshold `json:"latency,omitempty"`
+	// ColdStart is how young instances behaved in earlier releases.
+	ColdStart ColdStart `json:"coldStart,omitzero"`
 	// Custom is the noise of custom metrics; for one that is not here there are priors.
 	Custom []CustomNoise `json:"custom,omitempty"`
 	Audit  Audit         `json:"audit,omitzero"`

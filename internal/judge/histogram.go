@@ -126,5 +126,26 @@ func (a Arm) broken() string {
 	case a.Instances < 0 || a.WarmInstances < 0:
 		return "the number of instances is negative"
 	}
-	return a.Latency.broken()
+	if why := a.Latency.broken(); why != "" {
+		return why
+	}
+	return a.brokenInstances()
+}
+
+// mostColdAge is the largest believable age of a cold instance, in seconds.
+const mostColdAge = 86400
+
+// brokenInstances says what is wrong with what is told of single instances.
+func (a Arm) brokenInstances() string {
+	if !(a.ColdAge >= 0 && a.ColdAge <= mostColdAge) {
+		return "the age of the cold instances is impossible"
+	}
+	left := a.Errors
+	for _, by := range a.ErrorsBy {
+		if by.Errors < 0 || by.Errors > left {
+			return "the errors of the instances are more than those of the arm"
+		}
+		left -= by.Errors
+	}
+	return a.Cold.broken()
 }

@@ -59,12 +59,16 @@ func (h History) Validate() error {
 }
 
 // series is one metric's history: bad events and requests, [instance][minute].
-type series struct{ bad, all [][]float64 }
+// trims tells that the judge will see its events by instance.
+type series struct {
+	bad, all [][]float64
+	trims    bool
+}
 
 func (s series) minutes() int { return len(s.all[0]) }
 
 func (h History) errors() series {
-	var s series
+	s := series{trims: true}
 	for _, in := range h.used() {
 		s.bad = append(s.bad, floats(in.Errors))
 		s.all = append(s.all, floats(in.Requests))

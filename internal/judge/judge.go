@@ -74,6 +74,9 @@ func (j *Judge) Observe(s Sample) {
 	for _, t := range st.Tracks {
 		if counts, ok := t.counts(s); ok {
 			t.CanaryInstances, t.StableInstances = t.behind(s.Canary), t.behind(s.Stable)
+			if t.Bound == 0 {
+				t.attribute(s.Canary.ErrorsBy)
+			}
 			t.fold(from, st.Elapsed, counts, s.Weight)
 		}
 	}

@@ -30,14 +30,16 @@ func newNoninferiority() noninferiority {
 //
 // More bad requests must never help the proof. The ratio falls with them almost
 // everywhere, but not where the parts of the predictive law take turns: near zero,
-// and far out in the tails. So a count proves no more than a count of zero would,
-// and one beyond what the margin itself expects proves nothing; nor does a block in
-// which stable had no requests to be compared with. All of this only lowers it.
+// and far out in the tails. So a count proves no more than a count of zero would
+// (where the law has one part, it does not anyway: there the ratio is convex), and one
+// beyond what the margin itself expects proves nothing; nor does a block in which
+// stable had no requests to be compared with. All of this only lowers it.
 func (p *noninferiority) look(l *look, null hypothesis) {
 	at := l.base(null)
 	var spotless look
 	var spotlessBase base
-	if l.pooled.bad > 0 {
+	turns := l.pooled.bad > 0 && (l.pooled.stable.n > 1 || l.alone && l.fresh.stable.n > 1)
+	if turns {
 		spotless = l.spotless()
 		spotlessBase = spotless.base(null)
 	}
@@ -46,7 +48,7 @@ func (p *noninferiority) look(l *look, null hypothesis) {
 		h := hypothesis{ratio: 1, factor: e.factor, logFactor: e.logFactor}
 		var gain float64
 		p.now[i], gain = l.gain(h, at, p.Start[i], l.alone)
-		if l.pooled.bad > 0 {
+		if turns {
 			_, most := spotless.gain(h, spotlessBase, p.Start[i], l.alone)
 			gain = math.Min(gain, most)
 		}

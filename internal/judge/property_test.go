@@ -210,3 +210,12 @@ func FuzzObserve(f *testing.F) {
 		}
 	})
 }
+
+func TestTheLogGammaFunctionIsExact(t *testing.T) {
+	for x := 0.001; x < 1e12; x *= 1.07 {
+		want, _ := math.Lgamma(x)
+		if got := lgamma(x); math.Abs(got-want) > 1e-12*math.Max(1, math.Abs(want)) {
+			t.Fatalf("lnΓ(%v) is %v, want %v", x, got, want)
+		}
+	}
+}

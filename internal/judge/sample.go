@@ -27,13 +27,28 @@ type Arm struct {
 	// without requests of its own they are units of work done and failed.
 	Requests int64 `json:"requests"`
 	Errors   int64 `json:"errors"`
+	// ErrorsBy are the errors of those instances that had any: empty if none had, nil
+	// where the source cannot tell instances apart. What they lack to Errors is of
+	// instances that are not known.
+	ErrorsBy []InstanceErrors `json:"errorsBy,omitzero"`
 	// Latency counts the requests of warm instances only (older than the
 	// warm-up), so its total may be below Requests. Empty where the source has none.
 	Latency Histogram `json:"latency,omitzero"`
+	// Cold counts the requests of the other instances, where the source tells them.
+	// ColdAge is how old the youngest of them was, in seconds, when the interval began.
+	Cold    Histogram `json:"cold,omitzero"`
+	ColdAge float64   `json:"coldAge,omitempty"`
 	// Instances is the number of instances behind the arm, at least 1.
 	Instances int `json:"instances"`
 	// WarmInstances is how many of them are older than the warm-up.
 	WarmInstances int `json:"warmInstances"`
+}
+
+// InstanceErrors are one instance's errors over an interval, at least 1.
+type InstanceErrors struct {
+	// Instance tells it from the others of its arm, in all samples.
+	Instance string `json:"instance"`
+	Errors   int64  `json:"errors"`
 }
 
 // Histogram counts requests by how long they took. Counts[i] is the number of

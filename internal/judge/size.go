@@ -184,14 +184,3 @@ func upperRate(y, n, nats float64) float64 {
 	}
 	return math.Min(1, x/n)
 }
-
-// Holdback is the share that stays on stable during a watch: enough for about ten
-// bad requests of stable, so that there is something to compare with; at least
-// least, at most a half. rate is in requests per second, bad the stable error rate.
-func Holdback(least, rate, bad float64, watch time.Duration) float64 {
-	expected := rate * bad * watch.Seconds()
-	if expected <= 0 {
-		return 0.5
-	}
-	return math.Max(least, math.Min(0.5, 10/expected))
-}

@@ -83,12 +83,6 @@ func TestTheUpperBoundOfARate(t *testing.T) {
 	}
 }
 
-func TestHoldbackLeavesTenEventsOfStable(t *testing.T) {
-	for _, v := range []struct{ rate, want float64 }{{10000, 0.05}, {200, 0.05}, {20, 10.0 / 24}, {0.1, 0.5}, {0, 0.5}} {
-		near(t, "the holdback", Holdback(0.05, v.rate, 0.002, 10*time.Minute), v.want)
-	}
-}
-
 func TestSlowAnswersCountAgainstTheBudget(t *testing.T) {
 	s := DefaultSettings()
 	s.SlowerThan = 250 * time.Millisecond

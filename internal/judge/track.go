@@ -30,6 +30,7 @@ func (t *track) bind(s *Settings, c *Calibration) {
 		for _, th := range c.Latency {
 			if sameBound(th.Bound, t.Bound) {
 				t.rules.noise, slope = th.Noise, th.Slope
+				t.rules.cold = c.ColdStart.allowances(t.Bound)
 			}
 		}
 	}
@@ -50,6 +51,12 @@ func (t *track) counts(s Sample) (c tally, ok bool) {
 	canary, stable := s.Canary.Latency, s.Stable.Latency
 	if len(canary.Counts) == 0 && len(stable.Counts) == 0 {
 		return c, false
+	}
+	if allowed := t.rules.cold.at(s.Canary.ColdAge); allowed.factor > 0 {
+		if n, known := s.Canary.Cold.Above(t.Bound); known {
+			c.ColdBad, c.ColdLoad = float64(n), allowed.factor*float64(s.Canary.Cold.Total())
+			c.ColdDoubt = c.ColdLoad * math.Sqrt(allowed.variance)
+		}
 	}
 	for _, side := range []struct {
 		h        Histogram

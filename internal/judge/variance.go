@@ -73,6 +73,10 @@ func (h halves) spread() float64 { return 1/float64(len(h.first)) + 1/float64(le
 // counts are both halves' sums over minutes [from, to).
 func (h halves) counts(from, to int) tally {
 	var t tally
+	if h.trims {
+		t.CanaryBad -= h.excess(h.first, from, to)
+		t.StableBad -= h.excess(h.second, from, to)
+	}
 	for m := from; m < to; m++ {
 		for _, i := range h.first {
 			t.CanaryBad += h.bad[i][m]
@@ -115,9 +119,27 @@ func (m moments) shrunk(splits int, p prior, expected float64) float64 {
 	return w*math.Max(0, m.sum/m.weight) + (1-w)*expected
 }
 
+// excess is how many bad events the worst of the instances have more than the others.
+func (h halves) excess(instances []int, from, to int) float64 {
+	if len(instances) < fewInstances {
+		return 0
+	}
+	by := make([]share, 0, len(instances))
+	for _, i := range instances {
+		n := 0.0
+		for m := from; m < to; m++ {
+			n += h.bad[i][m]
+		}
+		by = append(by, share{events: n})
+	}
+	more, _ := excess(by, len(instances))
+	return more
+}
+
 // lasting is the squared log ratio of the halves over the whole history, per unit
 // of spread, and what counting alone contributes to it.
 func (h halves) lasting() (squared, counting float64, ok bool) {
+	h.trims = false
 	t := h.counts(0, h.minutes())
 	if t.CanaryBad == 0 || t.StableBad == 0 {
 		return 0, 0, false

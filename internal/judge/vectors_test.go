@@ -22,19 +22,23 @@ func near(t *testing.T, what string, got, want float64) {
 	}
 }
 
+func counts(canaryBad, canary, stableBad, stable float64) tally {
+	return tally{CanaryBad: canaryBad, Canary: canary, StableBad: stableBad, Stable: stable}
+}
+
 func TestOneEvaluationMatchesTheVectors(t *testing.T) {
 	for _, v := range []struct {
 		counts         tally
 		canary, stable int
 		harm, proof    float64
 	}{
-		{tally{0, 60, 3, 1500}, 1, 3, 0.738314, 0.0678158},
-		{tally{6, 60, 3, 1500}, 1, 3, 1666.76, -1.9313},
-		{tally{18, 6000, 12, 6000}, 5, 10, 0.623909, -0.704818},
-		{tally{36, 6000, 12, 6000}, 5, 10, 2.27275, -2.40569},
-		{tally{12, 6000, 12, 6000}, 5, 10, 0.56507, 0.1693},
-		{tally{1800, 300000, 600, 300000}, 30, 60, 3.82253, -19.9615},
-		{tally{3, 3, 0, 3}, 1, 2, 46.1768, -0.641775},
+		{counts(0, 60, 3, 1500), 1, 3, 0.738314, 0.0678158},
+		{counts(6, 60, 3, 1500), 1, 3, 1666.76, -1.9313},
+		{counts(18, 6000, 12, 6000), 5, 10, 0.623909, -0.704818},
+		{counts(36, 6000, 12, 6000), 5, 10, 2.27275, -2.40569},
+		{counts(12, 6000, 12, 6000), 5, 10, 0.56507, 0.1693},
+		{counts(1800, 300000, 600, 300000), 30, 60, 3.82253, -19.9615},
+		{counts(3, 3, 0, 3), 1, 2, 46.1768, -0.641775},
 	} {
 		m := testTrack(0.6, 0.01)
 		m.CanaryInstances, m.StableInstances = v.canary, v.stable
@@ -49,7 +53,7 @@ func TestPathsMatchTheVectors(t *testing.T) {
 		m := testTrack(0.4, 0.0025)
 		m.CanaryInstances, m.StableInstances = 5, 10
 		for i := range 4 * minutes {
-			m.fold(float64(15*i), float64(15*i+15), tally{bad, 1500, 3, 1500}, 0.5)
+			m.fold(float64(15*i), float64(15*i+15), counts(bad, 1500, 3, 1500), 0.5)
 			if i%4 == 3 {
 				seen(i/4+1, m)
 			}

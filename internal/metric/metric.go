@@ -83,7 +83,12 @@ func (a Ask) Target() string {
 }
 
 // arms lists the revisions in the order in which faults are reported.
-func (a Ask) arms() []armAsk { return []armAsk{{"stable", a.Stable}, {"canary", a.Canary}} }
+func (a Ask) arms() []armAsk { return []armAsk{{stableArm, a.Stable}, {canaryArm, a.Canary}} }
+
+const (
+	stableArm = "stable"
+	canaryArm = "canary"
+)
 
 type armAsk struct{ arm, revision string }
 

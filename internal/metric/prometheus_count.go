@@ -1,6 +1,8 @@
 package metric
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/judge"
@@ -11,6 +13,7 @@ type armLook struct {
 	was                         *armMark // a copy that the look may change
 	seen                        armSeries
 	bounds                      []float64
+	canary                      bool // of which single instances are told
 	since, at, interval, warmUp int64
 }
 
@@ -20,10 +23,22 @@ func (l armLook) take() (*armMark, judge.Arm) {
 	mark := l.was
 	births := l.births()
 	var arm judge.Arm
-	arm.Requests, mark.Rest.Requests = handOut(mark.Rest.Requests + l.count(mark.Requests, l.seen.requests))
-	arm.Errors, mark.Rest.Errors = handOut(mark.Rest.Errors + l.count(mark.Errors, l.seen.errors))
+	var one instances
+	arm.Requests, mark.Rest.Requests = handOut(mark.Rest.Requests + sum(l.count(mark.Requests, l.seen.requests)))
+	failed := l.count(mark.Errors, l.seen.errors)
+	arm.Errors, mark.Rest.Errors = handOut(mark.Rest.Errors + sum(failed))
+	left := arm.Errors
+	for _, instance := range slices.Sorted(maps.Keys(failed)) {
+		n := min(left, int64(failed[instance]))
+		one.failed(instance, n)
+		left -= n
+	}
+	var cold judge.Histogram
 	if len(l.bounds) > 0 {
-		arm.Latency = l.latency(mark, births)
+		arm.Latency, cold = l.latency(mark, births, &one)
+	}
+	if l.canary {
+		one.tell(&arm, cold)
 	}
 	arm.Instances, arm.WarmInstances = l.instances(births)
 	for instance, list := range births {
@@ -39,57 +54,78 @@ func (l armLook) take() (*armMark, judge.Arm) {
 	return mark, arm
 }
 
-// count moves the track on and returns the increments of all its series.
-func (l armLook) count(t track, seen map[string]series) float64 {
-	var sum float64
+// count moves the track on and returns the increments by instance.
+func (l armLook) count(t track, seen map[string]series) map[string]float64 {
+	grown := map[string]float64{}
 	for key, s := range seen {
 		last, known := t[key]
 		for _, st := range s.steps(last, known) {
-			sum += st.grown[0]
+			grown[s.instance] += st.grown[0]
 		}
 		if len(s.readings) > 0 {
 			t[key] = s.newest(last)
 		}
 	}
 	if l.since == 0 {
-		return 0
+		return nil
 	}
-	return sum
+	return grown
 }
 
-// latency moves the track on and returns what warm instances did.
-func (l armLook) latency(mark *armMark, births map[string][]int64) judge.Histogram {
-	sum := make([]float64, len(l.bounds)+1)
+// sum adds up in a fixed order, so that the same increments make the same sum.
+func sum(grown map[string]float64) float64 {
+	all := 0.0
+	for _, instance := range slices.Sorted(maps.Keys(grown)) {
+		all += grown[instance]
+	}
+	return all
+}
+
+// latency moves the track on and returns what warm and what cold instances did.
+func (l armLook) latency(mark *armMark, births map[string][]int64, one *instances) (warm, cold judge.Histogram) {
+	warmSum, coldSum := make([]float64, len(l.bounds)+1), make([]float64, len(l.bounds)+1)
 	for key, h := range l.seen.latency {
 		s := h.at(l.bounds)
 		last, known := mark.Latency[key]
 		for _, st := range s.steps(last, known) {
-			if l.since == 0 || !l.warm(births[s.instance], st) {
+			if l.since == 0 {
 				continue
 			}
+			to := warmSum
+			if age := l.age(births[s.instance], st); l.warmUp > 0 && age < l.warmUp {
+				one.young(time.Duration(age) * time.Millisecond)
+				to = coldSum
+			}
 			for i, n := range st.grown {
-				sum[i] += n
+				to[i] += n
 			}
 		}
 		if len(s.readings) > 0 {
 			mark.Latency[key] = s.newest(last)
 		}
 	}
-	h := judge.Histogram{Bounds: l.bounds, Counts: make([]int64, len(sum))}
-	rest := make([]float64, len(sum))
-	copy(rest, mark.Rest.Latency)
+	warm, mark.Rest.Latency = l.buckets(warmSum, mark.Rest.Latency)
+	cold, mark.Rest.Cold = l.buckets(coldSum, mark.Rest.Cold)
+	return warm, cold
+}
+
+// buckets turns cumulative increments into the counts of single buckets, and what is
+// left to hand out later.
+func (l armLook) buckets(cumulative, had []float64) (judge.Histogram, []float64) {
+	h := judge.Histogram{Bounds: l.bounds, Counts: make([]int64, len(cumulative))}
+	rest := make([]float64, len(cumulative))
+	copy(rest, had)
 	below := 0.0
-	for i, n := range sum {
+	for i, n := range cumulative {
 		h.Counts[i], rest[i] = handOut(rest[i] + n - below)
 		below = n
 	}
-	mark.Rest.Latency = rest
-	return h
+	return h, rest
 }
 
-// warm tells whether a step holds only requests of an instance older than the
-// warm-up. It does not depend on when one looked.
-func (l armLook) warm(births []int64, st step) bool {
+// age is how old an instance was when a step began, in milliseconds; below zero where
+// that is not known. It does not depend on when one looked.
+func (l armLook) age(births []int64, st step) int64 {
 	from := st.from
 	if from == 0 {
 		// A new set of labels: its requests came after the scrape before.
@@ -97,10 +133,10 @@ func (l armLook) warm(births []int64, st step) bool {
 	}
 	for i := len(births) - 1; i >= 0; i-- {
 		if b := births[i]; b <= st.to {
-			return l.warmUp == 0 || from >= b+l.warmUp
+			return from - b
 		}
 	}
-	return false
+	return -1
 }
 
 // births lists, for each instance, when it started, in order of time, first the

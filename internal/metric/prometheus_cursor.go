@@ -46,6 +46,7 @@ type rest struct {
 	Requests float64   `json:"requests,omitempty"`
 	Errors   float64   `json:"errors,omitempty"`
 	Latency  []float64 `json:"latency,omitempty"`
+	Cold     []float64 `json:"cold,omitempty"`
 }
 
 // forget is how long a series that is gone is remembered. One that came back
@@ -81,7 +82,7 @@ func readPromCursor(raw []byte, ask Ask) (c *promCursor, first string) {
 // sound says whether the lengths in a cursor fit each other.
 func (c *promCursor) sound() bool {
 	for _, arm := range c.Arms {
-		if arm == nil || len(arm.Rest.Latency) > len(c.Bounds)+1 {
+		if arm == nil || len(arm.Rest.Latency) > len(c.Bounds)+1 || len(arm.Rest.Cold) > len(c.Bounds)+1 {
 			return false
 		}
 		for _, r := range arm.Latency {
@@ -147,7 +148,7 @@ func (c *promCursor) advance(seen []armSeries, at time.Time, interval, warmUp ti
 	for _, s := range seen {
 		l := armLook{
 			was: c.Arms[s.revision].rebound(c.Bounds, after.Bounds), since: c.At, at: after.At, seen: s,
-			bounds: after.Bounds, interval: interval.Milliseconds(), warmUp: warmUp.Milliseconds(),
+			bounds: after.Bounds, canary: s.arm == canaryArm, interval: interval.Milliseconds(), warmUp: warmUp.Milliseconds(),
 		}
 		mark, arm := l.take()
 		after.Arms[s.revision] = mark
@@ -172,6 +173,9 @@ func (m *armMark) rebound(from, to []float64) *armMark {
 	}
 	if len(from) != len(to) || len(m.Rest.Latency) != len(to)+1 {
 		c.Rest.Latency = mergeBuckets(m.Rest.Latency, from, to)
+	}
+	if len(from) != len(to) {
+		c.Rest.Cold = mergeBuckets(m.Rest.Cold, from, to)
 	}
 	return c
 }

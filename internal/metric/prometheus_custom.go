@@ -149,7 +149,7 @@ func (c *customMark) advance(seen customSeen, since, at int64) (*customMark, []j
 		grown := map[string]float64{}
 		for key, found := range a.series {
 			arm.Tracks[key] = copyTrack(was.Tracks[key])
-			grown[key] = armLook{since: since}.count(arm.Tracks[key], found)
+			grown[key] = sum(armLook{since: since}.count(arm.Tracks[key], found))
 			arm.Tracks[key].prune(at)
 		}
 		after.Arms[a.revision] = arm

@@ -270,7 +270,9 @@ func TestPrometheusLatencyIsThatOfWarmInstances(t *testing.T) {
 	for i, want := range []struct {
 		latency []int64
 		warm    int
-	}{{}, {[]int64{0, 0}, 0}, {[]int64{0, 0}, 0}, {[]int64{0, 0}, 0}, {[]int64{10, 0}, 1}} {
+		cold    int64
+		age     float64
+	}{{}, {[]int64{0, 0}, 0, 9, 0}, {[]int64{0, 0}, 0, 9, 0}, {[]int64{0, 0}, 0, 9, 15}, {[]int64{10, 0}, 1, 0, 0}} {
 		if i == 0 {
 			continue
 		}
@@ -278,9 +280,27 @@ func TestPrometheusLatencyIsThatOfWarmInstances(t *testing.T) {
 		if got.Missing != "" || !slices.Equal(got.Canary.Latency.Counts, want.latency) || got.Canary.WarmInstances != want.warm {
 			t.Errorf("look %d: %+v, want latency %v of %d warm instances", i, got, want.latency, want.warm)
 		}
+		if got.Canary.Cold.Total() != want.cold || got.Canary.ColdAge != want.age {
+			t.Errorf("look %d: %+v, want %d cold requests at an age of %v s", i, got.Canary, want.cold, want.age)
+		}
 		if !slices.Equal(got.Stable.Latency.Counts, []int64{10, 0}) || got.Stable.WarmInstances != 1 {
 			t.Errorf("look %d: stable %+v, want 10 fast requests of one warm instance", i, got.Stable)
 		}
+	}
+}
+
+func TestPrometheusTellsWhichInstanceFailed(t *testing.T) {
+	series := []promSeries{
+		line("requests_total", "r1", "old", 0, 0, 10, 20, 30, 40),
+		line("errors_total", "r1", "old", 0, 0, 1, 2, 3, 4),
+		line("requests_total", "r2", "a", 0, 0, 10, 20, 30, 40), line("requests_total", "r2", "b", 0, 0, 10, 20, 30, 40),
+		line("errors_total", "r2", "a", 0, 0, 0, 4, 4, 4), line("errors_total", "r2", "b", 0, 0, 0, 1, 1, 1),
+	}
+	samples := lookAt(t, openFake(t, &fakeStore{append(series, longAgo)}), 33, 48, 63)
+	same(t, samples[1].Canary.ErrorsBy, []judge.InstanceErrors{{Instance: "a", Errors: 4}, {Instance: "b", Errors: 1}})
+	same(t, samples[2].Canary.ErrorsBy, []judge.InstanceErrors{})
+	if samples[1].Stable.ErrorsBy != nil {
+		t.Errorf("of stable the sums are enough: %+v", samples[1].Stable)
 	}
 }
 

@@ -85,10 +85,10 @@ func (r *Router) Sample(ctx context.Context, ask Ask, cursor []byte) (judge.Samp
 		return ask.missing(ask.Now, first), encode(after), nil
 	}
 	s := judge.Sample{At: ask.Now, Weight: ask.Weight, Custom: ask.none("the router counts requests, and nothing else")}
-	arms := map[string]*judge.Arm{"stable": &s.Stable, "canary": &s.Canary}
+	arms := map[string]*judge.Arm{stableArm: &s.Stable, canaryArm: &s.Canary}
 	for _, a := range ask.arms() {
 		live, _ := route.Arm(a.revision)
-		*arms[a.arm] = before.arm(after, live, a.revision, ask.WarmUp)
+		*arms[a.arm] = before.arm(after, live, a, ask.WarmUp)
 		// What an arm did before its last instance went is evidence all the same.
 		if why := unrouted(a, live); why != "" && arms[a.arm].Requests == 0 {
 			return ask.missing(ask.Now, why), cursor, nil
@@ -175,16 +175,20 @@ func backendKey(b router.Backend) string {
 
 // arm is what one arm did between both cursors. Latency is that of instances
 // that were warm at the first of them already, so that no cold request is in it.
-func (c routerCursor) arm(after routerCursor, live router.Arm, revision string, warmUp time.Duration) judge.Arm {
+func (c routerCursor) arm(after routerCursor, live router.Arm, ask armAsk, warmUp time.Duration) judge.Arm {
 	arm := judge.Arm{Instances: max(1, len(live.Backends))}
-	latency := make([]int64, len(after.Bounds)+1)
+	latency, cold := make([]int64, len(after.Bounds)+1), make([]int64, len(after.Bounds)+1)
 	warm := map[string]bool{}
-	for key, now := range after.Arms[revision] {
+	var one instances
+	for key, now := range after.Arms[ask.revision] {
 		// An instance that was not listed at the last look had counted nothing then.
-		was := c.Arms[revision][key].unlessReset(now)
+		was := c.Arms[ask.revision][key].unlessReset(now)
 		arm.Requests += now.Requests - was.Requests
 		arm.Errors += now.Errors - was.Errors
+		one.failed(key, now.Errors-was.Errors)
 		if warmUp > 0 && now.Since.Add(warmUp).After(c.At) {
+			one.young(c.At.Sub(now.Since))
+			addIncrements(cold, now.Latency, was.Latency)
 			continue
 		}
 		warm[key] = true
@@ -196,6 +200,9 @@ func (c routerCursor) arm(after routerCursor, live router.Arm, revision string, 
 		}
 	}
 	arm.Latency = judge.Histogram{Bounds: after.Bounds, Counts: latency}
+	if ask.arm == canaryArm {
+		one.tell(&arm, judge.Histogram{Bounds: after.Bounds, Counts: cold})
+	}
 	return arm
 }
 

@@ -106,13 +106,16 @@ func TestRouterCountsIncrements(t *testing.T) {
 	want := judge.Sample{
 		At: start.Add(61 * time.Second), Weight: 0.5,
 		Stable: judge.Arm{Requests: 50, Errors: 1, Latency: histogramOf(40, 9, 1), Instances: 1, WarmInstances: 1},
-		Canary: judge.Arm{Requests: 10, Errors: 1, Latency: histogramOf(9, 0, 1), Instances: 1, WarmInstances: 1},
+		Canary: judge.Arm{
+			Requests: 10, Errors: 1, Latency: histogramOf(9, 0, 1), Instances: 1, WarmInstances: 1,
+			ErrorsBy: []judge.InstanceErrors{{Instance: "b@" + start.Format(time.RFC3339Nano), Errors: 1}},
+		},
 	}
 	same(t, s, want)
 	same(t, l.at(62), judge.Sample{
 		At: start.Add(62 * time.Second), Weight: 0.5,
 		Stable: judge.Arm{Latency: histogramOf(0, 0, 0), Instances: 1, WarmInstances: 1},
-		Canary: judge.Arm{Latency: histogramOf(0, 0, 0), Instances: 1, WarmInstances: 1},
+		Canary: judge.Arm{Latency: histogramOf(0, 0, 0), Instances: 1, WarmInstances: 1, ErrorsBy: []judge.InstanceErrors{}},
 	})
 }
 
@@ -125,9 +128,12 @@ func TestRouterLatencyIsThatOfInstancesWarmAtTheLastLook(t *testing.T) {
 	if s.Canary.Requests != 5 || s.Canary.Errors != 5 || s.Canary.Latency.Total() != 0 || s.Canary.Instances != 2 || s.Canary.WarmInstances != 1 {
 		t.Errorf("a cold instance: %+v", s.Canary)
 	}
+	if s.Canary.Cold.Total() != 5 || s.Canary.ColdAge != 0 || len(s.Canary.ErrorsBy) != 1 || s.Canary.ErrorsBy[0].Errors != 5 {
+		t.Errorf("what is told of the cold instance: %+v", s.Canary)
+	}
 	// Warm since 90.5 s, so that some of these requests may have met it cold.
 	f.countSince("r2", "c", start.Add(60500*time.Millisecond), 9, 5, []int64{2, 0, 7})
-	if s = l.at(91); s.Canary.Requests != 4 || s.Canary.Latency.Total() != 0 {
+	if s = l.at(91); s.Canary.Requests != 4 || s.Canary.Latency.Total() != 0 || s.Canary.Cold.Total() != 4 || s.Canary.ColdAge != 29.5 {
 		t.Errorf("an instance that became warm meanwhile: %+v", s.Canary)
 	}
 	f.countSince("r2", "c", start.Add(60500*time.Millisecond), 12, 5, []int64{5, 0, 7})

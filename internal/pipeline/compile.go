@@ -142,7 +142,7 @@ func (c *compiler) environment(def EnvironmentDefinition) Environment {
 		SkipRoles:   slices.Clone(def.Skip.Roles),
 		OnUndecided: OnUndecided(def.OnUndecided),
 		Budget:      float64(def.FalseAlarm),
-		Stages:      compileStages(def.Stages),
+		Stages:      compileStages(def.Stages, c.def.Expect),
 	}
 }
 

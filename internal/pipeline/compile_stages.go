@@ -31,11 +31,11 @@ const (
 
 // compileStages resolves the stages of one environment, in order, with the final
 // promote where it is implied.
-func compileStages(defs []StageDefinition) []Stage {
+func compileStages(defs []StageDefinition, expect ExpectDefinition) []Stage {
 	if len(defs) == 0 {
 		defs = defaultStages
 	}
-	defs = withPromote(defs)
+	defs = withHoldback(withPromote(defs), expect)
 	names := stageNames(defs)
 	stages := make([]Stage, len(defs))
 	var canary *CanaryDefinition
@@ -73,9 +73,7 @@ func holdbackAfter(rest []StageDefinition) float64 {
 	}
 	for _, def := range rest {
 		if def.Watch != nil {
-			watch := *def.Watch
-			fillDefaults(&watch)
-			return float64(*watch.Holdback)
+			return float64(*def.Watch.Holdback)
 		}
 	}
 	return 0

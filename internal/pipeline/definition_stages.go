@@ -165,8 +165,10 @@ type WatchDefinition struct {
 	// environment, before the watch may end: what leaks needs time to show. Default 30m
 	// where `for` is left out, else nothing.
 	MinimumAge Duration `yaml:"minimumAge" min:"1s" max:"30d" example:"1h"`
-	// Holdback is the share of traffic that stays on the old revision as control.
-	Holdback *Share `yaml:"holdback" default:"5%" max:"50%"`
+	// Holdback is the share of traffic that stays on the old revision as control. Without
+	// it, 5 %; where `expect` tells that there is little traffic, enough for about five bad
+	// requests in the time of the watch, at most 50 %.
+	Holdback *Share `yaml:"holdback" max:"50%" example:"5%"`
 }
 
 // PromoteDefinition says how the new revision becomes the one that stays.

@@ -146,6 +146,7 @@ func (t *canaryTick) place(ctx context.Context) (Outcome, error) {
 	set := forecast.CanarySettings(t.task.Stage.Canary, t.task.FalseAlarm)
 	now := t.Now()
 	calibration := calibrate(ctx, src, t.ask(0), set, t.task.ExpectedRate)
+	calibration.ColdStart = t.task.Experience.ColdStart
 	opening := t.m.open("canary.opening", t.task.Environment, judge.Opening{Settings: set, Calibration: calibration, Start: now})
 	t.m.Sizing = judge.NewSizing(set, calibration, now)
 	t.m.Phase, t.m.Began, t.m.Want = judging, now, t.m.Sizing.Weight

@@ -48,6 +48,8 @@ type Task struct {
 	// Memories are what the environment's earlier stages left, by stage name; for
 	// an undo also what the stage itself left.
 	Memories map[string]json.RawMessage `json:"memories,omitempty"`
+	// Experience is what earlier releases of the service teach a canary.
+	Experience Experience `json:"experience,omitzero"`
 	// State is the executor's memory: what the last tick returned; nil at first.
 	State json.RawMessage `json:"state,omitempty"`
 	// Hold says why the task may not advance now; it may still retreat.

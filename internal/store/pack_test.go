@@ -35,24 +35,63 @@ func TestAPackedPointIsSmall(t *testing.T) {
 		t.Fatal(err)
 	}
 	packed := packPoint(p)
-	if len(packed) > 128 || len(packed)*10 > len(text) {
+	if len(packed) > 136 || len(packed)*10 > len(text) {
 		t.Errorf("a point takes %d bytes packed and %d as JSON", len(packed), len(text))
 	}
 }
 
-func TestAPointOfTheFirstFormWasLookedAtWhenItsSampleEnded(t *testing.T) {
+// older is the point in a form of before: without single instances, and in the first
+// form without when it was looked at.
+func older(p stage.Point, version byte) []byte {
+	b := packFloat(packFloat([]byte{version}, p.Evidence), p.Sample.Weight)
+	b = binary.AppendVarint(b, p.Sample.At.UnixNano())
+	if version > 1 {
+		b = binary.AppendVarint(b, int64(p.Looked.Sub(p.Sample.At)))
+	}
+	b = append(b, 0) // nothing is missing
+	for _, a := range []judge.Arm{p.Sample.Stable, p.Sample.Canary} {
+		for _, n := range []int64{a.Requests, a.Errors, int64(a.Instances), int64(a.WarmInstances)} {
+			b = binary.AppendVarint(b, n)
+		}
+		b = packCounts(b, a.Latency.Counts)
+	}
+	return b
+}
+
+func TestPointsOfOlderFormsAreRead(t *testing.T) {
+	for version := byte(1); version < packVersion; version++ {
+		p := secondOfTraffic()
+		if version == 1 {
+			p.Looked = p.Sample.At
+		}
+		got, err := unpackPoint(older(p, version), p.Sample.Stable.Latency.Bounds, p.Sample.Canary.Latency.Bounds)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(p, got); diff != "" {
+			t.Errorf("form %d: %s", version, diff)
+		}
+	}
+}
+
+func TestSingleInstancesArePackedWithTheirArm(t *testing.T) {
 	p := secondOfTraffic()
-	p.Looked = p.Sample.At
-	b := packPoint(p)
-	// Version, evidence and weight take 17 bytes; then come the instant and a 0.
-	n := 17 + len(binary.AppendVarint(nil, p.Sample.At.UnixNano()))
-	old := append(append([]byte{1}, b[1:n]...), b[n+1:]...)
-	got, err := unpackPoint(old, p.Sample.Stable.Latency.Bounds, p.Sample.Canary.Latency.Bounds)
+	a := &p.Sample.Canary
+	a.ErrorsBy = []judge.InstanceErrors{{Instance: "checkout-7f3c", Errors: 1}, {Instance: "", Errors: 0}}
+	a.Cold, a.ColdAge = judge.Histogram{Bounds: a.Latency.Bounds, Counts: a.Latency.Counts}, 14.5
+	p.Sample.Stable.ErrorsBy = []judge.InstanceErrors{}
+	packed := packPoint(p)
+	got, err := unpackPoint(packed, p.Sample.Stable.Latency.Bounds, a.Latency.Bounds)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(p, got); diff != "" {
 		t.Error(diff)
+	}
+	for n := range packed {
+		if _, err := unpackPoint(packed[:n], nil, nil); fault.CodeOf(err) != fault.Internal {
+			t.Fatalf("the first %d of %d bytes gave %v, want an internal fault", n, len(packed), err)
+		}
 	}
 }
 

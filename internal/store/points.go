@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/hex"
 
+	"github.com/fairwayhq/fairway/internal/drive"
 	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/release"
 	"github.com/fairwayhq/fairway/internal/stage"
@@ -64,6 +65,36 @@ const (
 	selectAllPoints = `SELECT ` + pointColumns + pointTables + `
 	WHERE points.release = $1 AND points.id > $2 ORDER BY points.id LIMIT $3`
 )
+
+const selectEarlier = `SELECT releases.id FROM releases JOIN runs ON runs.release = releases.id
+	WHERE releases.service = $1 AND releases.id < $2 AND runs.state = 'succeeded'
+	AND EXISTS (SELECT 1 FROM points WHERE points.release = releases.id AND points.environment = $3)
+	ORDER BY releases.id DESC LIMIT $4`
+
+// EarlyPoints returns the first points of earlier releases.
+func (tx *Tx) EarlyPoints(before drive.TaskRow, releases, points int) ([][]stage.Point, error) {
+	var earlier []string
+	err := tx.rows(func(r *sql.Rows) error {
+		var id string
+		err := r.Scan(&id)
+		earlier = append(earlier, id)
+		return err
+	}, selectEarlier, before.Service, before.Release, before.Environment, releases)
+	if err != nil {
+		return nil, err
+	}
+	all := make([][]stage.Point, len(earlier))
+	for i, id := range earlier {
+		loaded, err := tx.LoadPoints(id, before.Environment, 0, points)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range loaded {
+			all[i] = append(all[i], p.Point)
+		}
+	}
+	return all, nil
+}
 
 // LoadPoints returns at most limit points of the release in the environment (in
 // all of them where it is empty) with an ID above after, in the order in which they were added.

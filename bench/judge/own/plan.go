@@ -12,6 +12,7 @@ import (
 	"github.com/fairwayhq/fairway/internal/forecast"
 	"github.com/fairwayhq/fairway/internal/judge"
 	"github.com/fairwayhq/fairway/internal/pipeline"
+	"github.com/fairwayhq/fairway/internal/stage"
 )
 
 // Plan is what a release of a service goes through.
@@ -85,7 +86,31 @@ const calibrationSeed = 1
 
 // Calibrate learns from the service's past, as the executors do.
 func (p *Plan) Calibrate(w *world.World) judge.Calibration {
-	return judge.Calibrate(w.History(historyMinutes), p.canary, p.rate, calibrationSeed)
+	c := judge.Calibrate(w.History(historyMinutes), p.canary, p.rate, calibrationSeed)
+	c.ColdStart = p.coldStart(w)
+	return c
+}
+
+// coldStart is what the executors learn from earlier releases of the same service,
+// which went well.
+func (p *Plan) coldStart(w *world.World) judge.ColdStart {
+	var c judge.ColdStart
+	for i := range stage.ExperienceReleases {
+		past := world.New(w.Service, w.Noise, world.AA, w.Seed()+uint64(i)+1)
+		ramp, m := p.NewRamp(w.Service), past.Monitor(15*time.Second)
+		var samples []judge.Sample
+		for past.Now() < w.Service.WarmUp+15*time.Second {
+			weight, instances := ramp.Weight()
+			m.Add(past.Step(weight, instances))
+			if m.Due(past.Now()) {
+				r := m.Read(past.Now(), weight)
+				samples = append(samples, r.Sample(p.start))
+				ramp.Grow(&r)
+			}
+		}
+		c.Learn(samples)
+	}
+	return c
 }
 
 // capacity is how many instances bear the weight, as the canary's executor says.

@@ -28,6 +28,7 @@ var _ play.Player = (*Player)(nil)
 
 // Begin calibrates the judge from the service's past and gives the first weight.
 func (p *Player) Begin(w *world.World) play.Move {
+	w.LookAtInstances()
 	set := p.plan.canary
 	calibration := p.plan.Calibrate(w)
 	p.all = w.Service.Instances

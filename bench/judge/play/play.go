@@ -54,8 +54,9 @@ type Result struct {
 	TakenBack bool
 	// Back is when the traffic was back on the stable version.
 	Back float64
-	// To50, To95 and To100 are when the new version got half of the traffic, nearly all, and all.
-	To50, To95, To100 float64
+	// Passed is when the player called the new version no worse; To50, To95 and To100 are
+	// when it got half of the traffic, nearly all, and all.
+	Passed, To50, To95, To100 float64
 	// Waiting tells that it was waiting for a person at the end.
 	Waiting bool
 	// Harm is how many bad requests the fault made.
@@ -65,7 +66,8 @@ type Result struct {
 
 // Run plays one release.
 func Run(w *world.World, p Player, rules Rules) Result {
-	r := Result{Back: math.Inf(1), To50: math.Inf(1), To95: math.Inf(1), To100: math.Inf(1)}
+	never := math.Inf(1)
+	r := Result{Back: never, Passed: never, To50: never, To95: never, To100: never}
 	monitor := w.Monitor(rules.Scrape)
 	inForce := p.Begin(w)
 	decided := inForce
@@ -101,13 +103,16 @@ func (r *Result) note(m Move, now time.Duration) {
 	if m.Weight >= 0.5-1e-9 {
 		r.To50 = math.Min(r.To50, at)
 	}
+	if m.Weight >= 0.95-1e-9 {
+		r.To95 = math.Min(r.To95, at)
+	}
 	switch m.Status {
 	case TakenBack:
 		r.TakenBack, r.Back, r.Reason = true, at, m.Reason
 	case Promoted:
-		r.To95, r.To100 = math.Min(r.To95, at), math.Min(r.To100, at)
+		r.Passed, r.To95, r.To100 = math.Min(r.Passed, at), math.Min(r.To95, at), math.Min(r.To100, at)
 	case Passed:
-		r.To95 = math.Min(r.To95, at)
+		r.Passed = math.Min(r.Passed, at)
 	}
 }
 

@@ -27,13 +27,17 @@ type cohort struct {
 
 // arm is the instances of one version and their noise.
 type arm struct {
-	noise, counts   *generator
-	errors, latency process
+	noise, counts *generator
+	// errors is the passing noise of each instance, latency that of their mean.
+	errors  []process
+	latency process
 	// lasting are the differences of each instance that stay, as logarithms.
 	lastingErrors, lastingLatency []float64
-	bursts                        []float64 // when each ends
-	cohorts                       []cohort
-	first                         float64 // when the first instance started
+	bursts                        []float64 // when each instance's burst ends
+	// factors are how many times the usual errors each instance has in this tick.
+	factors []float64
+	cohorts []cohort
+	first   float64 // when the first instance started
 }
 
 // coldFor is after how many times Cold nothing is left of it.
@@ -41,8 +45,10 @@ const coldFor = 6
 
 func newArm(n *Noise, instances int, noise, counts *generator) *arm {
 	a := &arm{noise: noise, counts: counts, first: math.Inf(1)}
-	a.errors.value, a.latency.value = noise.NormFloat64(), noise.NormFloat64()
+	a.latency.value = noise.NormFloat64()
+	a.bursts, a.factors = make([]float64, instances), make([]float64, instances)
 	for range instances {
+		a.errors = append(a.errors, process{noise.NormFloat64()})
 		a.lastingErrors = append(a.lastingErrors, n.LastingErrors*noise.NormFloat64())
 		a.lastingLatency = append(a.lastingLatency, n.LastingLatency*noise.NormFloat64())
 	}
@@ -66,6 +72,14 @@ func (a *arm) warm(now, seconds float64) int {
 		}
 	}
 	return n
+}
+
+// youngest is how old the youngest instance is, in seconds; 0 where there is none.
+func (a *arm) youngest(now float64) float64 {
+	if len(a.cohorts) == 0 {
+		return 0
+	}
+	return math.Max(0, now-a.cohorts[len(a.cohorts)-1].born)
 }
 
 // grow starts instances until there are n. An arm never shrinks.
@@ -105,36 +119,40 @@ type weather struct{ errors, latency float64 }
 // blow moves the arm's own noise on by a tick and says what it is now.
 func (a *arm) blow(n *Noise, now float64) weather {
 	k := max(1, a.instances())
-	root := math.Sqrt(float64(k))
-	x, y := a.errors.step(a.noise, tick, instanceMemory), a.latency.step(a.noise, tick, instanceMemory)
-	w := weather{errors: lognormal(n.InstanceErrors/root, x), latency: n.InstanceLatency / root * y}
-	w.errors *= a.noise.gamma(n.TickErrors * n.TickErrors / float64(k))
-	var lasting, slower float64
+	var w weather
+	w.latency = n.InstanceLatency / math.Sqrt(float64(k)) * a.latency.step(a.noise, tick, instanceMemory)
+	bursting := a.burst(n, k, now)
+	w.latency += float64(bursting) / float64(k) * math.Log(math.Max(1, n.BurstLatency))
 	for i := range k {
-		lasting += math.Exp(a.lastingErrors[i])
-		slower += a.lastingLatency[i]
-	}
-	w.errors *= lasting / float64(k)
-	w.latency += slower / float64(k)
-	if n.BurstEvery > 0 {
-		share := float64(a.bursting(n, k, now)) / float64(k)
-		w.errors *= 1 + share*(n.BurstErrors-1)
-		w.latency += share * math.Log(n.BurstLatency)
+		f := math.Exp(a.lastingErrors[i])
+		if n.InstanceErrors > 0 {
+			f *= lognormal(n.InstanceErrors, a.errors[i].step(a.noise, tick, instanceMemory))
+		}
+		f *= a.noise.gamma(n.TickErrors * n.TickErrors)
+		if a.bursts[i] > now {
+			f *= n.BurstErrors
+		}
+		a.factors[i] = f
+		w.errors += f / float64(k)
+		w.latency += a.lastingLatency[i] / float64(k)
 	}
 	return w
 }
 
-// bursting lets bursts begin and end, and counts the instances that have one.
-func (a *arm) bursting(n *Noise, instances int, now float64) int {
-	for range a.noise.poisson(float64(instances) * tick / n.BurstEvery.Seconds()) {
-		a.bursts = append(a.bursts, now+a.noise.ExpFloat64()*n.BurstFor.Seconds())
+// burst lets bursts begin, and counts the instances that have one.
+func (a *arm) burst(n *Noise, instances int, now float64) int {
+	if n.BurstEvery == 0 {
+		return 0
 	}
-	kept := a.bursts[:0]
-	for _, end := range a.bursts {
+	for range a.noise.poisson(float64(instances) * tick / n.BurstEvery.Seconds()) {
+		i := a.noise.IntN(instances)
+		a.bursts[i] = math.Max(a.bursts[i], now+a.noise.ExpFloat64()*n.BurstFor.Seconds())
+	}
+	count := 0
+	for _, end := range a.bursts[:instances] {
 		if end > now {
-			kept = append(kept, end)
+			count++
 		}
 	}
-	a.bursts = kept
-	return min(len(kept), instances)
+	return count
 }

@@ -22,6 +22,7 @@ const (
 	ofCanaryCounts
 	ofScrapes
 	ofHistory
+	ofSplit
 )
 
 func newGenerator(seed, purpose uint64) *generator {

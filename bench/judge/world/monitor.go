@@ -1,6 +1,7 @@
 package world
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/judge"
@@ -12,6 +13,7 @@ type Monitor struct {
 	interval time.Duration
 	scrapes  *generator
 	gapEnds  time.Duration
+	lastGood float64 // seconds
 	pending  Reading
 }
 
@@ -23,8 +25,12 @@ type Reading struct {
 	// with the next good one.
 	Lost           bool
 	Stable, Canary Counts
+	// CanaryErrors are the canary's errors by instance, where LookAtInstances asked.
+	CanaryErrors []int64
 	// Instances and Warm are how many there are, and are older than the warm-up.
 	StableInstances, StableWarm, CanaryInstances, CanaryWarm int
+	// ColdAge is how old the canary's youngest instance was when the counts began, in seconds.
+	ColdAge float64
 	// Weight is the canary's share of the traffic in force.
 	Weight float64
 	// LogRatio is the oracle's, since the last reading (lost or not).
@@ -41,6 +47,12 @@ func (m *Monitor) Add(d *Done) {
 	m.pending.Stable.add(&d.Stable)
 	m.pending.Canary.add(&d.Canary)
 	m.pending.LogRatio += d.LogRatio
+	for i, n := range d.CanaryErrors {
+		if i == len(m.pending.CanaryErrors) {
+			m.pending.CanaryErrors = append(m.pending.CanaryErrors, 0)
+		}
+		m.pending.CanaryErrors[i] += n
+	}
 }
 
 // Due tells whether now is the time of a scrape.
@@ -54,11 +66,15 @@ func (m *Monitor) Read(now time.Duration, weight float64) Reading {
 	warmUp := w.Service.WarmUp.Seconds()
 	r.StableInstances, r.StableWarm = w.stable.instances(), w.stable.warm(w.now, warmUp)
 	r.CanaryInstances, r.CanaryWarm = w.canary.instances(), w.canary.warm(w.now, warmUp)
+	r.ColdAge = w.canary.youngest(m.lastGood)
+	if !r.Lost {
+		m.lastGood = w.now
+	}
 	m.pending.LogRatio = 0
 	if r.Lost {
-		r.Stable, r.Canary = Counts{}, Counts{}
+		r.Stable, r.Canary, r.CanaryErrors = Counts{}, Counts{}, nil
 	} else {
-		m.pending.Stable, m.pending.Canary = Counts{}, Counts{}
+		m.pending.Stable, m.pending.Canary, m.pending.CanaryErrors = Counts{}, Counts{}, nil
 	}
 	return r
 }
@@ -82,6 +98,19 @@ func (r *Reading) Sample(start time.Time) judge.Sample {
 	}
 	s.Stable = arms(&r.Stable, r.StableInstances, r.StableWarm)
 	s.Canary = arms(&r.Canary, r.CanaryInstances, r.CanaryWarm)
+	cold := make([]int64, buckets)
+	for i := range cold {
+		cold[i] = r.Canary.Latency[i] - r.Canary.Warm[i]
+	}
+	s.Canary.Cold, s.Canary.ColdAge = judge.Histogram{Bounds: Bounds, Counts: cold}, r.ColdAge
+	if r.CanaryErrors != nil {
+		s.Canary.ErrorsBy = []judge.InstanceErrors{}
+	}
+	for i, n := range r.CanaryErrors {
+		if n > 0 {
+			s.Canary.ErrorsBy = append(s.Canary.ErrorsBy, judge.InstanceErrors{Instance: strconv.Itoa(i), Errors: n})
+		}
+	}
 	return s
 }
 

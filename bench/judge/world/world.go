@@ -23,6 +23,7 @@ type World struct {
 	phase                 float64 // of the day, in seconds
 	traffic, errors, slow process
 	incident, over        float64 // its begin and end; both 0 without one
+	split                 *split  // nil where nobody asks for instances
 
 	done Done
 }
@@ -30,6 +31,8 @@ type World struct {
 // Done is what happened in one tick.
 type Done struct {
 	Stable, Canary Counts
+	// CanaryErrors are the canary's errors by instance, where LookAtInstances asked.
+	CanaryErrors []int64
 	// Harm is how many more bad requests the canary made than the stable version
 	// would have in its place: the expectation, not a count.
 	Harm float64
@@ -55,6 +58,12 @@ func New(s Service, n Noise, scenario Scenario, seed uint64) *World {
 }
 
 const day = 86400.0
+
+// Seed is what the world was made of.
+func (w *World) Seed() uint64 { return w.seed }
+
+// LookAtInstances makes the world tell which instances of the canary made its errors.
+func (w *World) LookAtInstances() { w.split = &split{random: newGenerator(w.seed, ofSplit)} }
 
 // Now is the time since the release began.
 func (w *World) Now() time.Duration { return time.Duration(w.now * float64(time.Second)) }
@@ -85,6 +94,10 @@ func (w *World) Step(weight float64, instances int) *Done {
 			own.errors *= shared.errors
 			own.latency += shared.latency
 			w.serve(side.arm, side.counts, side.mean, lost, own, side.effect)
+		}
+		if w.split != nil && side.arm == w.canary && weight > 0 {
+			rate := w.Service.Errors * shared.errors
+			w.done.CanaryErrors = w.split.deal(side.counts.Errors, side.arm.factors[:side.arm.instances()], rate, side.effect)
 		}
 	}
 	w.now += tick

@@ -2,6 +2,7 @@ package world
 
 import (
 	"math"
+	"reflect"
 	"testing"
 	"time"
 )
@@ -76,6 +77,7 @@ func TestTheSeedIsAll(t *testing.T) {
 	run := func(seed uint64) (all []Reading) {
 		w := New(Services[2], Harsh, Tail100, seed)
 		m := w.Monitor(15 * time.Second)
+		w.LookAtInstances()
 		w.History(10) // asking changes nothing
 		live(w, 20*time.Minute, 0.1, 3, func(d *Done) {
 			m.Add(d)
@@ -88,10 +90,10 @@ func TestTheSeedIsAll(t *testing.T) {
 	a, b, c := run(1), run(1), run(2)
 	different := false
 	for i := range a {
-		if a[i] != b[i] {
+		if !reflect.DeepEqual(a[i], b[i]) {
 			t.Fatalf("reading %d differs between two runs of one seed", i)
 		}
-		different = different || a[i] != c[i]
+		different = different || !reflect.DeepEqual(a[i], c[i])
 	}
 	if !different {
 		t.Error("two seeds make the same world")

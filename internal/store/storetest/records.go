@@ -177,3 +177,45 @@ func pointPages(t *testing.T, s Store) {
 	err := s.Drive.Update(t.Context(), func(tx drive.Tx) error { return tx.AppendPoints("none", "staging", "canary", []stage.Point{{}}) })
 	wantCode(t, "AppendPoints of no release", err, fault.NotFound)
 }
+
+func earlyPoints(t *testing.T, s Store) {
+	for _, r := range []struct {
+		id, service, environment string
+		state                    pipeline.RunState
+	}{
+		{"r1", "shop", "staging", pipeline.RunSucceeded},
+		{"r2", "shop", "staging", pipeline.RunRolledBack},
+		{"r3", "search", "staging", pipeline.RunSucceeded},
+		{"r4", "shop", "production", pipeline.RunSucceeded},
+		{"r5", "shop", "staging", pipeline.RunSucceeded},
+		{"r6", "shop", "staging", pipeline.RunSucceeded},
+	} {
+		s.addRelease(t, r.id, r.service)
+		s.update(t, func(tx release.Tx) error {
+			rec, err := tx.LoadRun(r.id)
+			if err != nil {
+				return err
+			}
+			rec.Run.State = r.state
+			if err := tx.SaveRun(rec, day); err != nil {
+				return err
+			}
+			first := float64(r.id[1] - '0')
+			return tx.AppendPoints(r.id, r.environment, "canary", []stage.Point{{Evidence: first}, {Evidence: first + 0.5}})
+		})
+	}
+	early := func(before string, releases, points int) (all [][]float64) {
+		row := drive.TaskRow{Release: before, Service: "shop", Environment: "staging"}
+		for _, one := range get(t, s, func(tx release.Tx) ([][]stage.Point, error) { return tx.EarlyPoints(row, releases, points) }) {
+			var evidence []float64
+			for _, p := range one {
+				evidence = append(evidence, p.Evidence)
+			}
+			all = append(all, evidence)
+		}
+		return all
+	}
+	equal(t, "all before the last", early("r6", 9, 9), [][]float64{{5, 5.5}, {1, 1.5}})
+	equal(t, "the first point of the last one", early("r6", 1, 1), [][]float64{{5}})
+	equal(t, "none before the first", early("r1", 9, 9), [][]float64(nil))
+}

@@ -76,6 +76,7 @@ func Run(t *testing.T, open func(t testing.TB) Store) {
 		{"messages wait until they are due", outbox},
 		{"points come back as they were judged", pointRoundTrip},
 		{"points are read in pages", pointPages},
+		{"earlier releases that went well are looked up", earlyPoints},
 
 		{"users are kept by name", users},
 		{"tokens are found by hash until they are revoked", tokens},

@@ -570,8 +570,12 @@ export interface components {
             roles: string[];
         };
         Arm: {
+            cold?: components["schemas"]["Histogram"];
+            /** Format: double */
+            coldAge?: number;
             /** Format: int64 */
             errors: number;
+            errorsBy?: components["schemas"]["InstanceErrors"][];
             /** Format: int64 */
             instances: number;
             latency?: components["schemas"]["Histogram"];
@@ -671,6 +675,14 @@ export interface components {
             every: string;
             http?: components["schemas"]["HTTPCheck"][];
             load?: components["schemas"]["Load"];
+        };
+        ColdAge: {
+            canary: number[];
+            stable: number[];
+        };
+        ColdStart: {
+            ages?: components["schemas"]["ColdAge"][];
+            bounds?: number[];
         };
         Component: {
             artifact: string;
@@ -799,6 +811,9 @@ export interface components {
             status: string;
             url?: string;
         };
+        Experience: {
+            coldStart?: components["schemas"]["ColdStart"];
+        };
         Freeze: {
             by: string;
             environment?: string;
@@ -850,6 +865,11 @@ export interface components {
         Histogram: {
             bounds?: number[];
             counts?: number[];
+        };
+        InstanceErrors: {
+            /** Format: int64 */
+            errors: number;
+            instance: string;
         };
         Interval: {
             /** Format: double */
@@ -1470,6 +1490,7 @@ export interface components {
             environment: string;
             /** Format: double */
             expectedRate?: number;
+            experience?: components["schemas"]["Experience"];
             /** Format: double */
             falseAlarm: number;
             /** Format: int64 */

@@ -1,0 +1,193 @@
+package judge
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+func TestTheWorstInstancesCountNoMoreThanTheOthers(t *testing.T) {
+	for _, c := range []struct {
+		what   string
+		counts []float64
+		k      int
+		least  float64
+		most   float64
+	}{
+		{"single errors are nobody's burst", []float64{1, 1, 1}, 10, 0, 0},
+		{"one instance with all the errors", []float64{40}, 10, 25, 40},
+		{"two of ten with all the errors", []float64{40, 38}, 10, 40, 78},
+		{"three of ten are more than the worst fifth", []float64{40, 40, 40}, 10, 0, 0},
+		{"an even spread is chance", []float64{9, 10, 11, 12, 8, 10, 9, 13, 10, 8}, 10, 0, 0},
+		{"one of three with all the errors", []float64{12}, 3, 5, 12},
+	} {
+		var by []share
+		for _, n := range c.counts {
+			by = append(by, share{events: n})
+		}
+		got, _ := excess(by, c.k)
+		if got < c.least || got > c.most {
+			t.Errorf("%s: %v of %v are not counted, want %v to %v", c.what, got, c.counts, c.least, c.most)
+		}
+	}
+}
+
+// The expected excess is that of counts drawn at random.
+func TestChanceGivesTheWorstInstancesMore(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for _, k := range []int{10, 60} {
+		for _, mean := range []float64{0.1, 1, 10, 29, 31, 60} {
+			sum := 0.0
+			const runs = 300
+			for range runs {
+				counts := make([]float64, k)
+				for i := range counts {
+					counts[i] = poisson(random, mean*gammaDraw(random, 1/chanceTau2)*chanceTau2)
+				}
+				sum += excessBeyond(counts, math.Max(1, quantile(counts, worstOf(k))))
+			}
+			got, want := chanceExcess(mean, k), sum/runs
+			// The quantile of a few counts is not the law's: a third apart is near enough.
+			if math.Abs(got-want) > 0.35*want+0.3 {
+				t.Errorf("%d instances with %v events each: expected excess %.2f, drawn %.2f", k, mean, got, want)
+			}
+		}
+	}
+}
+
+func excessBeyond(counts []float64, most float64) float64 {
+	sum := 0.0
+	for _, n := range counts {
+		sum += math.Max(0, n-most)
+	}
+	return sum
+}
+
+// quantile is the largest count but the worst ones.
+func quantile(counts []float64, worst int) float64 {
+	c := append([]float64(nil), counts...)
+	for range worst {
+		top := 0
+		for i := range c {
+			if c[i] > c[top] {
+				top = i
+			}
+		}
+		c[top] = -1
+	}
+	most := 0.0
+	for _, n := range c {
+		most = math.Max(most, n)
+	}
+	return most
+}
+
+func poisson(r *rand.Rand, mean float64) float64 {
+	n, at := 0.0, r.ExpFloat64()
+	for at < mean {
+		n++
+		at += r.ExpFloat64()
+	}
+	return n
+}
+
+// gammaDraw draws from a gamma of a whole shape with scale 1.
+func gammaDraw(r *rand.Rand, shape float64) float64 {
+	x := 0.0
+	for range int(shape) {
+		x += r.ExpFloat64()
+	}
+	return x
+}
+
+// bursting is a canary of ten instances whose errors all come from so many of them.
+func bursting(instances int, told bool) *Judge { return burstingFor(instances, told, 8) }
+
+// burstingFor is that after so many quarters of a minute.
+func burstingFor(instances int, told bool, quarters int) *Judge {
+	s := DefaultSettings()
+	j := New(s, Calibrate(History{}, s, 200, 1), testStart)
+	for i := range quarters {
+		x := Sample{
+			At: testStart.Add(time.Duration(i+1) * 15 * time.Second), Weight: 0.5,
+			Stable: Arm{Requests: 1500, Errors: 3, Instances: 10},
+			Canary: Arm{Requests: 1500, Errors: 30, Instances: 10},
+		}
+		if told {
+			x.Canary.ErrorsBy = []InstanceErrors{}
+			for k := range instances {
+				x.Canary.ErrorsBy = append(x.Canary.ErrorsBy, InstanceErrors{fmt.Sprint(k), int64(30 / instances)})
+			}
+		}
+		j.Observe(x)
+	}
+	return j
+}
+
+func TestABurstOfOneInstanceIsNoHarm(t *testing.T) {
+	if e := bursting(1, true).Evidence(); e > 5 {
+		t.Errorf("all errors in one of ten instances: evidence %v", e)
+	}
+	if e := bursting(10, true).Evidence(); e < 1000 {
+		t.Errorf("the same errors in all instances: evidence %v", e)
+	}
+	spread, unknown := bursting(10, true).Evidence(), bursting(10, false).Evidence()
+	if spread <= unknown {
+		t.Errorf("evidence %v where all instances are known to agree, %v where nothing is known of them", spread, unknown)
+	}
+}
+
+func TestAnInstanceThatStaysWorseCounts(t *testing.T) {
+	if e := burstingFor(1, true, 4*5).Evidence(); e > 5 {
+		t.Errorf("after five minutes: evidence %v", e)
+	}
+	if e := burstingFor(1, true, 4*12).Evidence(); e < 250 {
+		t.Errorf("after twelve minutes: evidence %v", e)
+	}
+	j := burstingFor(1, true, 4*4)
+	if by := j.state.Tracks[0].By; len(by) != 1 || !by[0].Worse || by[0].Since != 0 {
+		t.Errorf("after four minutes: %+v", by)
+	}
+	for i := range 5 {
+		j.Observe(Sample{
+			At: testStart.Add(4*time.Minute + time.Duration(i+1)*15*time.Second), Weight: 0.5,
+			Stable: Arm{Requests: 1500, Errors: 3, Instances: 10},
+			Canary: Arm{Requests: 1500, Errors: 3, Instances: 10, ErrorsBy: []InstanceErrors{{"0", 1}, {"1", 1}, {"2", 1}}},
+		})
+	}
+	for _, b := range j.state.Tracks[0].By {
+		if b.Worse {
+			t.Errorf("a minute without a burst is not forgotten: %+v", b)
+		}
+	}
+}
+
+// One broken instance is no proof of harm, but no pass either.
+func TestABurstOfOneInstanceIsNoProofEither(t *testing.T) {
+	if p := bursting(1, true).Decide(testStart.Add(2 * time.Minute)).Proof; p > 0 {
+		t.Errorf("proof %v", p)
+	}
+}
+
+func TestStateKeepsInstances(t *testing.T) {
+	whole, again := bursting(3, true), bursting(3, true)
+	text, err := again.MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read Judge
+	if err := read.UnmarshalJSON(text); err != nil {
+		t.Fatal(err)
+	}
+	x := Sample{
+		At: testStart.Add(135 * time.Second), Weight: 0.5, Stable: Arm{Requests: 1500, Errors: 3, Instances: 10},
+		Canary: Arm{Requests: 1500, Errors: 4, Instances: 10, ErrorsBy: []InstanceErrors{{"0", 4}}},
+	}
+	whole.Observe(x)
+	read.Observe(x)
+	if a, b := whole.Evidence(), read.Evidence(); a != b {
+		t.Errorf("evidence %v, read back %v", a, b)
+	}
+}
