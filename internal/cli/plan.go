@@ -103,19 +103,31 @@ func describe(s pipeline.Stage) string {
 	case pipeline.KindJob:
 		return "runs " + strings.Join(s.Job.Command, " ")
 	case pipeline.KindCanary:
-		return "moves traffic level by level under the judge"
+		return "moves traffic level by level under the judge" + judged(s.Canary.Metrics)
 	case pipeline.KindWatch:
 		text := fmt.Sprintf("judges on for %s, %s stays on the old", s.Watch.For, percent(s.Watch.Holdback))
 		if s.Watch.MinimumAge > 0 {
 			text += fmt.Sprintf(", not over before it is %s old", s.Watch.MinimumAge)
 		}
-		return text
+		return text + judged(s.Watch.Metrics)
 	case pipeline.KindPromote:
 		return fmt.Sprintf("makes it the home (%s)", s.Promote.Strategy)
 	case pipeline.KindNotify:
 		return "tells " + s.Notify.Webhook
 	}
 	return string(s.Kind)
+}
+
+// judged names the metrics of the team's own, for the end of a sentence.
+func judged(metrics []pipeline.CustomMetric) string {
+	var names []string
+	for _, m := range metrics {
+		names = append(names, m.Name)
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return ", also by " + strings.Join(names, ", ")
 }
 
 func forTime(d time.Duration) string {

@@ -39,6 +39,7 @@ func settings(a pipeline.Analysis, falseAlarm float64) judge.Settings {
 	if a.MinimumSamples > 0 {
 		s.MinimumRequests = a.MinimumSamples
 	}
+	s.Custom = custom(a.Metrics)
 	return s
 }
 

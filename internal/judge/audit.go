@@ -46,6 +46,15 @@ func audit(h History, s Settings, c *Calibration, seed uint64) Audit {
 			make   func() *track
 		}{h.slower(c.Latency[i].Bound), &c.Latency[i].Noise, func() *track { return latencyTrack(&s, c, c.Latency[i]) }})
 	}
+	for i := range c.Custom {
+		if past, begin, ok := c.Custom[i].audited(h, &s); ok {
+			metrics = append(metrics, struct {
+				series series
+				noise  *Noise
+				make   func() *track
+			}{past, &c.Custom[i].Noise, begin})
+		}
+	}
 	random := rand.New(rand.NewPCG(seed, 123))
 	for _, m := range metrics {
 		canaries := imaginary(m.series, random)

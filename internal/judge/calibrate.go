@@ -58,7 +58,9 @@ type Calibration struct {
 	Latency []Threshold `json:"latency,omitempty"`
 	// ColdStart is how young instances behaved in earlier releases.
 	ColdStart ColdStart `json:"coldStart,omitzero"`
-	Audit     Audit     `json:"audit,omitzero"`
+	// Custom is the noise of custom metrics; for one that is not here there are priors.
+	Custom []CustomNoise `json:"custom,omitempty"`
+	Audit  Audit         `json:"audit,omitzero"`
 }
 
 // Calibrate learns from the stable's history; an empty or broken history gives
@@ -76,6 +78,7 @@ func Calibrate(h History, s Settings, requestRate float64, seed uint64) Calibrat
 		t.Noise = calibrated(h.slower(t.Bound), latencyPrior, s, seed+uint64(i)+1)
 		c.Latency = append(c.Latency, t)
 	}
+	c.Custom = customNoises(h, s, seed)
 	c.Audit = audit(h, s, &c, seed)
 	return c
 }

@@ -21,6 +21,9 @@ func (j *Judge) Verdict(now time.Time) Verdict {
 	for _, t := range j.state.Tracks {
 		v.Metrics = append(v.Metrics, t.verdict())
 	}
+	for _, c := range j.state.Custom {
+		v.Metrics = append(v.Metrics, c.verdict())
+	}
 	return v
 }
 
@@ -55,7 +58,7 @@ func (j *Judge) Decide(now time.Time) Verdict {
 func (st *state) decideCanary(v *Verdict, now time.Time) {
 	set := &st.Settings
 	suspicious := v.Evidence >= set.Suspicious || v.Strongest >= set.SuspiciousEffect
-	proven := v.Proof >= v.ProofThreshold && !st.awaitsLatency()
+	proven := v.Proof >= v.ProofThreshold && !st.awaitsLatency() && st.unknownCustom(1) == ""
 	switch {
 	case st.Middle && st.AtMiddle >= set.Dwell.Seconds() && proven && !suspicious:
 		v.Kind, v.Reason = Pass, NotWorse
@@ -77,6 +80,8 @@ func (st *state) decideLate(v *Verdict, suspicious bool) {
 		v.Kind, v.Reason = Fail, LeansToHarm
 	case math.Min(errors.Canary, errors.Stable) < least:
 		v.Kind, v.Reason, v.Detail = Hold, NoEvidence, "one arm had too few requests to compare"
+	case st.unknownCustom(leastCustom) != "":
+		v.Kind, v.Reason, v.Detail = Hold, NoEvidence, st.unknownCustom(leastCustom)
 	default:
 		v.Kind, v.Reason = Hold, Undecided
 		v.ForPerson = suspicious || v.Proof < leaningProof
@@ -94,6 +99,8 @@ func (st *state) decideWatch(v *Verdict) {
 		v.Kind, v.Reason, v.Detail = Hold, NoEvidence, "the holdback had no requests to compare with"
 	case over && errors.Canary == 0:
 		v.Kind, v.Reason, v.Detail = Hold, NoEvidence, "the new revision had no requests"
+	case over && !suspicious && st.unknownCustom(1) != "":
+		v.Kind, v.Reason, v.Detail = Hold, NoEvidence, st.unknownCustom(1)
 	case over && !suspicious:
 		v.Kind, v.Reason = Pass, NotWorse
 		if errors.Stable == 0 {
@@ -131,7 +138,10 @@ func (st *state) awaited(v *Verdict) string {
 	case st.awaitsLatency():
 		return "there are too few latencies of stable to choose thresholds"
 	case v.Proof < v.ProofThreshold:
-		return "not yet proven: " + st.weakest().Name
+		name, _ := st.weakest()
+		return "not yet proven: " + spoken(name)
+	case st.unknownCustom(1) != "":
+		return st.unknownCustom(1)
 	}
 	return "the time at the middle level is not over"
 }
@@ -141,18 +151,29 @@ func (st *state) strongest() float64 {
 	for _, t := range st.Tracks {
 		top = math.Max(top, t.Harm.strongest())
 	}
+	for _, c := range st.Custom {
+		top = math.Max(top, c.harm().strongest())
+	}
 	return top
 }
 
-func (st *state) proof() float64 { return st.weakest().Proof.logEvidence() }
+func (st *state) proof() float64 {
+	_, proof := st.weakest()
+	return proof
+}
 
-// weakest is the metric with the least proof.
-func (st *state) weakest() *track {
-	w := st.Tracks[0]
+// weakest is the metric with the least proof, and its log evidence.
+func (st *state) weakest() (name string, proof float64) {
+	name, proof = st.Tracks[0].Name, st.Tracks[0].Proof.logEvidence()
 	for _, t := range st.Tracks[1:] {
-		if t.Proof.logEvidence() < w.Proof.logEvidence() {
-			w = t
+		if p := t.Proof.logEvidence(); p < proof {
+			name, proof = t.Name, p
 		}
 	}
-	return w
+	for _, c := range st.Custom {
+		if p := c.proof().logEvidence(); p < proof {
+			name, proof = c.Name, p
+		}
+	}
+	return name, proof
 }

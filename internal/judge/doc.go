@@ -24,6 +24,8 @@
 // the canary is worse than tolerated (regression.go), one where it is not worse by
 // the margin of a promotion (noninferiority.go). Both are e-processes: they may be
 // read after every sample without paying for it, and gaps in the data cost nothing.
+// A team's own metrics are judged beside them: ratios as the errors are, means by the
+// ratio of both arms' block means (custom.go, mean.go).
 // What is missing is never taken for zero: it holds the release and changes no
 // evidence.
 //

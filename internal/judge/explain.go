@@ -56,8 +56,11 @@ func (v Verdict) Paragraph() string {
 }
 
 func (m MetricVerdict) paragraph(watching bool) string {
+	if m.Kind == MeanMetric {
+		return m.meanParagraph(watching)
+	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: canary %s (%d of %d, 95 %% between %s and %s), stable %s (%d of %d).", title(m.Name),
+	fmt.Fprintf(&b, "%s: canary %s (%d of %d, 95 %% between %s and %s), stable %s (%d of %d).", title(spoken(m.Name)),
 		percent(m.Canary.Rate), m.Canary.Bad, m.Canary.Requests, percent(m.Canary.Interval.Low), percent(m.Canary.Interval.High),
 		percent(m.Stable.Rate), m.Stable.Bad, m.Stable.Requests)
 	if m.Ratio != nil {
@@ -67,14 +70,20 @@ func (m MetricVerdict) paragraph(watching bool) string {
 	if !watching {
 		fmt.Fprintf(&b, ", the promotion margin is %s", percent(m.Margin))
 	}
-	fmt.Fprintf(&b, "; evidence of harm %s : 1", number(m.Evidence))
-	if !watching {
-		fmt.Fprintf(&b, ", of being no worse %s : 1", number(math.Exp(m.Proof)))
-	}
+	b.WriteString(m.weights(watching))
 	if m.Extra >= 1 {
-		fmt.Fprintf(&b, "; about %s bad requests more than at stable's usual rate", number(m.Extra))
+		fmt.Fprintf(&b, "; about %s bad %s more than at stable's usual rate", number(m.Extra), m.events())
 	}
 	return b.String() + "."
+}
+
+// weights are the weights of evidence, as the end of a sentence.
+func (m MetricVerdict) weights(watching bool) string {
+	s := fmt.Sprintf("; evidence of harm %s : 1", number(m.Evidence))
+	if !watching {
+		s += fmt.Sprintf(", of being no worse %s : 1", number(math.Exp(m.Proof)))
+	}
+	return s
 }
 
 // leading is the metric that contributes most to the evidence of harm.
@@ -91,11 +100,12 @@ func (v Verdict) leading() (MetricVerdict, bool) {
 	return v.Metrics[best], true
 }
 
-// compared puts the errors and the tightest latency of both arms side by side.
+// compared puts the errors, the tightest latency and the custom metrics of both arms
+// side by side.
 func (v Verdict) compared() string {
 	var parts []string
 	for _, m := range v.Metrics {
-		if len(parts) < 2 {
+		if len(parts) < 2 || m.Kind != "" {
 			parts = append(parts, m.compared())
 		}
 	}
@@ -107,7 +117,12 @@ func (v Verdict) compared() string {
 
 func (m MetricVerdict) compared() string {
 	what := "errors " + percent(m.Canary.Rate)
-	if m.Bound > 0 {
+	switch {
+	case m.Kind == MeanMetric:
+		return m.comparedMeans()
+	case m.Kind == RatioMetric:
+		what = spoken(m.Name) + " " + percent(m.Canary.Rate)
+	case m.Bound > 0:
 		what = fmt.Sprintf("requests slower than %s %s", seconds(m.Bound), percent(m.Canary.Rate))
 	}
 	return what + " against " + percent(m.Stable.Rate)

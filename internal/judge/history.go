@@ -11,6 +11,8 @@ type History struct {
 	Bounds []float64 `json:"bounds,omitempty"`
 	// Instances are at most MaxInstances; block i is the same minute for all.
 	Instances []InstanceHistory `json:"instances,omitempty"`
+	// Custom are the pasts of custom ratios, where the source has them.
+	Custom []CustomHistory `json:"custom,omitempty"`
 }
 
 // InstanceHistory is one instance's past. All slices have the same length; a

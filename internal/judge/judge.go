@@ -30,6 +30,8 @@ type state struct {
 	Weight float64 `json:"weight"`
 	// Tracks are the metrics; the first is the errors.
 	Tracks []*track `json:"tracks"`
+	// Custom are the custom metrics, in the order of the settings.
+	Custom []*custom `json:"custom,omitempty"`
 	// Early collects stable's latencies to choose thresholds from.
 	Early early `json:"early,omitzero"`
 	// Convicted is the largest E that reached the threshold; 0 if none did.
@@ -45,6 +47,7 @@ func New(s Settings, c Calibration, start time.Time) *Judge {
 	st := &j.state
 	st.Calibration.Latency = nil
 	st.Tracks = append(st.Tracks, errorTrack(&st.Settings, &st.Calibration))
+	st.addCustom()
 	st.addLatency(c.Latency)
 	st.Early.Done = len(c.Latency) > 0
 	return j
@@ -77,6 +80,9 @@ func (j *Judge) Observe(s Sample) {
 			t.fold(from, st.Elapsed, counts, s.Weight)
 		}
 	}
+	for _, c := range st.Custom {
+		c.observe(&s, st.Elapsed)
+	}
 	if s.Weight > 0 && st.absentTraffic() == "" {
 		seconds = math.Min(seconds, st.Settings.Stale.Seconds())
 		st.Observed += seconds
@@ -104,6 +110,9 @@ func (j *Judge) Evidence() float64 {
 	for _, t := range j.state.Tracks {
 		e += t.Capital * t.Harm.evidence()
 	}
+	for _, c := range j.state.Custom {
+		e += c.Capital * c.harm().evidence()
+	}
 	return e
 }
 
@@ -113,6 +122,7 @@ func (j *Judge) Evidence() float64 {
 func (j *Judge) Calibration() Calibration {
 	c := j.state.Calibration
 	c.Latency = append([]Threshold(nil), c.Latency...)
+	c.Custom = j.state.learnedCustom()
 	learn := func(n *Noise, t *track) {
 		n.Rate, n.Events = t.usualRate(), historyEvents
 	}
@@ -141,5 +151,8 @@ func (st *state) enterMiddle(weight float64) {
 	}
 	for _, t := range st.Tracks {
 		t.restartProof()
+	}
+	for _, c := range st.Custom {
+		c.restartProof()
 	}
 }

@@ -95,7 +95,7 @@ type plan struct {
 func (p plan) errorsFound(rise float64) (time.Duration, bool) {
 	base := p.calibration.Errors.Rate
 	t := errorTrack(p.settings, p.calibration)
-	t.Capital = p.settings.ErrorShare
+	t.Capital = p.settings.ErrorShare * p.settings.builtinShare()
 	return p.found([]*track{t}, []float64{base}, []float64{math.Min(1, base+rise)})
 }
 
@@ -104,7 +104,7 @@ func (p plan) latencyFound(slowdown float64) (time.Duration, bool) {
 	var stable, canary []float64
 	for _, th := range p.calibration.Latency {
 		t := latencyTrack(p.settings, p.calibration, th)
-		t.Capital = (1 - p.settings.ErrorShare) / float64(len(p.calibration.Latency))
+		t.Capital = (1 - p.settings.ErrorShare) * p.settings.builtinShare() / float64(len(p.calibration.Latency))
 		tracks = append(tracks, t)
 		stable = append(stable, th.Noise.Rate)
 		canary = append(canary, math.Min(math.Max(allSlow, th.Noise.Rate), th.Noise.Rate*math.Pow(1+slowdown, th.Slope)))

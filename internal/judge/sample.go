@@ -17,6 +17,8 @@ type Sample struct {
 
 	Stable Arm `json:"stable"`
 	Canary Arm `json:"canary"`
+	// Custom are the custom metrics that the source was asked for.
+	Custom []CustomSample `json:"custom,omitempty"`
 }
 
 // Arm is one side of the comparison over one interval.

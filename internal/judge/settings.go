@@ -3,6 +3,7 @@ package judge
 import (
 	"errors"
 	"math"
+	"reflect"
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/fault"
@@ -43,7 +44,8 @@ type Settings struct {
 	// OnsetHorizon is the time over which harm is expected to begin, if it does not at once.
 	OnsetHorizon time.Duration `json:"onsetHorizon"`
 
-	// ErrorShare is the errors' part of the evidence; latency has the rest.
+	// ErrorShare is the errors' part of the evidence; latency has the rest. Custom
+	// metrics have theirs before the two.
 	ErrorShare float64 `json:"errorShare"`
 
 	// Suspicious and SuspiciousEffect are the evidence, and the undiluted evidence
@@ -70,6 +72,9 @@ type Settings struct {
 	// SLO is the promised share of good requests.
 	SLO    float64 `json:"slo"`
 	Growth Growth  `json:"growth"`
+
+	// Custom are the team's own metrics, beside errors and latency.
+	Custom []CustomMetric `json:"custom,omitempty"`
 }
 
 // Margin is how much worse a canary may be. A difference within Regression is
@@ -210,8 +215,12 @@ func (s Settings) Validate() error {
 	check(s.Stale > 0, "stale is %s, but must be positive", s.Stale)
 	check(share(s.SLO), "slo is %v, but must be between 0 and 1", s.SLO)
 	faults = append(faults, s.Growth.faults(s.Middle)...)
+	faults = append(faults, s.customFaults()...)
 	return errors.Join(faults...)
 }
+
+// Equal tells whether s and o judge alike.
+func (s Settings) Equal(o Settings) bool { return reflect.DeepEqual(s, o) }
 
 // leastExposureShare is the share below which a busy service never reaches the middle level.
 const leastExposureShare = 0.00002

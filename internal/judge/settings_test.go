@@ -14,7 +14,7 @@ func TestTheDefaultsAreValidAndReadBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	var back Settings
-	if err := json.Unmarshal([]byte(asJSON(t, s)), &back); err != nil || back != s {
+	if err := json.Unmarshal([]byte(asJSON(t, s)), &back); err != nil || !back.Equal(s) {
 		t.Errorf("read back %+v, %v", back, err)
 	}
 	if w := s.Warnings(); len(w) != 0 {

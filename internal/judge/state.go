@@ -24,11 +24,19 @@ func (j *Judge) UnmarshalJSON(b []byte) error {
 			return fault.Errorf(fault.Invalid, "read the judge's state: it has an empty metric")
 		}
 		t.bind(&j.state.Settings, &j.state.Calibration)
-		if !t.Harm.complete(len(t.rules.effects)) || !t.Proof.complete() || (t.Ratio != nil && len(t.Ratio) != ratioPoints) {
+		if !t.complete() {
 			return fault.Errorf(fault.Invalid, "read the judge's state: the metric %q is incomplete", t.Name)
 		}
 	}
+	if name, ok := j.state.bindCustom(); !ok {
+		return fault.Errorf(fault.Invalid, "read the judge's state: the custom metric %q is incomplete", name)
+	}
 	return nil
+}
+
+// complete tells whether t, read back and bound, has the right shape.
+func (t *track) complete() bool {
+	return t.Harm.complete(len(t.rules.effects)) && t.Proof.complete() && (t.Ratio == nil || len(t.Ratio) == ratioPoints)
 }
 
 // complete tells whether r, read back, has the right shape, and makes its scratch space.

@@ -70,6 +70,10 @@ type Verdict struct {
 type MetricVerdict struct {
 	// Name is "errors" or "latency > 250ms".
 	Name string `json:"name"`
+	// Kind is empty for errors and latency, else that of the custom metric of the name.
+	Kind MetricKind `json:"kind,omitempty"`
+	// Better is the direction of a custom metric.
+	Better Better `json:"better,omitempty"`
 	// Bound is the latency in seconds above which a request counts; 0 for errors.
 	Bound  float64    `json:"bound,omitempty"`
 	Canary ArmVerdict `json:"canary"`
@@ -86,7 +90,7 @@ type MetricVerdict struct {
 	// Proof is the metric's log evidence of non-inferiority.
 	Proof float64 `json:"proof"`
 	// Tolerated and Margin are the rates allowed beside stable's usual rate: beyond
-	// Tolerated counts as harm, below Margin passes.
+	// Tolerated counts as harm, below Margin passes. Of a mean they are means.
 	Tolerated float64 `json:"tolerated"`
 	Margin    float64 `json:"margin"`
 	// InstanceAllowance is the factor granted for lasting differences of instances.
@@ -100,6 +104,10 @@ type ArmVerdict struct {
 	Requests int64    `json:"requests"`
 	Rate     float64  `json:"rate"`
 	Interval Interval `json:"interval"`
+	// Mean and Deviation are those of the values of a mean, of which there are Requests.
+	// The interval is then the mean's, and there is neither Bad nor Rate.
+	Mean      float64 `json:"mean,omitempty"`
+	Deviation float64 `json:"deviation,omitempty"`
 }
 
 func (t *track) verdict() MetricVerdict {

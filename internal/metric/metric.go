@@ -47,6 +47,9 @@ type Ask struct {
 	WarmUp time.Duration `json:"warmUp"`
 	// Now is the instant of the look.
 	Now time.Time `json:"now"`
+	// Custom are the metrics to count beside requests, errors and latency. A source that
+	// cannot says so in the sample.
+	Custom []CustomMetric `json:"custom,omitempty"`
 }
 
 // Historian is the optional ability of a source to tell the stable arm's past,

@@ -87,25 +87,34 @@ func (c PrometheusConfig) Validate() error {
 		if q.text == "" && q.name == "histogram" {
 			continue
 		}
-		s, err := parseSelector(q.text)
-		if err != nil {
-			note("%s: %w; write a selector such as http_requests_total{revision=\"$revision\"}, without functions", q.name, err)
-			continue
-		}
-		used := s.placeholders()
-		for _, word := range used {
-			if !slices.Contains(variables, word) {
-				note("%s: there is no %s, only %v", q.name, word, variables)
-			}
-		}
-		if !slices.Contains(used, "$arm") && !slices.Contains(used, "$revision") {
-			note("%s: it selects the same for both arms; use $revision or $arm in the value of a label", q.name)
+		_, wrong := readQuery(q.text)
+		for _, err := range wrong {
+			note("%s: %w", q.name, err)
 		}
 	}
 	if len(faults) == 0 {
 		return nil
 	}
 	return fault.Errorf(fault.Invalid, "the metric source prometheus: %w", errors.Join(faults...))
+}
+
+// readQuery reads a selector of one arm's counters, or says all that is wrong with it.
+func readQuery(text string) (selector, []error) {
+	s, err := parseSelector(text)
+	if err != nil {
+		return s, []error{fmt.Errorf("%w; write a selector such as http_requests_total{revision=\"$revision\"}, without functions", err)}
+	}
+	var faults []error
+	used := s.placeholders()
+	for _, word := range used {
+		if !slices.Contains(variables, word) {
+			faults = append(faults, fmt.Errorf("there is no %s, only %v", word, variables))
+		}
+	}
+	if !slices.Contains(used, "$arm") && !slices.Contains(used, "$revision") {
+		faults = append(faults, errors.New("it selects the same for both arms; use $revision or $arm in the value of a label"))
+	}
+	return s, faults
 }
 
 // Prometheus takes samples from a Prometheus, or what speaks its query API. Both
@@ -174,6 +183,7 @@ func (p *Prometheus) Sample(ctx context.Context, ask Ask, cursor []byte) (judge.
 	}
 	after, arms := before.advance(seen, at, p.Interval(), ask.WarmUp)
 	if first != "" {
+		_, after.Custom = p.custom(ctx, ask, nil, at)
 		return ask.missing(at, first), encode(after), nil
 	}
 	s := judge.Sample{At: at, Weight: before.weightAt(at), Stable: arms[0], Canary: arms[1]}
@@ -184,6 +194,7 @@ func (p *Prometheus) Sample(ctx context.Context, ask Ask, cursor []byte) (judge.
 	if why != "" {
 		return judge.Sample{At: at, Weight: s.Weight, Missing: why}, encode(before), nil
 	}
+	s.Custom, after.Custom = p.custom(ctx, ask, before.Custom, at)
 	return s, encode(after), nil
 }
 

@@ -20,6 +20,8 @@ type promCursor struct {
 	// Began is when the first look was made; weights before it are not known.
 	Began   int64   `json:"began"`
 	Traffic traffic `json:"traffic"`
+	// Custom are the custom metrics, by name.
+	Custom map[string]*customMark `json:"custom,omitempty"`
 }
 
 // weightMark is a weight that was in force up to a look, from the mark before.

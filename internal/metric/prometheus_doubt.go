@@ -120,20 +120,28 @@ func (p *Prometheus) Probe(ctx context.Context, ask Ask) error {
 		if !ok {
 			continue
 		}
-		if _, err := p.api.samples(ctx, s, 4*p.Interval(), ask.Now); err != nil {
-			return p.probeFault(name, err)
+		if err := p.probe(ctx, name, s, ask.Now); err != nil {
+			return err
 		}
-		if s.name == "" {
-			continue
-		}
-		known, err := p.api.exists(ctx, s.name, ask.Now)
-		if err != nil {
-			return p.probeFault(name, err)
-		}
-		if !known {
-			return fault.Errorf(fault.Invalid, "Prometheus at %s has nothing named %s, as the %s query says", p.api.base.Redacted(), s.name, name).
-				WithHint("look for the name in Prometheus' own page; it must be the counter as it is scraped")
-		}
+	}
+	return p.probeCustom(ctx, ask)
+}
+
+// probe asks one query, and whether anything has its name.
+func (p *Prometheus) probe(ctx context.Context, name string, s selector, now time.Time) error {
+	if _, err := p.api.samples(ctx, s, 4*p.Interval(), now); err != nil {
+		return p.probeFault(name, err)
+	}
+	if s.name == "" {
+		return nil
+	}
+	known, err := p.api.exists(ctx, s.name, now)
+	if err != nil {
+		return p.probeFault(name, err)
+	}
+	if !known {
+		return fault.Errorf(fault.Invalid, "Prometheus at %s has nothing named %s, as the %s query says", p.api.base.Redacted(), s.name, name).
+			WithHint("look for the name in Prometheus' own page; it must be the counter as it is scraped")
 	}
 	return nil
 }

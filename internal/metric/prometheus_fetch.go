@@ -20,10 +20,15 @@ type armSeries struct {
 // armSelector is the named query for one arm.
 func (p *Prometheus) armSelector(name string, ask Ask, arm armAsk) (selector, bool) {
 	s, ok := p.queries[name]
-	return s.fill(map[string]string{
+	return s.fill(ask.values(arm)), ok
+}
+
+// values are what stands for the $words of a query.
+func (a Ask) values(arm armAsk) map[string]string {
+	return map[string]string{
 		"$arm": arm.arm, "$revision": arm.revision,
-		"$service": ask.Service, "$environment": ask.Environment, "$region": ask.Region,
-	}), ok
+		"$service": a.Service, "$environment": a.Environment, "$region": a.Region,
+	}
 }
 
 // orBuckets lets the base name of a histogram stand for its native form and for

@@ -38,6 +38,7 @@ func (p *Prometheus) History(ctx context.Context, ask Ask, span time.Duration) (
 			return judge.History{}, h.fault(err)
 		}
 	}
+	h.past.Custom = p.customHistory(ctx, ask, span)
 	return h.past, nil
 }
 

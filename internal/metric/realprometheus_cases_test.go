@@ -27,6 +27,7 @@ func TestRealPrometheus(t *testing.T) {
 		"history":   testHistory,
 		"probe":     testProbe,
 		"worker":    testWithoutHistogram,
+		"custom":    testCustomMetrics,
 	}
 	exporters := map[string]*exporter{}
 	for name := range cases {

@@ -84,7 +84,7 @@ func (r *Router) Sample(ctx context.Context, ask Ask, cursor []byte) (judge.Samp
 	if first != "" {
 		return ask.missing(ask.Now, first), encode(after), nil
 	}
-	s := judge.Sample{At: ask.Now, Weight: ask.Weight}
+	s := judge.Sample{At: ask.Now, Weight: ask.Weight, Custom: ask.none("the router counts requests, and nothing else")}
 	arms := map[string]*judge.Arm{stableArm: &s.Stable, canaryArm: &s.Canary}
 	for _, a := range ask.arms() {
 		live, _ := route.Arm(a.revision)

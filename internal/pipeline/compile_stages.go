@@ -188,6 +188,7 @@ func compileWatch(def WatchDefinition, canary *CanaryDefinition) *Watch {
 		replace(&own.SlowerThan, base.SlowerThan, own.SlowerThan == 0)
 		replace(&own.SLO, base.SLO, own.SLO == 0)
 		replace(&own.MinimumSamples, base.MinimumSamples, own.MinimumSamples == 0)
+		replace(&own.Metrics, base.Metrics, own.Metrics == nil)
 	}
 	return &Watch{Analysis: compileAnalysis(def.AnalysisDefinition), For: def.For, MinimumAge: def.MinimumAge, Holdback: float64(*def.Holdback)}
 }
@@ -196,6 +197,7 @@ func compileAnalysis(def AnalysisDefinition) Analysis {
 	return Analysis{
 		MarginErrors: float64(def.Margin.Errors), MarginLatency: float64(def.Margin.Latency), Block: def.Block, WarmUp: def.WarmUp,
 		SlowerThan: def.SlowerThan, SLO: float64(def.SLO), ExposureBudget: def.Budget, MinimumSamples: def.MinimumSamples,
+		Metrics: compileCustom(def.Metrics),
 	}
 }
 

@@ -29,7 +29,7 @@ func compile(t *testing.T, text string) *pipeline.Plan {
 // The plans of the examples, with their hashes: approvals and stored releases
 // depend on both, so a change here is a change for every user.
 func TestPlansAreGolden(t *testing.T) {
-	for _, name := range []string{"host", "full"} {
+	for _, name := range []string{"host", "full", "metrics"} {
 		t.Run(name, func(t *testing.T) {
 			plan := compile(t, example(t, name+".yaml"))
 			got, err := json.MarshalIndent(struct {
@@ -152,7 +152,7 @@ environments:
       - watch: {for: 1m, block: 20s}
 `)
 	want := pipeline.Analysis{MarginErrors: 0.02, MarginLatency: 0.5, Block: 20e9, SLO: 0.99}
-	if got := plan.Environments[0].Stages[1].Watch.Analysis; got != want {
+	if got := plan.Environments[0].Stages[1].Watch.Analysis; !cmp.Equal(got, want) {
 		t.Errorf("the watch is asked %+v, want %+v", got, want)
 	}
 }

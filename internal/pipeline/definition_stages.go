@@ -125,6 +125,8 @@ type AnalysisDefinition struct {
 	SLO Share `yaml:"slo" min:"1%" max:"99.9999%" example:"99.5%"`
 	// MinimumSamples is how many requests each arm needs before `onUndecided` applies.
 	MinimumSamples int64 `yaml:"minimumSamples" min:"1" max:"1000000000" example:"1000"`
+	// Metrics are the team's own, beside errors and latency. They need `prometheus`.
+	Metrics []CustomMetricDefinition `yaml:"metrics" min:"1" max:"10" example:"[{name: checkout-failures, bad: …, of: …}]"`
 }
 
 // MarginDefinition is how much worse the new revision may be.

@@ -30,7 +30,7 @@ func example(t testing.TB, name string) string {
 }
 
 func TestExamplesParseAndCompile(t *testing.T) {
-	for _, name := range []string{"host.yaml", "full.yaml"} {
+	for _, name := range []string{"host.yaml", "full.yaml", "metrics.yaml"} {
 		t.Run(name, func(t *testing.T) {
 			def := parse(t, example(t, name))
 			in := pipeline.Request{Version: "v2", Artifact: "./shop", Digest: digest, Files: map[string][]byte{}}
@@ -41,8 +41,8 @@ func TestExamplesParseAndCompile(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(plan.Environments) != 2 {
-				t.Errorf("the plan has %d environments, want 2", len(plan.Environments))
+			if len(plan.Environments) != len(def.Environments) {
+				t.Errorf("the plan has %d environments, want %d", len(plan.Environments), len(def.Environments))
 			}
 		})
 	}

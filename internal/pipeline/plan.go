@@ -257,6 +257,8 @@ type Analysis struct {
 	ExposureBudget float64 `json:"exposureBudget,omitempty"`
 	// MinimumSamples is how many requests each arm needs before onUndecided applies.
 	MinimumSamples int64 `json:"minimumSamples,omitempty"`
+	// Metrics are the team's own, beside errors and latency.
+	Metrics []CustomMetric `json:"metrics,omitempty"`
 }
 
 // Canary moves the traffic level by level under the judge.

@@ -34,6 +34,8 @@ func Pattern(check string) string {
 		return "^(file:/|env:[A-Za-z_])"
 	case "query":
 		return `\$(arm|revision)`
+	case "difference":
+		return differencePattern
 	}
 	return ""
 }

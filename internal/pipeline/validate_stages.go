@@ -27,6 +27,12 @@ func (v *validator) stages(path string, e *EnvironmentDefinition) {
 			names[s.Name] = i
 		}
 		v.stage(at, s)
+		if s.Canary != nil {
+			v.analysis(at+".canary", e, &s.Canary.AnalysisDefinition)
+		}
+		if s.Watch != nil {
+			v.analysis(at+".watch", e, &s.Watch.AnalysisDefinition)
+		}
 		way.step(at, s, e.Stages[i+1:])
 	}
 	if len(e.Stages) > 0 && way.now == untouched && !way.unsure && !way.watched {

@@ -26,17 +26,18 @@ var checks map[string]func(string) *problem
 
 func init() {
 	checks = map[string]func(string) *problem{
-		"name":     checkName,
-		"path":     checkPath,
-		"relative": checkRelative,
-		"url":      checkURL,
-		"listen":   checkListen,
-		"host":     checkHost,
-		"variable": checkVariable,
-		"secret":   checkSecret,
-		"token":    checkToken,
-		"query":    checkQuery,
-		"cel":      checkCondition,
+		"name":       checkName,
+		"path":       checkPath,
+		"relative":   checkRelative,
+		"url":        checkURL,
+		"listen":     checkListen,
+		"host":       checkHost,
+		"variable":   checkVariable,
+		"secret":     checkSecret,
+		"token":      checkToken,
+		"query":      checkQuery,
+		"difference": checkDifference,
+		"cel":        checkCondition,
 	}
 }
 

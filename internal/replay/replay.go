@@ -110,7 +110,7 @@ func (r Record) Run(v Variant) Course {
 			Evidence: math.Min(d.Evidence, math.MaxFloat64), Proof: d.Proof, Missing: look.Sample.Missing,
 		}
 		c.Steps = append(c.Steps, step)
-		if c.Differs == "" && v.Settings == r.Opening.Settings && !same(look.Evidence, j.Evidence()) {
+		if c.Differs == "" && v.Settings.Equal(r.Opening.Settings) && !same(look.Evidence, j.Evidence()) {
 			c.Differs = fmt.Sprintf("at look %d (%s) the evidence was %.6g then, and is %.6g now",
 				i+1, look.Sample.At.UTC().Format(time.DateTime), look.Evidence, j.Evidence())
 		}
@@ -138,7 +138,9 @@ func turn(i int, look Look, v judge.Verdict, step Step, c counted) Turn {
 		Kind: v.Kind, Reason: v.Reason, Said: v.Sentence(), Step: step, Requests: c.requests, Errors: c.errors,
 	}
 	for _, m := range v.Metrics {
-		t.Extra = math.Max(t.Extra, m.Extra)
+		if m.Kind == "" { // a custom metric counts no requests
+			t.Extra = math.Max(t.Extra, m.Extra)
+		}
 	}
 	return t
 }

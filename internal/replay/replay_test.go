@@ -113,7 +113,7 @@ func TestParseChangesWhatItSaysAndNothingElse(t *testing.T) {
 	v, err := replay.Parse("margin.errors=1pp, block=30s,dwell=1m", s)
 	want := s
 	want.Errors, want.Block, want.Dwell = judge.ErrorMargin(0.01), 30*time.Second, time.Minute
-	if err != nil || v.Settings != want {
+	if err != nil || !v.Settings.Equal(want) {
 		t.Errorf("%+v, %v", v.Settings, err)
 	}
 	watching := s
@@ -121,7 +121,7 @@ func TestParseChangesWhatItSaysAndNothingElse(t *testing.T) {
 	if v, err := replay.Parse("watch=2h", watching); err != nil || v.Settings.Watch != 2*time.Hour {
 		t.Errorf("%s, %v", v.Settings.Watch, err)
 	}
-	if v, err := replay.Parse("watch=2h", s); err != nil || v.Settings != s {
+	if v, err := replay.Parse("watch=2h", s); err != nil || !v.Settings.Equal(s) {
 		t.Errorf("a canary got a watch: %s, %v", v.Settings.Watch, err)
 	}
 	for _, text := range []string{"", "margin", "margin.errors", "margin.errors=1", "margin.errors=0pp", "margin.errors=-1pp",

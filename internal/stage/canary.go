@@ -178,6 +178,7 @@ func (t *canaryTick) ask(weight float64) metric.Ask {
 		Service: t.task.Service, Environment: t.task.Environment, Region: t.task.Region,
 		Stable: t.m.stable(), Canary: t.task.Revision.ID, Weight: weight, WarmUp: warmUp, Now: t.Now(),
 	}
+	a.Custom = customMetrics(c.Metrics)
 	if c.WarmUp > 0 {
 		a.WarmUp = c.WarmUp.Std()
 	}

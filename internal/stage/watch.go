@@ -84,6 +84,7 @@ func (e *watch) ask(task Task, m watchMemory) metric.Ask {
 		Service: task.Service, Environment: task.Environment, Region: task.Region,
 		Stable: m.stable(), Canary: task.Revision.ID, Weight: m.Weight, WarmUp: warmUp, Now: e.Now(),
 	}
+	a.Custom = customMetrics(task.Stage.Watch.Metrics)
 	if w := task.Stage.Watch.WarmUp; w > 0 {
 		a.WarmUp = w.Std()
 	}

@@ -22,6 +22,7 @@ import (
 //	     then list of counts of cold instances, and their age
 //
 // Form 2 knows no single instances and no cold ones, form 1 not when it was looked at either.
+// Where there are custom metrics, they follow the arms: see packCustom.
 const packVersion = 3
 
 func packPoint(p stage.Point) []byte {
@@ -34,7 +35,8 @@ func packPoint(p stage.Point) []byte {
 	b = binary.AppendUvarint(b, uint64(len(p.Sample.Missing)))
 	b = append(b, p.Sample.Missing...)
 	b = packArm(b, p.Sample.Stable)
-	return packArm(b, p.Sample.Canary)
+	b = packArm(b, p.Sample.Canary)
+	return packCustom(b, p.Sample.Custom)
 }
 
 func packArm(b []byte, a judge.Arm) []byte {
@@ -126,6 +128,7 @@ func unpackPoint(body []byte, stable, canary []float64) (stage.Point, error) {
 	p.Sample.Missing = string(r.take(r.length()))
 	p.Sample.Stable = r.arm(version, stable)
 	p.Sample.Canary = r.arm(version, canary)
+	p.Sample.Custom = r.custom()
 	if r.broken || len(r.rest) > 0 {
 		return stage.Point{}, fault.Errorf(fault.Internal, "a stored point is damaged")
 	}

@@ -570,8 +570,12 @@ export interface components {
             roles: string[];
         };
         Arm: {
+            cold?: components["schemas"]["Histogram"];
+            /** Format: double */
+            coldAge?: number;
             /** Format: int64 */
             errors: number;
+            errorsBy?: components["schemas"]["InstanceErrors"][];
             /** Format: int64 */
             instances: number;
             latency?: components["schemas"]["Histogram"];
@@ -601,7 +605,11 @@ export interface components {
         ArmVerdict: {
             /** Format: int64 */
             bad: number;
+            /** Format: double */
+            deviation?: number;
             interval: components["schemas"]["JudgeInterval"];
+            /** Format: double */
+            mean?: number;
             /** Format: double */
             rate: number;
             /** Format: int64 */
@@ -635,6 +643,7 @@ export interface components {
             marginErrors?: number;
             /** Format: double */
             marginLatency?: number;
+            metrics?: components["schemas"]["CustomMetric"][];
             /** Format: int64 */
             minimumSamples?: number;
             /**
@@ -667,6 +676,14 @@ export interface components {
             http?: components["schemas"]["HTTPCheck"][];
             load?: components["schemas"]["Load"];
         };
+        ColdAge: {
+            canary: number[];
+            stable: number[];
+        };
+        ColdStart: {
+            ages?: components["schemas"]["ColdAge"][];
+            bounds?: number[];
+        };
         Component: {
             artifact: string;
             config?: components["schemas"]["Config"];
@@ -686,6 +703,34 @@ export interface components {
         ConfigFile: {
             content: string;
             path: string;
+        };
+        Counts: {
+            /** Format: int64 */
+            all: number;
+            /** Format: int64 */
+            bad?: number;
+            /** Format: double */
+            squares?: number;
+            /** Format: double */
+            sum?: number;
+        };
+        CustomMetric: {
+            bad?: string;
+            better?: string;
+            count?: string;
+            good?: string;
+            /** Format: double */
+            margin: number;
+            name: string;
+            of?: string;
+            squares?: string;
+            sum?: string;
+        };
+        CustomSample: {
+            canary?: components["schemas"]["Counts"];
+            missing?: string;
+            name: string;
+            stable?: components["schemas"]["Counts"];
         };
         Deploy: Record<string, never>;
         Drill: {
@@ -766,6 +811,9 @@ export interface components {
             status: string;
             url?: string;
         };
+        Experience: {
+            coldStart?: components["schemas"]["ColdStart"];
+        };
         Freeze: {
             by: string;
             environment?: string;
@@ -817,6 +865,11 @@ export interface components {
         Histogram: {
             bounds?: number[];
             counts?: number[];
+        };
+        InstanceErrors: {
+            /** Format: int64 */
+            errors: number;
+            instance: string;
         };
         Interval: {
             /** Format: double */
@@ -899,6 +952,7 @@ export interface components {
             user: string;
         };
         MetricVerdict: {
+            better?: string;
             /** Format: double */
             bound?: number;
             canary: components["schemas"]["ArmVerdict"];
@@ -908,6 +962,7 @@ export interface components {
             extra: number;
             /** Format: double */
             instanceAllowance: number;
+            kind?: string;
             /** Format: double */
             margin: number;
             name: string;
@@ -1362,6 +1417,7 @@ export interface components {
             /** Format: date-time */
             at: string;
             canary: components["schemas"]["Arm"];
+            custom?: components["schemas"]["CustomSample"][];
             missing?: string;
             stable: components["schemas"]["Arm"];
             /** Format: double */
@@ -1438,6 +1494,7 @@ export interface components {
             environment: string;
             /** Format: double */
             expectedRate?: number;
+            experience?: components["schemas"]["Experience"];
             /** Format: double */
             falseAlarm: number;
             /** Format: int64 */
@@ -1536,6 +1593,7 @@ export interface components {
             marginErrors?: number;
             /** Format: double */
             marginLatency?: number;
+            metrics?: components["schemas"]["CustomMetric"][];
             /**
              * @description a duration, for instance 90s, 10m or 1h30m
              * @example 10m

@@ -3,7 +3,7 @@ import { number, percent, ratio, unknown } from '../format/number.ts'
 import { duration } from '../format/time.ts'
 import { Empty } from '../layout/Fallback.tsx'
 import { EvidenceScale } from './EvidenceScale.tsx'
-import { balances, metricName, sentence, verdictLabel, verdictTone } from './verdict.ts'
+import { amount, balances, level, metricName, sentence, verdictLabel, verdictTone } from './verdict.ts'
 import classes from './VerdictCard.module.css'
 
 interface Props {
@@ -49,7 +49,7 @@ const Metrics = ({ metrics }: { metrics: MetricVerdict[] }) => (
     <table className={`table ${classes.table}`}>
       <thead>
         <tr>
-          <th scope="col">Bad requests</th>
+          <th scope="col">{metrics.some((m) => m.kind) ? 'Metric' : 'Bad requests'}</th>
           <th scope="col" className="right"><span className={classes.canary}>Canary</span></th>
           <th scope="col" className="right"><span className={classes.stable}>Stable</span></th>
           <th scope="col" className="right">Ratio, 95 %</th>
@@ -59,8 +59,8 @@ const Metrics = ({ metrics }: { metrics: MetricVerdict[] }) => (
       <tbody>
         {metrics.map((m) => (
           <tr key={m.name}>
-            <th scope="row" className={classes.metric}>{metricName(m)}<div className="faint small">harm begins at {percent(m.tolerated)}</div></th>
-            <Arm arm={m.canary} label="Canary" /><Arm arm={m.stable} label="Stable" />
+            <th scope="row" className={classes.metric}>{metricName(m)}<div className="faint small">harm begins {begins(m)} {amount(m)(m.tolerated)}</div></th>
+            <Arm metric={m} arm={m.canary} label="Canary" /><Arm metric={m} arm={m.stable} label="Stable" />
             <td className="right nowrap" data-label="Ratio, 95 %">
               {m.ratio ? `${ratio(m.ratio.low)} to ${ratio(m.ratio.high)}` : unknown}
               {m.extra >= 1 && <div className="faint small">{number(Math.round(m.extra))} too many</div>}
@@ -73,13 +73,18 @@ const Metrics = ({ metrics }: { metrics: MetricVerdict[] }) => (
   </div>
 )
 
-const Arm = ({ arm, label }: { arm: ArmVerdict; label: string }) => (
+const count = (n: number) => n.toLocaleString('en')
+
+/** On which side of its limit a metric is worse. */
+const begins = (m: MetricVerdict) => (m.kind !== 'mean' ? 'at' : m.better === 'higher' ? 'below' : 'above')
+
+const Arm = ({ metric, arm, label }: { metric: MetricVerdict; arm: ArmVerdict; label: string }) => (
   <td className="right nowrap" data-label={label}>
     {arm.requests > 0 ? (
       <>
-        <b>{percent(arm.rate)}</b>
-        <div className="faint small">{percent(arm.interval.low)} to {percent(arm.interval.high)}</div>
-        <div className="faint small">{arm.bad.toLocaleString('en')} of {arm.requests.toLocaleString('en')}</div>
+        <b>{level(metric, arm)}</b>
+        <div className="faint small">{amount(metric)(arm.interval.low)} to {amount(metric)(arm.interval.high)}</div>
+        <div className="faint small">{metric.kind === 'mean' ? `${count(arm.requests)} values` : `${count(arm.bad)} of ${count(arm.requests)}`}</div>
       </>
     ) : <span className="faint">no data</span>}
   </td>

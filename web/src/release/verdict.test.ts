@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import * as sample from '../stories/samples.ts'
 import { space } from '../format/number.ts'
 import { position } from './EvidenceScale.tsx'
-import { balances, lastVerdict, sentence, verdictIn, verdictLabel, verdictTone } from './verdict.ts'
+import { amount, balances, lastVerdict, metricName, sentence, verdictIn, verdictLabel, verdictTone } from './verdict.ts'
 
 const now = Date.now()
 const said = (verdict: Parameters<typeof sentence>[0]) => sentence(verdict).replaceAll(space, ' ')
@@ -12,6 +12,14 @@ describe('a verdict in words', () => {
   it('puts both arms of the loudest metric side by side', () => {
     expect(said(bad)).toBe('The new version is worse: errors 5.5 % on the canary against 0.19 % on stable.')
     expect(said(sample.verdict())).toContain('No sign of harm so far: errors 0.11 %')
+  })
+  it('tells a mean in its own units, and a custom name with spaces', () => {
+    const mean = sample.orderValue(36.2)
+    expect(said({ ...bad, metrics: [...bad.metrics!, { ...mean, evidence: 1e6 }] })).toBe(
+      'The new version is worse: order value 36.2 on the canary against 45 on stable.',
+    )
+    expect(metricName({ ...mean, kind: 'ratio', name: 'checkout-failures' })).toBe('checkout failures')
+    expect(amount(mean)(mean.tolerated)).toBe('42.8')
   })
   it('never takes missing data for good or bad', () => {
     const missing = sample.verdict({ reason: 'no evidence', detail: 'the router does not answer' })

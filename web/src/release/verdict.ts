@@ -1,7 +1,7 @@
 // A verdict in words.
 
-import type { Event, MetricVerdict, ReleaseDetail, Verdict } from '../api/types.ts'
-import { evidence, latency, percent } from '../format/number.ts'
+import type { ArmVerdict, Event, MetricVerdict, ReleaseDetail, Verdict } from '../api/types.ts'
+import { evidence, latency, number, percent } from '../format/number.ts'
 import { duration } from '../format/time.ts'
 
 /** The newest verdict of the environment: the live one, else the last that the ledger keeps. */
@@ -60,10 +60,17 @@ function comparison(v: Verdict): string {
   const loudest = list.reduce<MetricVerdict | undefined>((best, m) => (!best || m.share * m.evidence > best.share * best.evidence ? m : best), undefined)
   const m = v.kind === 'pass' || v.reason === 'collecting' ? list[0] : loudest
   if (!m || m.canary.requests === 0) return ''
-  return `${metricName(m)} ${percent(m.canary.rate)} on the canary against ${percent(m.stable.rate)} on stable`
+  return `${metricName(m)} ${level(m, m.canary)} on the canary against ${level(m, m.stable)} on stable`
 }
 
-export const metricName = (m: MetricVerdict) => (m.bound ? `slower than ${latency(m.bound)}` : m.name)
+/** A custom metric's name is read with spaces. */
+export const metricName = (m: MetricVerdict) => (m.bound ? `slower than ${latency(m.bound)}` : m.kind ? m.name.replaceAll('-', ' ') : m.name)
+
+/** What a metric's numbers are: a mean is in its own units, all others are shares. */
+export const amount = (m: MetricVerdict) => (m.kind === 'mean' ? number : percent)
+
+/** What a metric came to on one arm. */
+export const level = (m: MetricVerdict, arm: ArmVerdict) => amount(m)(m.kind === 'mean' ? (arm.mean ?? 0) : arm.rate)
 
 /** The two balances of the evidence: towards harm, and towards its absence. */
 export function balances(v: Verdict): { name: string; value: number; needs: number; does: string }[] {

@@ -2,7 +2,7 @@
 // server. All times hang on the given now, all chance on a seed.
 
 import type {
-  ArmVerdict, Event, Freeze, PlanStage, Point, Progress, Release, ReleaseDetail, Service, StageRun, StageState, Verdict, Verification,
+  ArmVerdict, Event, Freeze, MetricVerdict, PlanStage, Point, Progress, Release, ReleaseDetail, Service, StageRun, StageState, Verdict, Verification,
 } from '../api/types.ts'
 
 export const digest = (n: number) => 'sha256:' + String(n).repeat(64).slice(0, 64).replace(/./g, (c, i: number) => ((parseInt(c, 16) * 7 + i * 5) % 16).toString(16))
@@ -123,6 +123,23 @@ export function verdict(change: Partial<Verdict> = {}, bad = false): Verdict {
     ],
     ...change,
   }
+}
+
+/** A custom mean: what an order is worth, of which higher is better. */
+export const orderValue = (canary: number): MetricVerdict => {
+  const arm = (mean: number, requests: number): ArmVerdict => ({ bad: 0, requests, rate: 0, mean, deviation: 30, interval: { low: mean - 2, high: mean + 2 } })
+  return {
+    name: 'order-value', kind: 'mean', better: 'higher', canary: arm(canary, 880), stable: arm(45, 4100), ratio: { low: canary / 50, high: canary / 42 },
+    extra: 0, evidence: 0.4, share: 0.1, proof: 1.4, tolerated: 42.8, margin: 42.75, instanceAllowance: 1.04,
+  }
+}
+
+/** A canary that is judged by a custom ratio and a custom mean, too. */
+export function withOrderValue(now: number): ReleaseDetail {
+  const release = good(now)
+  const all = verdict()
+  const failures: MetricVerdict = { ...all.metrics![0]!, name: 'checkout-failures', kind: 'ratio', better: 'lower', canary: arm(11, 930), stable: arm(41, 4200) }
+  return { ...release, live: { production: { ...release.live!.production!, verdict: { ...all, metrics: [...all.metrics!, failures, orderValue(44.1)] } } } }
 }
 
 export interface Course {

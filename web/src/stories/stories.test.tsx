@@ -37,6 +37,15 @@ describe('the page of a release', () => {
     expect(within(track).getByText('runs ./migrate down')).toBeTruthy()
   })
 
+  it('shows a custom mean in its own units', async () => {
+    await story('release: canary, judged by order value')
+    const row = screen.getByRole('rowheader', { name: /^order value/ }).closest('tr')!
+    expect(row.textContent).toContain('harm begins below 42.8')
+    expect(row.textContent).toContain('44.1')
+    expect(row.textContent).not.toContain('%')
+    expect(screen.getByRole('rowheader', { name: /^checkout failures/ }).closest('tr')!.textContent).toContain('11 of 930')
+  })
+
   it('shows which stage failed, also when it is undone', async () => {
     await story('release: rolled back')
     const track = screen.getByRole('region', { name: 'Pipeline' })

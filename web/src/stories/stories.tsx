@@ -30,6 +30,7 @@ const good = (detail: ReleaseDetail, more: Partial<Live> = {}) =>
 /** Every view, in every state that it can be in. */
 export const stories: Story[] = [
   { name: 'release: canary, all well', render: () => good(sample.good(now)) },
+  { name: 'release: canary, judged by order value', render: () => good(sample.withOrderValue(now)) },
   { name: 'release: rolling back', render: () => view(sample.rollingBack(now), sample.badEvents(sample.ids.bad, now).slice(0, -4), sample.points({ ...sample.badCourse, seconds: 56 }, now)) },
   { name: 'release: rolled back', render: () => view(sample.bad(now), sample.badEvents(sample.ids.bad, now), sample.points(sample.badCourse, now)) },
   { name: 'release: missing samples', render: () => view(sample.noEvidence(now), sample.goodEvents(sample.ids.good, now), sample.points(sample.gappyCourse, now)) },
