@@ -75,7 +75,7 @@ func TestCustomMetricsShareTheOneBudget(t *testing.T) {
 		shares[m.Name] = m.Share
 	}
 	for name, want := range map[string]float64{
-		"errors": 0.8 * 0.4, "latency > 100ms": 0.8 * 0.3, "latency > 300ms": 0.8 * 0.3, "checkout-failures": 0.1, "order-value": 0.1,
+		"errors": 0.8 * 0.5, "latency > 100ms": 0.8 * 0.25, "latency > 300ms": 0.8 * 0.25, "checkout-failures": 0.1, "order-value": 0.1,
 	} {
 		near(t, "the share of "+name, shares[name], want)
 	}

@@ -10,9 +10,12 @@ import "math"
 // of a gamma prior (Bühlmann and Straub's credibility, 1970): 1 while little is known,
 // and what was seen once much is.
 //
-// Only what makes the canary look worse is granted, and never more than a few standard
-// deviations of what instances may differ by. Where instances cannot be told apart, a
+// Only what makes the canary look worse is granted: less than one standard deviation of
+// what instances may differ by from the start, and never more than a few. Where instances cannot be told apart, a
 // burst of one would teach too much: there all of it is granted from the start.
+
+// grantedAtOnce is how many standard deviations are granted before anything is known.
+const grantedAtOnce = 0.75
 
 // lasting is what is known of the factor: events seen in closed blocks, and expected
 // under the null without it, both weighed down by the noise between blocks.
@@ -51,5 +54,5 @@ func (t *track) instanceAllowance() float64 {
 	}
 	prior := 1 / variance // events
 	factor := (prior + t.Lasting.Seen) / (prior + t.Lasting.Expected)
-	return math.Max(1, math.Min(factor, most))
+	return math.Min(most, math.Max(factor, math.Exp(grantedAtOnce*math.Sqrt(variance))))
 }

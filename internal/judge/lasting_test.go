@@ -17,6 +17,7 @@ func lastingTrack(times float64, blocks int) *track {
 }
 
 func TestALastingDifferenceIsLearnedFromTheBlocks(t *testing.T) {
+	first := math.Exp(grantedAtOnce * math.Sqrt(0.01*0.2))
 	most := math.Exp(2 * math.Sqrt(0.01*0.2))
 	for _, c := range []struct {
 		what       string
@@ -24,10 +25,10 @@ func TestALastingDifferenceIsLearnedFromTheBlocks(t *testing.T) {
 		blocks     int
 		least, top float64
 	}{
-		{"nothing is granted before anything is known", 1.2, 0, 1, 1},
-		{"a like canary is granted nothing", 1, 60, 1, 1.001},
-		{"a better one is not held to its own rate", 0.8, 60, 1, 1},
-		{"a difference that lasts is granted little by little", 1.2, 3, 1.005, 1.08},
+		{"a little is granted before anything is known", 1.2, 0, first, first},
+		{"a like canary is granted no more", 1, 60, first, first},
+		{"a better one is not held to its own rate", 0.8, 60, first, first},
+		{"a difference that lasts is granted little by little", 1.25, 30, first + 0.001, most - 0.001},
 		{"never more than instances may differ by", 3, 60, most - 1e-9, most + 1e-9},
 	} {
 		if got := lastingTrack(c.times, c.blocks).instanceAllowance(); got < c.least || got > c.top {

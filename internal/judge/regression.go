@@ -15,9 +15,11 @@ import "math"
 // effect is an alternative: the canary's rate is factor times what is allowed, plus extra.
 type effect struct {
 	factor, extra float64
-	// catastrophe is never clipped: it may convict at once. So it is vague, lest one that
-	// falls between two additions be clipped after all.
-	catastrophe bool
+	// catastrophe, if not 0, is the share of additional bad requests from which the effect
+	// is not clipped: it may convict at once. Of errors it is vague, lest one that falls
+	// between two additions be clipped after all; of latency, where stable has many slow
+	// answers itself, that would take a small shift for one.
+	catastrophe float64
 	vague       float64
 	logFactor   float64
 }
@@ -34,12 +36,12 @@ func effects(all []effect) []effect {
 
 var errorEffects = effects([]effect{
 	{factor: 1.25}, {factor: 1.6}, {factor: 2.2}, {factor: 3.5}, {factor: 6}, {factor: 12}, {factor: 30},
-	{factor: 1, extra: 0.01}, {factor: 1, extra: 0.04}, {factor: 1, extra: 0.15, catastrophe: true, vague: vagueness}, {factor: 1, extra: 0.6, catastrophe: true, vague: vagueness},
+	{factor: 1, extra: 0.01}, {factor: 1, extra: 0.04}, {factor: 1, extra: 0.15, catastrophe: 0.03, vague: vagueness}, {factor: 1, extra: 0.6, catastrophe: 0.2, vague: vagueness},
 })
 
 var latencyEffects = effects([]effect{
 	{factor: 1.2}, {factor: 1.5}, {factor: 2}, {factor: 3}, {factor: 5}, {factor: 10}, {factor: 30},
-	{factor: 1, extra: 0.05}, {factor: 1, extra: 0.15, catastrophe: true, vague: vagueness}, {factor: 1, extra: 0.5, catastrophe: true, vague: vagueness},
+	{factor: 1, extra: 0.05}, {factor: 1, extra: 0.15, catastrophe: 0.06}, {factor: 1, extra: 0.5, catastrophe: 0.2},
 })
 
 const (
@@ -75,12 +77,14 @@ func newRegression(alternatives int) regression {
 // times: the ratio of a growing block is a martingale.
 func (r *regression) look(l *look, null hypothesis, effects []effect) {
 	base := l.base(null)
+	allowed := l.pooled.expected(null)
 	for i, e := range effects {
 		h := null
 		h.factor, h.extra, h.vague, h.logFactor = e.factor, e.extra, e.vague, e.logFactor
 		var gain float64
 		r.now[i], gain = l.gain(h, base, r.Start[i], l.later)
-		if l.clip > 0 && !e.catastrophe {
+		disaster := e.catastrophe > 0 && l.pooled.bad >= allowed+e.catastrophe*l.pooled.all
+		if l.clip > 0 && !disaster {
 			gain = math.Min(gain, l.clip)
 		}
 		gain = math.Min(gain, largestGain)

@@ -163,13 +163,13 @@ func DefaultSettings() Settings {
 		Errors: SLOMargin(usualSLO), Latency: Margin{Allowance{1.03, 0.0001}, Allowance{1.2, 0.0005}}, IdlePerHour: 15,
 		Block: time.Minute, MaxBlock: 5 * time.Minute, BlockEvents: 6,
 		Clip: 2.5, NoiseShare: 0.5, InstanceWidth: 2, OnsetHorizon: 90 * time.Minute,
-		ErrorShare: 0.4,
-		Suspicious: 2, SuspiciousEffect: 3, Stop: 20,
+		ErrorShare: 0.5,
+		Suspicious: 2, SuspiciousEffect: 2, Stop: 20,
 		Middle: 0.5, Dwell: time.Minute, Observation: time.Hour, MinimumRequests: 100, Stale: 2 * time.Minute,
 		SLO: usualSLO,
 		Growth: Growth{
 			Factor: 3, Every: 45 * time.Second, ExposureShare: 0.00005, ExposureLeast: 20,
-			SuspicionDivisor: 20, Holdback: 0.05,
+			SuspicionDivisor: 40, Holdback: 0.05,
 		},
 	}
 }

@@ -23,13 +23,15 @@ const (
 	worstPart = 5
 	// chanceTau2 is the variance between instances with which chance is reckoned, and
 	// chanceWidth how many times the expected excess counts as chance.
-	chanceTau2  = 0.2
-	chanceWidth = 1.5
+	chanceTau2  = 0.1
+	chanceWidth = 1.1
 	// patience is how long an instance may be worse than the others, in seconds, before
 	// it is no burst any more.
 	patience = 480
-	// mostClip is how many times as much as without instances a slice may add at most.
-	mostClip = 4
+	// mostClip is how many times as much as without instances a slice may add at most,
+	// clipInstances how many instances make up for one clip.
+	mostClip      = 4
+	clipInstances = 8
 )
 
 // instanceBad are one instance's bad events in the open block and the open slice.
@@ -72,7 +74,7 @@ func (t *track) trust() float64 {
 	if !t.apart() || slices.ContainsFunc(t.By, t.lasts) {
 		return 1
 	}
-	return math.Min(mostClip, 1+float64(t.CanaryInstances)/mostClip)
+	return math.Min(mostClip, 1+float64(t.CanaryInstances)/clipInstances)
 }
 
 // lasts tells whether the instance has been worse for too long.

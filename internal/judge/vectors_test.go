@@ -15,7 +15,8 @@ func testTrack(tau2, sigma2 float64) *track {
 	t := errorTrack(&s, &c)
 	t.rules.effects = append([]effect(nil), errorEffects...)
 	for i := range t.rules.effects {
-		t.rules.effects[i].vague = 0 // so are those of the vectors
+		e := &t.rules.effects[i] // as they are in the vectors
+		e.vague, e.catastrophe = 0, math.Min(e.catastrophe, 1e-9)
 	}
 	return t
 }
