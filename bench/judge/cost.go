@@ -15,6 +15,21 @@ type cost struct{ microseconds, allocations float64 }
 // costOfJudging measures a judge in the middle of a canary, sample by sample, so far
 // apart. The rarer they are, the more often one of them ends a block, which costs more.
 func costOfJudging(interval time.Duration) cost {
+	update := updates(interval)
+	result := testing.Benchmark(func(b *testing.B) {
+		b.ReportAllocs()
+		for i := range b.N {
+			update(i)
+		}
+	})
+	return cost{
+		microseconds: float64(result.T.Nanoseconds()) / float64(result.N) / 1000,
+		allocations:  float64(result.AllocsPerOp()),
+	}
+}
+
+// updates makes a judge that has seen its first blocks, and what gives it one sample more.
+func updates(interval time.Duration) func(i int) {
 	set := judge.DefaultSettings()
 	w := world.New(world.Services[2], world.IID, world.AA, 1)
 	c := judge.Calibrate(w.History(120), set, 200, 1)
@@ -40,16 +55,7 @@ func costOfJudging(interval time.Duration) cost {
 	for i := range samples {
 		update(i) // the first blocks make what the later ones use
 	}
-	result := testing.Benchmark(func(b *testing.B) {
-		b.ReportAllocs()
-		for i := range b.N {
-			update(i)
-		}
-	})
-	return cost{
-		microseconds: float64(result.T.Nanoseconds()) / float64(result.N) / 1000,
-		allocations:  float64(result.AllocsPerOp()),
-	}
+	return update
 }
 
 func (c cost) bars() []bar.Bar {

@@ -3,6 +3,7 @@ package judge
 import (
 	"math"
 	"math/rand/v2"
+	"strconv"
 	"time"
 )
 
@@ -34,11 +35,13 @@ func audit(h History, s Settings, c *Calibration, seed uint64) Audit {
 	}
 	s.Block = max(s.Block, time.Minute) // history has no finer blocks
 	s.MaxBlock, s.OnsetHorizon = max(s.MaxBlock, s.Block), max(s.OnsetHorizon, s.Block)
+	errors := h.errors()
+	errors.trims = true
 	metrics := []struct {
 		series series
 		noise  *Noise
 		make   func() *track
-	}{{h.errors(), &c.Errors, func() *track { return errorTrack(&s, c) }}}
+	}{{errors, &c.Errors, func() *track { return errorTrack(&s, c) }}}
 	for i := range c.Latency {
 		metrics = append(metrics, struct {
 			series series
@@ -101,9 +104,25 @@ func replay(t *track, h halves) float64 {
 	t.rules.bare = true
 	t.CanaryInstances, t.StableInstances = len(h.first), len(h.second)
 	top := 0.0
+	told := h.trims
+	h.trims = false // the track does that itself
 	for m := range h.minutes() {
+		if told {
+			t.attribute(h.errorsBy(h.first, m))
+		}
 		t.fold(float64(m)*blockMinute, float64(m+1)*blockMinute, h.counts(m, m+1), 0.5)
 		top = math.Max(top, t.Harm.evidence())
 	}
 	return top
+}
+
+// errorsBy are the bad events of the instances in a minute.
+func (h halves) errorsBy(instances []int, minute int) []InstanceErrors {
+	by := []InstanceErrors{}
+	for _, i := range instances {
+		if n := h.bad[i][minute]; n > 0 {
+			by = append(by, InstanceErrors{Instance: strconv.Itoa(i), Errors: int64(n)})
+		}
+	}
+	return by
 }

@@ -13,9 +13,10 @@ type tally struct {
 	Canary    float64 `json:"canary"`
 	StableBad float64 `json:"stableBad"`
 	Stable    float64 `json:"stable"`
-	// ColdBad are the canary's bad requests of cold instances, which may have them in
-	// ColdLoad requests of warm ones (coldstart.go). They count for harm only.
+	// ColdBad are the canary's bad requests of cold instances, of Cold in all, which may
+	// have them in ColdLoad requests of warm ones (coldstart.go). They count for harm only.
 	ColdBad  float64 `json:"coldBad,omitempty"`
+	Cold     float64 `json:"cold,omitempty"`
 	ColdLoad float64 `json:"coldLoad,omitempty"`
 	// ColdDoubt is the standard deviation of ColdLoad.
 	ColdDoubt float64 `json:"coldDoubt,omitempty"`
@@ -27,6 +28,7 @@ func (t *tally) add(o tally) {
 	t.StableBad += o.StableBad
 	t.Stable += o.Stable
 	t.ColdBad += o.ColdBad
+	t.Cold += o.Cold
 	t.ColdLoad += o.ColdLoad
 	t.ColdDoubt += o.ColdDoubt
 }
@@ -70,9 +72,11 @@ type track struct {
 	// Told tells that the last sample knew them.
 	By   []instanceBad `json:"by,omitempty"`
 	Told bool          `json:"told,omitempty"`
+	// Left is what was left out of them so far.
+	Left leftOut `json:"left,omitzero"`
 
-	rules  rules
-	shares []share // scratch space
+	rules   rules
+	scratch []float64
 }
 
 // rules are what a track needs of settings and calibration.
@@ -161,7 +165,9 @@ func (t *track) lookForHarm(l look, null hypothesis) {
 	l.pooled.bad = max(0, l.pooled.bad-t.blockExcess()) + t.Block.ColdBad
 	l.pooled.warmUp(t.Block)
 	if l.later {
-		l.fresh.bad = max(0, l.fresh.bad-t.sliceExcess()) + t.Slice.ColdBad
+		left := t.sliceExcess()
+		missing := t.rules.settings.BlockEvents - (t.Slice.events() - left)
+		l.fresh.bad = max(0, t.Slice.CanaryBad-left) + t.Slice.ColdBad + max(0, missing)
 		l.fresh.warmUp(t.Slice)
 	}
 	l.clip *= t.trust()
@@ -187,7 +193,7 @@ func (t *track) endBlock() {
 		settle(t.Ratio)
 	}
 	t.Lasting.learn(t)
-	t.keepWorst()
+	t.endInstances()
 	t.forget(t.Last - t.BlockStart)
 	t.PastBad += t.Block.StableBad
 	t.Past += t.Block.Stable

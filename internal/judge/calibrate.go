@@ -73,7 +73,9 @@ func Calibrate(h History, s Settings, requestRate float64, seed uint64) Calibrat
 		return c
 	}
 	c.Minutes = h.Minutes()
-	c.Errors = calibrated(h.errors(), errorPrior, s, seed)
+	errors := h.errors()
+	errors.trims = true
+	c.Errors = calibrated(errors, errorPrior, s, seed)
 	for i, t := range chooseThresholds(h.latency(), historyEvents) {
 		t.Noise = calibrated(h.slower(t.Bound), latencyPrior, s, seed+uint64(i)+1)
 		c.Latency = append(c.Latency, t)

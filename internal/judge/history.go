@@ -68,7 +68,7 @@ type series struct {
 func (s series) minutes() int { return len(s.all[0]) }
 
 func (h History) errors() series {
-	s := series{trims: true}
+	var s series
 	for _, in := range h.used() {
 		s.bad = append(s.bad, floats(in.Errors))
 		s.all = append(s.all, floats(in.Requests))

@@ -1,7 +1,6 @@
 package judge
 
 import (
-	"cmp"
 	"math"
 	"slices"
 )
@@ -12,9 +11,10 @@ import (
 // others, and more than chance gives them, is not counted. It is a winsorised sum
 // (Tukey, "The future of data analysis", 1962).
 //
-// Fewer bad requests are never more evidence of harm, so this only lowers an e-value.
-// The proof of being no worse counts every bad request. And a burst ends: what the same
-// instance has more than the others block after block counts once it has lasted too long.
+// Fewer bad requests are hardly ever more evidence of harm, so this lowers an e-value.
+// The proof of being no worse counts every bad request. And bursts are a small part of a
+// service's bad requests: what is left out in all is bounded by what stable's rate lets
+// expect of the canary, so that harm which wanders from instance to instance is found.
 
 const (
 	// fewInstances is below how many instances nothing can be told apart.
@@ -25,9 +25,10 @@ const (
 	// chanceWidth how many times the expected excess counts as chance.
 	chanceTau2  = 0.1
 	chanceWidth = 1.1
-	// patience is how long an instance may be worse than the others, in seconds, before
-	// it is no burst any more.
-	patience = 480
+	// leftOutAtOnce is how many events may be left out before anything is expected,
+	// leftOutShare how many more of those that are expected.
+	leftOutAtOnce = 5
+	leftOutShare  = 1.5
 	// mostClip is how many times as much as without instances a slice may add at most,
 	// clipInstances how many instances make up for one clip.
 	mostClip      = 4
@@ -39,16 +40,12 @@ type instanceBad struct {
 	Instance string  `json:"instance"`
 	Block    float64 `json:"block"`
 	Slice    float64 `json:"slice"`
-	// Worse tells that it was one of the worst in all blocks since Since, in seconds
-	// since the judge began.
-	Worse bool    `json:"worse,omitempty"`
-	Since float64 `json:"since,omitempty"`
 }
 
-// share is an instance's part of some bad events. One that lasts is no burst any more.
-type share struct {
-	events float64
-	lasts  bool
+// leftOut are the closed blocks' events that were left out, and those that were expected.
+type leftOut struct {
+	Events   float64 `json:"events"`
+	Expected float64 `json:"expected"`
 }
 
 // attribute books the errors of instances; nil tells that they are not known.
@@ -71,81 +68,74 @@ func (t *track) apart() bool { return t.Told && t.CanaryInstances >= fewInstance
 // trust is how many times the clip a slice may add. The more instances have to agree,
 // the less a burst is to be feared.
 func (t *track) trust() float64 {
-	if !t.apart() || slices.ContainsFunc(t.By, t.lasts) {
+	if !t.apart() {
 		return 1
 	}
 	return math.Min(mostClip, 1+float64(t.CanaryInstances)/clipInstances)
 }
 
-// lasts tells whether the instance has been worse for too long.
-func (t *track) lasts(b instanceBad) bool { return b.Worse && t.Last-b.Since >= patience }
-
-// blockExcess is the excess of the open block's events.
+// blockExcess is what is left out of the open block's events.
 func (t *track) blockExcess() float64 {
-	more, _ := t.excessOf(func(b instanceBad) float64 { return b.Block })
-	return more
+	return t.excessOf(func(b instanceBad) float64 { return b.Block })
 }
 
-// sliceExcess is the excess of the open slice's events.
+// sliceExcess is what is left out of the open slice's events.
 func (t *track) sliceExcess() float64 {
-	more, _ := t.excessOf(func(b instanceBad) float64 { return b.Slice })
-	return more
+	return t.excessOf(func(b instanceBad) float64 { return b.Slice })
 }
 
-// excessOf is the excess, and what an instance may have without being worse.
-func (t *track) excessOf(events func(instanceBad) float64) (more, most float64) {
+func (t *track) excessOf(events func(instanceBad) float64) float64 {
 	if !t.apart() || len(t.By) == 0 {
-		return 0, math.Inf(1)
+		return 0
 	}
-	t.shares = t.shares[:0]
+	t.scratch = t.scratch[:0]
 	for _, b := range t.By {
-		t.shares = append(t.shares, share{events(b), t.lasts(b)})
+		t.scratch = append(t.scratch, events(b))
 	}
-	return excess(t.shares, t.CanaryInstances)
+	left := leftOutAtOnce + leftOutShare*(t.Left.Expected+t.expectedNow()) - t.Left.Events
+	return math.Min(excess(t.scratch, t.CanaryInstances), math.Max(0, left))
 }
 
-// keepWorst ends the block for the instances: those that were worse than the others in
-// it are remembered, the rest forgotten.
-func (t *track) keepWorst() {
-	more, most := t.excessOf(func(b instanceBad) float64 { return b.Block })
-	kept := t.By[:0]
-	for _, b := range t.By {
-		if b.Block <= most || more == 0 && !t.lasts(b) {
-			continue
-		}
-		if !b.Worse {
-			b.Worse, b.Since = true, t.BlockStart
-		}
-		b.Block, b.Slice = 0, 0
-		kept = append(kept, b)
-	}
-	t.By = kept
+// expectedNow is how many events stable's rate lets expect of the canary in the open block.
+func (t *track) expectedNow() float64 { return t.Block.Canary * t.concurrentRate() }
+
+// concurrentRate is stable's rate in the open block, drawn to the running mean as far as
+// it has few events.
+func (t *track) concurrentRate() float64 {
+	weight := gammaPrior[0].shape
+	return (weight + t.Block.StableBad) / (weight/t.stableRate() + t.Block.Stable)
 }
 
-// excess is how many events the worst of k instances have more than most, the worst of
-// the others, and than chance gives them. by are the events by instance, without those
+// endInstances ends the block for the instances.
+func (t *track) endInstances() {
+	t.Left.Events += t.blockExcess()
+	t.Left.Expected += t.expectedNow()
+	t.By = t.By[:0]
+}
+
+// excess is how many events the worst of k instances have more than the worst of the
+// others and than chance gives them. counts are the events by instance, without those
 // that have none; they are sorted. A single event is nobody's burst.
-func excess(by []share, k int) (more, most float64) {
-	slices.SortFunc(by, func(a, b share) int { return cmp.Compare(a.events, b.events) })
+func excess(counts []float64, k int) float64 {
+	slices.Sort(counts)
 	worst := worstOf(k)
-	most = 1.0
-	if len(by) > worst {
-		most = math.Max(most, by[len(by)-1-worst].events)
+	most, all, more := 1.0, 0.0, 0.0
+	if len(counts) > worst {
+		most = math.Max(most, counts[len(counts)-1-worst])
 	}
-	all := 0.0
-	for i, b := range by {
-		all += b.events
-		if i >= len(by)-worst && !b.lasts {
-			more += math.Max(0, b.events-most)
+	for i, n := range counts {
+		all += n
+		if i >= len(counts)-worst {
+			more += math.Max(0, n-most)
 		}
 	}
-	if more > 0 {
-		more = math.Max(0, more-chanceWidth*chanceExcess(all/float64(k), k))
+	if more == 0 {
+		return 0
 	}
-	return more, most
+	return math.Max(0, more-chanceWidth*chanceExcess(all/float64(k), k))
 }
 
-// worstOf is how many of k instances may be worse than the others.
+// worstOf is how many of k instances may be worse than the others: a fifth, rounded up.
 func worstOf(k int) int { return (k + worstPart - 1) / worstPart }
 
 // chanceExcess is the excess that is expected of k like instances with mean events each:

@@ -23,11 +23,7 @@ func TestTheWorstInstancesCountNoMoreThanTheOthers(t *testing.T) {
 		{"an even spread is chance", []float64{9, 10, 11, 12, 8, 10, 9, 13, 10, 8}, 10, 0, 0},
 		{"one of three with all the errors", []float64{12}, 3, 5, 12},
 	} {
-		var by []share
-		for _, n := range c.counts {
-			by = append(by, share{events: n})
-		}
-		got, _ := excess(by, c.k)
+		got := excess(append([]float64(nil), c.counts...), c.k)
 		if got < c.least || got > c.most {
 			t.Errorf("%s: %v of %v are not counted, want %v to %v", c.what, got, c.counts, c.least, c.most)
 		}
@@ -127,8 +123,23 @@ func burstingFor(instances int, told bool, quarters int) *Judge {
 }
 
 func TestABurstOfOneInstanceIsNoHarm(t *testing.T) {
-	if e := bursting(1, true).Evidence(); e > 5 {
-		t.Errorf("all errors in one of ten instances: evidence %v", e)
+	s := DefaultSettings()
+	told, untold := New(s, Calibrate(History{}, s, 200, 1), testStart), New(s, Calibrate(History{}, s, 200, 1), testStart)
+	for i := range 8 { // fifteen times the errors in one of ten instances, for two minutes
+		x := Sample{
+			At: testStart.Add(time.Duration(i+1) * 15 * time.Second), Weight: 0.5,
+			Stable: Arm{Requests: 1500, Errors: 3, Instances: 10},
+			Canary: Arm{Requests: 1500, Errors: 7, Instances: 10, ErrorsBy: []InstanceErrors{{"0", 5}, {fmt.Sprint(i%9 + 1), 2}}},
+		}
+		told.Observe(x)
+		x.Canary.ErrorsBy = nil
+		untold.Observe(x)
+	}
+	if e := told.Evidence(); e > 2 {
+		t.Errorf("a burst in one of ten instances: evidence %v", e)
+	}
+	if a, b := told.Evidence(), untold.Evidence(); a > b/2 {
+		t.Errorf("a burst in one of ten instances: evidence %v, and %v where nothing is known of them", a, b)
 	}
 	if e := bursting(10, true).Evidence(); e < 1000 {
 		t.Errorf("the same errors in all instances: evidence %v", e)
@@ -139,27 +150,29 @@ func TestABurstOfOneInstanceIsNoHarm(t *testing.T) {
 	}
 }
 
-func TestAnInstanceThatStaysWorseCounts(t *testing.T) {
-	if e := burstingFor(1, true, 4*7).Evidence(); e > 5 {
-		t.Errorf("after seven minutes: evidence %v", e)
-	}
-	if e := burstingFor(1, true, 4*12).Evidence(); e < 250 {
-		t.Errorf("after twelve minutes: evidence %v", e)
-	}
-	j := burstingFor(1, true, 4*4)
-	if by := j.state.Tracks[0].By; len(by) != 1 || !by[0].Worse || by[0].Since != 0 {
-		t.Errorf("after four minutes: %+v", by)
-	}
-	for i := range 5 {
+// wandering is a canary of ten instances, one of which has all the errors, another one
+// each minute or always the same: six times stable's, for so many minutes.
+func wandering(minutes int, wanders bool) *Judge {
+	s := DefaultSettings()
+	j := New(s, Calibrate(History{}, s, 200, 1), testStart)
+	for i := range 4 * minutes {
+		instance := "0"
+		if wanders {
+			instance = fmt.Sprint(i / 4)
+		}
 		j.Observe(Sample{
-			At: testStart.Add(4*time.Minute + time.Duration(i+1)*15*time.Second), Weight: 0.5,
+			At: testStart.Add(time.Duration(i+1) * 15 * time.Second), Weight: 0.5,
 			Stable: Arm{Requests: 1500, Errors: 3, Instances: 10},
-			Canary: Arm{Requests: 1500, Errors: 3, Instances: 10, ErrorsBy: []InstanceErrors{{"0", 1}, {"1", 1}, {"2", 1}}},
+			Canary: Arm{Requests: 1500, Errors: 18, Instances: 10, ErrorsBy: []InstanceErrors{{instance, 18}}},
 		})
 	}
-	for _, b := range j.state.Tracks[0].By {
-		if b.Worse {
-			t.Errorf("a minute without a burst is not forgotten: %+v", b)
+	return j
+}
+
+func TestHarmInOneInstanceAtATimeIsFound(t *testing.T) {
+	for _, wanders := range []bool{false, true} {
+		if e := wandering(8, wanders).Evidence(); e < 250 {
+			t.Errorf("wandering %v, after eight minutes: evidence %v", wanders, e)
 		}
 	}
 }

@@ -54,7 +54,8 @@ func (t *track) counts(s Sample) (c tally, ok bool) {
 	}
 	if allowed := t.rules.cold.at(s.Canary.ColdAge); allowed.factor > 0 {
 		if n, known := s.Canary.Cold.Above(t.Bound); known {
-			c.ColdBad, c.ColdLoad = float64(n), allowed.factor*float64(s.Canary.Cold.Total())
+			c.ColdBad, c.Cold = float64(n), float64(s.Canary.Cold.Total())
+			c.ColdLoad = allowed.factor * c.Cold
 			c.ColdDoubt = c.ColdLoad * math.Sqrt(allowed.variance)
 		}
 	}

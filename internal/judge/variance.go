@@ -124,16 +124,15 @@ func (h halves) excess(instances []int, from, to int) float64 {
 	if len(instances) < fewInstances {
 		return 0
 	}
-	by := make([]share, 0, len(instances))
+	counts := make([]float64, 0, len(instances))
 	for _, i := range instances {
 		n := 0.0
 		for m := from; m < to; m++ {
 			n += h.bad[i][m]
 		}
-		by = append(by, share{events: n})
+		counts = append(counts, n)
 	}
-	more, _ := excess(by, len(instances))
-	return more
+	return excess(counts, len(instances))
 }
 
 // lasting is the squared log ratio of the halves over the whole history, per unit

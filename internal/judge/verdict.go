@@ -113,7 +113,7 @@ type ArmVerdict struct {
 func (t *track) verdict() MetricVerdict {
 	m := MetricVerdict{
 		Name: t.Name, Bound: t.Bound,
-		Canary:   armVerdict(t.Total.CanaryBad, t.Total.Canary),
+		Canary:   armVerdict(t.Total.CanaryBad+t.Total.ColdBad, t.Total.Canary+t.Total.Cold),
 		Stable:   armVerdict(t.Total.StableBad, t.Total.Stable),
 		Evidence: t.Harm.evidence(), Share: t.Capital, Proof: t.Proof.logEvidence(),
 		InstanceAllowance: t.instanceAllowance(),

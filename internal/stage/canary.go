@@ -94,6 +94,9 @@ func (t *canaryTick) step(ctx context.Context) (Outcome, error) {
 	if out, back, err := t.lookOn(ctx); back || err != nil {
 		return out, err
 	}
+	if t.takenBack() {
+		return t.takeBack(ctx, untold)
+	}
 	return t.fill(ctx)
 }
 
@@ -193,6 +196,9 @@ func (t *canaryTick) judge(ctx context.Context) (Outcome, error) {
 	if t.m.Want != t.m.Weight && t.task.Hold == "" {
 		if out, back, err := t.lookOn(ctx); back || err != nil {
 			return out, err
+		}
+		if t.takenBack() {
+			return t.takeBack(ctx, untold)
 		}
 		return t.grow(ctx)
 	}

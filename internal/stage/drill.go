@@ -94,7 +94,7 @@ func (t *canaryTick) drilled(reason string) []Line {
 	if t.m.Judge != nil && t.m.Weight > 0 {
 		d.Seconds = t.Now().Sub(t.m.Began).Seconds()
 		for _, m := range t.m.Judge.Verdict(t.Now()).Metrics {
-			if m.Bound == 0 {
+			if m.Bound == 0 && m.Kind == "" {
 				d.Requests, d.Errors = m.Canary.Requests, m.Canary.Bad
 			}
 			d.Extra = max(d.Extra, m.Extra)

@@ -86,6 +86,9 @@ func (tx *Tx) EarlyPoints(before drive.TaskRow, releases, points int) ([][]stage
 	all := make([][]stage.Point, len(earlier))
 	for i, id := range earlier {
 		loaded, err := tx.LoadPoints(id, before.Environment, 0, points)
+		if fault.CodeOf(err) == fault.Internal {
+			continue // damaged points must not hold up the releases after them
+		}
 		if err != nil {
 			return nil, err
 		}
