@@ -13,7 +13,9 @@ const (
 	ratioPoints = 94
 	ratioStep   = 0.1
 	ratioMiss   = 20 // 1 / 0.05
-	leastLog    = 10000
+	// From hopeless nats below the best on, a ratio counts as leastLog below it.
+	hopeless = 100
+	leastLog = 10000
 )
 
 // ratioAt is the grid: 0.1 to about 1,100, in steps of 10 %.
@@ -55,6 +57,9 @@ func (v *view) addRatios(to []float64) {
 	}
 	var log [parts]float64
 	for i := range to {
+		if to[i] <= -leastLog {
+			continue
+		}
 		top := math.Inf(-1)
 		for j := 0; j < v.stable.n; j++ {
 			q := math.Log1p(odds[j] * grid[i].ratio)
@@ -74,11 +79,15 @@ func (v *view) addRatios(to []float64) {
 }
 
 // settle makes closed short to write: only differences count, and a thousandth of
-// a nat is more than a person sees.
+// a nat is more than a person sees. A ratio that has become hopeless stays so, and
+// costs nothing more.
 func settle(closed []float64) {
 	top := slices.Max(closed)
 	for i, x := range closed {
-		closed[i] = math.Max(-leastLog, math.Round((x-top)*1000)/1000)
+		closed[i] = math.Round((x-top)*1000) / 1000
+		if x <= -leastLog || closed[i] < -hopeless {
+			closed[i] = -leastLog
+		}
 	}
 }
 
