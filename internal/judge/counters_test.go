@@ -50,11 +50,22 @@ func (n *numbers) arm() judge.Arm {
 	if a.Errors = n.int(); n.byte()%2 == 0 && a.Requests > 0 {
 		a.Errors %= a.Requests + 1
 	}
+	for range int(n.byte() % 4) {
+		by := judge.InstanceErrors{Instance: string(rune('a' + n.byte()%6)), Errors: n.int()}
+		if n.byte()%2 == 0 && a.Errors > 0 {
+			by.Errors %= a.Errors + 1
+		}
+		a.ErrorsBy = append(a.ErrorsBy, by)
+	}
+	a.ColdAge = 60 * n.float()
 	for i := range int(n.byte() % 5) {
 		a.Latency.Counts = append(a.Latency.Counts, n.int())
 		if i > 0 {
 			a.Latency.Bounds = append(a.Latency.Bounds, float64(i)*(0.05+n.float()/1000))
 		}
+	}
+	if n.byte()%2 == 0 {
+		a.Cold = judge.Histogram{Bounds: a.Latency.Bounds, Counts: append([]int64(nil), a.Latency.Counts...)}
 	}
 	return a
 }
@@ -66,6 +77,14 @@ func (n *numbers) calibration() judge.Calibration {
 	c := judge.Calibration{Errors: noise(), RequestRate: float64(n.byte())}
 	for i := range int(n.byte() % 3) {
 		c.Latency = append(c.Latency, judge.Threshold{Bound: float64(i+1) * 0.05, Slope: float64(n.byte() % 8), Noise: noise()})
+	}
+	if n.byte()%2 == 0 {
+		c.ColdStart.Bounds = []float64{0.05}
+		for range int(n.byte() % 6) {
+			c.ColdStart.Ages = append(c.ColdStart.Ages, judge.ColdAge{
+				Canary: []int64{int64(n.byte()), int64(n.byte())}, Stable: []int64{int64(n.byte()), int64(n.byte())},
+			})
+		}
 	}
 	return c
 }
