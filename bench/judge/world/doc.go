@@ -20,9 +20,9 @@
 // arms (slow changes, incidents, the time of the day), and a part of its own in each
 // instance, of which an arm of k instances shows the mean: an AR(1) process with a
 // memory of a minute, gamma noise in every tick, bursts, and a difference that stays.
-// The mean over k instances is not drawn instance by instance but from one process
-// whose standard deviation is smaller by √k; bursts and lasting differences are
-// counted by instance.
+// The latency of k instances is not drawn instance by instance but from one process
+// whose standard deviation is smaller by √k, with the bursts and lasting differences of
+// each. A world that is asked to (LookAtInstances) tells the canary's errors by instance.
 //
 // Everything follows from the seed. The shared noise, each arm's noise, the counts and
 // the lost scrapes come from generators of their own, so two players with the same
