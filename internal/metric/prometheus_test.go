@@ -354,18 +354,22 @@ func drawWorld(r *rapid.T) []promSeries {
 		offset := time.Duration(rapid.IntRange(0, 14_999).Draw(r, "offset")) * time.Millisecond
 		from := rapid.IntRange(0, scrapes-2).Draw(r, "from")
 		requests, errors, fast := make([]float64, scrapes), make([]float64, scrapes), make([]float64, scrapes)
-		var slow, e, f float64
+		var slow, e, f, seen float64
 		for i := range scrapes {
-			if rapid.IntRange(0, 9).Draw(r, "restart") == 0 {
+			// A restart that overtakes its last reading before the next scrape cannot be seen.
+			restart := rapid.IntRange(0, 9).Draw(r, "restart") == 0 && seen > 12
+			if restart {
 				slow, e, f = 0, 0, 0
 			}
 			f += float64(rapid.IntRange(0, 5).Draw(r, "fast"))
 			e += float64(rapid.IntRange(0, 2).Draw(r, "bad"))
 			slow += 2 + float64(rapid.IntRange(0, 5).Draw(r, "slow"))
 			requests[i], errors[i], fast[i] = slow+f, e, f
-			if i < from || rapid.IntRange(0, 4).Draw(r, "miss") == 0 {
+			if i < from || rapid.IntRange(0, 4).Draw(r, "miss") == 0 && !restart {
 				requests[i], errors[i], fast[i] = failed, failed, failed
+				continue
 			}
+			seen = requests[i]
 		}
 		world = append(world,
 			line("requests_total", "r1", pod, offset, requests...),
