@@ -61,6 +61,7 @@ describe('the lists', () => {
     await page.getByLabel('State').selectOption('rolled-back')
     await page.waitForURL(/state=rolled-back/)
     await page.getByRole('row', { name: /2\.4\.0/ }).waitFor({ state: 'detached' })
+    await page.getByRole('row', { name: /2\.5\.0/ }).waitFor() // while it loads there is no row at all
     expect(await page.getByRole('row').count()).toBe(2)
   })
 
