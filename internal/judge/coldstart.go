@@ -59,18 +59,6 @@ func (c *ColdStart) Learn(samples []Sample) {
 	}
 }
 
-func sameBounds(a, b []float64) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if !sameBound(a[i], b[i]) {
-			return false
-		}
-	}
-	return true
-}
-
 // allowance is how many times stable's share of slow requests a cold instance may be
 // expected to have, and the variance of the logarithm of that. A factor of 0 is unknown.
 type allowance struct{ factor, variance float64 }

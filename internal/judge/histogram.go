@@ -79,17 +79,24 @@ func (h *Histogram) add(other Histogram) {
 		h.Counts = append([]int64(nil), other.Counts...)
 		return
 	}
-	if len(h.Bounds) != len(other.Bounds) {
+	if !sameBounds(h.Bounds, other.Bounds) {
 		return
-	}
-	for i := range h.Bounds {
-		if !sameBound(h.Bounds[i], other.Bounds[i]) {
-			return
-		}
 	}
 	for i, c := range other.Counts {
 		h.Counts[i] += c
 	}
+}
+
+func sameBounds(a, b []float64) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if !sameBound(a[i], b[i]) {
+			return false
+		}
+	}
+	return true
 }
 
 func sameBound(a, b float64) bool { return math.Abs(a-b) <= 1e-9*math.Max(math.Abs(a), math.Abs(b)) }

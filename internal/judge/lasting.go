@@ -11,8 +11,9 @@ import "math"
 // and what was seen once much is.
 //
 // Only what makes the canary look worse is granted: less than one standard deviation of
-// what instances may differ by from the start, and never more than a few. Where instances cannot be told apart, a
-// burst of one would teach too much: there all of it is granted from the start.
+// what instances may differ by from the start, and never more than a few. Where instances
+// cannot be told apart, a burst of one would teach too much: there all of it is granted
+// from the start.
 
 // grantedAtOnce is how many standard deviations are granted before anything is known.
 const grantedAtOnce = 0.75
