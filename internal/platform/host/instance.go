@@ -61,6 +61,7 @@ type life struct {
 	started  bool // there is a record
 	running  bool
 	answered bool // this life was ready
+	late     bool // it was never ready and has had its time, before it is asked
 	status   status
 }
 
@@ -129,6 +130,8 @@ func (p *Platform) inspectDead(ctx context.Context, l *life, state *platform.Ins
 }
 
 func (p *Platform) inspectRunning(ctx context.Context, l *life, state *platform.Instance) error {
+	limit := time.Duration(l.settings.Ready.Timeout)
+	l.late = !l.status.everReady() && p.age(l.record) >= limit
 	problem := p.check(ctx, *l)
 	if problem == "" {
 		state.Ready, state.Message = true, ""
@@ -141,8 +144,7 @@ func (p *Platform) inspectRunning(ctx context.Context, l *life, state *platform.
 		return ctx.Err()
 	}
 	state.Message = problem
-	limit := time.Duration(l.settings.Ready.Timeout)
-	if l.status.everReady() || p.age(l.record) < limit {
+	if !l.late {
 		return nil
 	}
 	return p.fail(ctx, l, state, fmt.Sprintf("not ready within %s: %s", limit, problem))

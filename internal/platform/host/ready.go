@@ -18,10 +18,11 @@ const checkTimeout = 2 * time.Second
 
 // check asks the instance once whether it is ready and returns "" or what is
 // wrong. An instance that was ready before gets a second chance, so that one
-// lost packet of time does not count as an outage.
+// lost packet of time does not count as an outage. So does one that is late: the
+// time limit of the question may have passed while this process stood still.
 func (p *Platform) check(ctx context.Context, l life) string {
 	problem := p.ask(ctx, l)
-	if problem != "" && l.answered && ctx.Err() == nil {
+	if problem != "" && (l.answered || l.late) && ctx.Err() == nil {
 		problem = p.ask(ctx, l)
 	}
 	if problem != "" || l.answered {
