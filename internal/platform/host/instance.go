@@ -170,17 +170,20 @@ func (l *life) update(ctx context.Context, change func(*status)) error {
 	return writeJSON(l.statusPath(), l.status)
 }
 
-// fail is final for the instance: the first reason is kept until it is retired.
+// fail is final for the instance: the first reason is kept until it is retired. It
+// comes too late where somebody else has found the instance ready meanwhile.
 func (p *Platform) fail(ctx context.Context, l *life, state *platform.Instance, message string) error {
 	if tail, _ := l.tail(10); len(tail) > 0 {
 		message += "; its last lines:\n" + strings.Join(tail, "\n")
 	}
 	err := l.update(ctx, func(s *status) {
-		if !s.Failed {
+		if !s.Failed && !s.everReady() {
 			s.Failed, s.Message = true, message
 		}
 	})
-	state.Failed, state.Message = true, l.status.Message
+	if l.status.Failed {
+		state.Failed, state.Message = true, l.status.Message
+	}
 	return err
 }
 

@@ -81,6 +81,7 @@ func service(args []string) error {
 func answers(mode string) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", health(mode))
+	contradict(mux)
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, os.Getenv("FAIRWAY_REVISION")) })
 	mux.HandleFunc("GET /env/{name}", func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, os.Getenv(r.PathValue("name")))
