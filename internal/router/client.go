@@ -108,8 +108,9 @@ func call[T any](ctx context.Context, c *Client, method, path string, body any) 
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for end := time.Now().Add(patience); ; {
+		last := time.Now().After(end) // read first: after a stall there is another call
 		answer, err := callOnce[T](ctx, c, method, path, body)
-		if !errors.Is(err, errHanding) || time.Now().After(end) {
+		if !errors.Is(err, errHanding) || last {
 			return answer, err
 		}
 		select {

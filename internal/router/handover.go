@@ -79,6 +79,7 @@ func settle(ctx context.Context, dir string) (*estate, error) {
 	defer tick.Stop()
 	end := time.Now().Add(patience)
 	for {
+		last := time.Now().After(end) // read first: after a stall there is another try
 		e, err := takeOver(dir)
 		if errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ECONNREFUSED) {
 			e, err = begin(dir)
@@ -86,7 +87,7 @@ func settle(ctx context.Context, dir string) (*estate, error) {
 		if err == nil {
 			return e, nil
 		}
-		if time.Now().After(end) {
+		if last {
 			return nil, fault.Errorf(fault.Conflict, "another router uses %s: %w", dir, err).
 				WithHint("stop it, or choose another state directory")
 		}

@@ -37,6 +37,7 @@ func (p *Platform) settled(ctx context.Context, i instance) (former record, runn
 	ctx, cancel := context.WithTimeout(ctx, p.config.LockWait)
 	defer cancel()
 	for begin := time.Now(); ; {
+		overdue := time.Since(begin) > p.config.LockWait/3 // read first: after a stall the record is old news
 		former, found, err := i.record()
 		if err != nil || found && former.Alive() {
 			return former, err == nil, err
@@ -59,7 +60,7 @@ func (p *Platform) settled(ctx context.Context, i instance) (former record, runn
 		// Somebody holds the lock and no record is alive: a child that the dead
 		// instance left behind, or one that is about to write its record and gets time.
 		lock := ""
-		if time.Since(begin) > p.config.LockWait/3 {
+		if overdue {
 			lock = i.lockPath()
 		}
 		process.Sweep(lock, former.Process)
