@@ -65,7 +65,9 @@ func (h *hostParts) executors() map[pipeline.Kind]stage.Executor {
 // routerLook is how often the worker looks whether the router lives.
 const routerLook = time.Second
 
-// keepRouter starts the router when there is none, and again when it is gone.
+// keepRouter starts the router when there is none, and again when it is gone. One that
+// is alive and does not answer, as on a machine that stands still, is left alone: a
+// second one could only take over with its help.
 func (h *hostParts) keepRouter(ctx context.Context) error {
 	unlock, err := h.tend(syscall.LOCK_SH)
 	switch {
@@ -76,14 +78,17 @@ func (h *hostParts) keepRouter(ctx context.Context) error {
 	default:
 		defer unlock()
 	}
-	for {
-		if _, err := h.router.Health(ctx); err != nil && ctx.Err() == nil {
-			if err := h.startRouter(); err != nil {
-				h.log.Error("The router could not be started.", "error", err)
-			}
-			wait, cancel := context.WithTimeout(ctx, 5*time.Second)
-			_ = h.router.Ready(wait)
-			cancel()
+	for silent := false; ; {
+		_, err := h.router.Health(ctx)
+		switch {
+		case err == nil || ctx.Err() != nil:
+			silent = false
+		case router.Gone(err):
+			silent = false
+			h.bringUpRouter(ctx)
+		case !silent:
+			silent = true
+			h.log.Error("The router did not answer.", "error", err)
 		}
 		timer := time.NewTimer(routerLook)
 		select {
@@ -93,6 +98,15 @@ func (h *hostParts) keepRouter(ctx context.Context) error {
 		case <-timer.C:
 		}
 	}
+}
+
+func (h *hostParts) bringUpRouter(ctx context.Context) {
+	if err := h.startRouter(); err != nil {
+		h.log.Error("The router could not be started.", "error", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	_ = h.router.Ready(ctx)
 }
 
 // startRouter starts a router in a session of its own, so that the end of this

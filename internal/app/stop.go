@@ -17,6 +17,7 @@ import (
 	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/platform"
 	"github.com/fairwayhq/fairway/internal/process"
+	"github.com/fairwayhq/fairway/internal/router"
 )
 
 func hostCommand() *cobra.Command {
@@ -137,8 +138,8 @@ func (h *hostParts) endRouter(ctx context.Context) error {
 // needRouter starts the router if there is none, as when the machine was restarted:
 // it keeps the routes.
 func (h *hostParts) needRouter(ctx context.Context) error {
-	if _, err := h.router.Health(ctx); err == nil {
-		return nil
+	if _, err := h.router.Health(ctx); !router.Gone(err) {
+		return err
 	}
 	if err := h.startRouter(); err != nil {
 		return fault.Errorf(fault.Unavailable, "the router could not be started: %w", err)

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/fault"
@@ -50,6 +51,12 @@ func (c *Client) Ready(ctx context.Context) error {
 		case <-tick.C:
 		}
 	}
+}
+
+// Gone tells by the error of a call that no process serves the state directory. One
+// that is alive and too busy to answer is not gone.
+func Gone(err error) bool {
+	return errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ECONNREFUSED)
 }
 
 // Health says whether everything is as it should be.

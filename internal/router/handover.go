@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -81,7 +80,7 @@ func settle(ctx context.Context, dir string) (*estate, error) {
 	for {
 		last := time.Now().After(end) // read first: after a stall there is another try
 		e, err := takeOver(dir)
-		if errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ECONNREFUSED) {
+		if Gone(err) {
 			e, err = begin(dir)
 		}
 		if err == nil {

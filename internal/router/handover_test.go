@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -49,6 +50,28 @@ func spawn(t *testing.T, dir string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	return cmd
+}
+
+func TestARouterThatDoesNotAnswerIsNotGone(t *testing.T) {
+	dir := stateDir(t)
+	c := router.NewClient(dir)
+	if _, err := c.Health(t.Context()); !router.Gone(err) {
+		t.Errorf("before the first start: %v", err)
+	}
+	cmd := spawn(t, dir)
+	if err := cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	brief, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := c.Health(brief); err == nil || router.Gone(err) {
+		t.Errorf("while it stands still: %v", err)
+	}
+	cmd.Process.Kill()
+	cmd.Wait()
+	if _, err := c.Health(t.Context()); !router.Gone(err) {
+		t.Errorf("after a crash: %v", err)
+	}
 }
 
 func TestHandOverUnderLoadFailsNoRequestAndLosesNoCount(t *testing.T) {
