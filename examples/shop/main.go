@@ -52,10 +52,14 @@ func run(ctx context.Context, args []string) error {
 	if traits.failStart {
 		return fmt.Errorf("version %s cannot start: the table \"prices\" has no column \"currency\"; run the migration first", traits.version)
 	}
-	server := &http.Server{Addr: net.JoinHostPort(host, port), Handler: newShop(traits, log), ReadHeaderTimeout: 10 * time.Second}
+	listener, err := net.Listen("tcp", net.JoinHostPort(host, port))
+	if err != nil {
+		return err
+	}
+	server := &http.Server{Handler: newShop(traits, log), ReadHeaderTimeout: 10 * time.Second}
 	served := make(chan error, 1)
-	go func() { served <- server.ListenAndServe() }()
-	log.Info("shop is open", "address", server.Addr)
+	go func() { served <- server.Serve(listener) }()
+	log.Info("shop is open", "address", listener.Addr().String())
 	select {
 	case err := <-served:
 		return err
