@@ -44,7 +44,7 @@ func (c *ColdStart) Learn(samples []Sample) {
 		if c.Bounds == nil {
 			c.Bounds = append(c.Bounds, cold.Bounds...)
 		}
-		if !sameBounds(c.Bounds, cold.Bounds) || !sameBounds(c.Bounds, stable.Bounds) {
+		if first := (Histogram{Bounds: c.Bounds}); !first.SameBounds(cold) || !first.SameBounds(stable) {
 			continue
 		}
 		age := int(s.Canary.ColdAge / coldStep)

@@ -1,6 +1,9 @@
 package judge
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Total is the number of requests in h.
 func (h Histogram) Total() int64 {
@@ -79,7 +82,7 @@ func (h *Histogram) add(other Histogram) {
 		h.Counts = append([]int64(nil), other.Counts...)
 		return
 	}
-	if !sameBounds(h.Bounds, other.Bounds) {
+	if !h.SameBounds(other) {
 		return
 	}
 	for i, c := range other.Counts {
@@ -87,16 +90,11 @@ func (h *Histogram) add(other Histogram) {
 	}
 }
 
-func sameBounds(a, b []float64) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if !sameBound(a[i], b[i]) {
-			return false
-		}
-	}
-	return true
+// SameBounds tells whether both have the same buckets, so that their counts can be
+// added and compared. Bounds that differ by less than 1e-9 of themselves are the same:
+// they have come through text, or were computed in another order.
+func (h Histogram) SameBounds(o Histogram) bool {
+	return slices.EqualFunc(h.Bounds, o.Bounds, sameBound)
 }
 
 func sameBound(a, b float64) bool { return math.Abs(a-b) <= 1e-9*math.Max(math.Abs(a), math.Abs(b)) }

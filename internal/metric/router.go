@@ -136,7 +136,8 @@ func readRouterCursor(raw []byte, ask Ask, now router.Counters) (c routerCursor,
 			return routerCursor{}, fmt.Sprintf("first look at revision %s", a.revision)
 		}
 	}
-	if c.Epoch != now.Epoch || !sameBounds(c.Bounds, now.Bounds) {
+	was, is := judge.Histogram{Bounds: c.Bounds}, judge.Histogram{Bounds: now.Bounds}
+	if c.Epoch != now.Epoch || !was.SameBounds(is) {
 		// All counts began anew at zero. What was counted between the last look and
 		// the crash is lost; what was counted since is not.
 		for _, mark := range c.Arms {
@@ -235,18 +236,6 @@ func (r *Router) Probe(ctx context.Context, ask Ask) error {
 		return nil // the first deploy makes it
 	}
 	return err
-}
-
-func sameBounds(a, b []float64) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if !sameBound(a[i], b[i]) {
-			return false
-		}
-	}
-	return true
 }
 
 var (

@@ -135,22 +135,10 @@ func addArm(sum, a *judge.Arm) {
 	if len(a.Latency.Bounds) == 0 {
 		return
 	}
-	if !sameBounds(sum.Latency.Bounds, a.Latency.Bounds) {
+	if !sum.Latency.SameBounds(a.Latency) {
 		sum.Latency = judge.Histogram{Bounds: a.Latency.Bounds, Counts: make([]int64, len(a.Latency.Bounds)+1)}
 	}
 	for i := range min(len(sum.Latency.Counts), len(a.Latency.Counts)) {
 		sum.Latency.Counts[i] += a.Latency.Counts[i]
 	}
-}
-
-func sameBounds(a, b []float64) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if a[i] != b[i] {
-			return false
-		}
-	}
-	return true
 }
