@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -13,6 +15,54 @@ import (
 	"github.com/fairwayhq/fairway/internal/load"
 	"github.com/fairwayhq/fairway/internal/pipeline"
 )
+
+// course is what a part does on a server of its own: in each lane it opens a service,
+// and releases versions of it while users come.
+type course struct {
+	name, definition, version string // the first version, by the definition's file
+	lanes                     int
+	releases                  func(ctx context.Context, l *lane, i int) error
+}
+
+// users is what those of all lanes saw.
+type users struct {
+	reports []load.Report
+	failed  int64 // by deploys
+}
+
+func (u users) requests() (n int64) {
+	for _, report := range u.reports {
+		n += report.Requests
+	}
+	return n
+}
+
+func (c config) run(ctx context.Context, o course) (users, error) {
+	text, err := os.ReadFile(o.definition)
+	if err != nil {
+		return users{}, err
+	}
+	s, err := startServer(ctx, c)
+	if err != nil {
+		return users{}, err
+	}
+	defer s.stop()
+	var mu sync.Mutex
+	var all users
+	err = inLanes(o.lanes, func(i int) error {
+		l, err := s.open(ctx, opening{name: fmt.Sprintf("%s-%d", o.name, i+1), definition: string(text), version: o.version, rate: c.rate})
+		if err != nil {
+			return err
+		}
+		report, err := l.whileUsersCome(func() error { return o.releases(ctx, l, i) })
+		mu.Lock()
+		defer mu.Unlock()
+		all.reports = append(all.reports, report)
+		all.failed += l.failedByDeploys(report)
+		return err
+	})
+	return all, err
+}
 
 // lane is one service with its own traffic, which gets good and bad versions in turn.
 type lane struct {

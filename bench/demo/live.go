@@ -10,7 +10,6 @@ import (
 
 	"github.com/fairwayhq/fairway/internal/api/client"
 	"github.com/fairwayhq/fairway/internal/bar"
-	"github.com/fairwayhq/fairway/internal/load"
 	"github.com/fairwayhq/fairway/internal/pipeline"
 )
 
@@ -45,10 +44,9 @@ const (
 // versions cost the users of a service until they are gone?
 type live struct {
 	config
-	mu      sync.Mutex
-	trials  []trial
-	reports []load.Report
-	failed  int64 // by deploys
+	users
+	mu     sync.Mutex
+	trials []trial
 }
 
 // trial is one release of a bad version.
@@ -67,28 +65,10 @@ type trial struct {
 func (t trial) harm() float64 { return harm(t.canary, t.running, t.bad) }
 
 func measureLive(ctx context.Context, c config) ([]bar.Bar, error) {
-	text, err := os.ReadFile(c.liveDefinition)
-	if err != nil {
-		return nil, err
-	}
-	s, err := startServer(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	defer s.stop()
 	r := &live{config: c}
-	if err := inLanes(c.liveLanes, func(i int) error {
-		l, err := s.open(ctx, opening{name: fmt.Sprintf("live-%d", i+1), definition: string(text), version: sound, rate: c.rate})
-		if err != nil {
-			return err
-		}
-		report, err := l.whileUsersCome(func() error { return r.releases(ctx, l, i) })
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.reports = append(r.reports, report)
-		r.failed += l.failedByDeploys(report)
-		return err
-	}); err != nil {
+	var err error
+	r.users, err = c.run(ctx, course{name: "live", definition: c.liveDefinition, version: sound, lanes: c.liveLanes, releases: r.releases})
+	if err != nil {
 		return nil, err
 	}
 	r.print(os.Stdout)

@@ -86,7 +86,7 @@ const latest = 10 * time.Millisecond
 
 // printUsers says whether the load came as it should, and whether deploying hurt.
 func (r *live) printUsers(w io.Writer) {
-	var requests, unsent int64
+	var unsent int64
 	worst := func(q float64) time.Duration {
 		var most time.Duration
 		for _, report := range r.reports {
@@ -95,10 +95,9 @@ func (r *live) printUsers(w io.Writer) {
 		return most.Round(10 * time.Microsecond)
 	}
 	for _, report := range r.reports {
-		requests += report.Requests
 		unsent += report.Transport["too many in flight"]
 	}
-	fmt.Fprintf(w, "%d requests in all, %d failed by deploys\n", requests, r.failed-unsent)
+	fmt.Fprintf(w, "%d requests in all, %d failed by deploys\n", r.requests(), r.failed-unsent)
 	fmt.Fprintf(w, "sent late, in the worst lane: half by at most %s, 99 %% by at most %s, 99.9 %% by at most %s; not sent: %d\n",
 		worst(0.5), worst(0.99), worst(0.999), unsent)
 	if late := worst(0.99); late > latest || unsent > 0 {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
 	"slices"
 	"sync"
 	"time"
@@ -18,34 +17,17 @@ import (
 // and bad releases in turn.
 type story struct {
 	config
-	mu                                    sync.Mutex
-	promote, rollback, route, badServed   []float64
-	falseRollbacks, missed, failed, total int64
+	users
+	mu                                  sync.Mutex
+	promote, rollback, route, badServed []float64
+	falseRollbacks, missed              int64
 }
 
 func measureStory(ctx context.Context, c config) ([]bar.Bar, error) {
-	text, err := os.ReadFile(c.definition)
-	if err != nil {
-		return nil, err
-	}
-	s, err := startServer(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	defer s.stop()
 	r := &story{config: c}
-	if err := inLanes(c.lanes, func(i int) error {
-		l, err := s.open(ctx, opening{name: fmt.Sprintf("shop-%d", i+1), definition: string(text), version: "v1", rate: c.rate})
-		if err != nil {
-			return err
-		}
-		report, err := l.whileUsersCome(func() error { return r.releases(ctx, l, i) })
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.total += report.Requests
-		r.failed += l.failedByDeploys(report)
-		return err
-	}); err != nil {
+	var err error
+	r.users, err = c.run(ctx, course{name: "shop", definition: c.definition, version: "v1", lanes: c.lanes, releases: r.releases})
+	if err != nil {
 		return nil, err
 	}
 	r.print()
@@ -164,5 +146,5 @@ func (r *story) print() {
 	row("bad: verdict to route", r.route, "s")
 	row("bad: bad answers served", r.badServed, "requests")
 	row("good: ship to promoted", r.promote, "s")
-	fmt.Printf("  %-32s %d; requests in all: %d\n\n", "good: taken back by mistake", r.falseRollbacks, r.total)
+	fmt.Printf("  %-32s %d; requests in all: %d\n\n", "good: taken back by mistake", r.falseRollbacks, r.requests())
 }
