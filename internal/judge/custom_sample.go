@@ -39,10 +39,10 @@ func (c *CustomSample) broken(kind MetricKind) string {
 	if c.Missing != "" {
 		return c.Missing
 	}
-	if why := c.Stable.broken(kind); why != "" {
+	if why := c.Stable.Broken(kind); why != "" {
 		return why
 	}
-	return c.Canary.broken(kind)
+	return c.Canary.Broken(kind)
 }
 
 const (
@@ -50,10 +50,13 @@ const (
 	sumsSlack = 1e-6  // what differences of large counters may lose
 )
 
-// broken also finds sums that cannot belong together: by the inequality of Cauchy and
+// Broken says why c cannot be counts of a metric of the kind, or nothing. A source asks
+// before it hands counts out, because those that the judge refuses do not come again.
+//
+// It also finds sums that cannot belong together: by the inequality of Cauchy and
 // Schwarz Sum² ≤ All·Squares, and for values that are never negative Squares ≤ Sum². A
 // wrong counter in one of the three places would otherwise pass for certainty.
-func (c Counts) broken(kind MetricKind) string {
+func (c Counts) Broken(kind MetricKind) string {
 	switch {
 	case c.All < 0 || c.Bad < 0:
 		return "a counter ran backwards"

@@ -16,6 +16,14 @@ type CustomMetric struct {
 	Squares string `json:"squares,omitempty"`
 }
 
+// kind is how the metric is counted.
+func (m CustomMetric) kind() judge.MetricKind {
+	if m.Of != "" {
+		return judge.RatioMetric
+	}
+	return judge.MeanMetric
+}
+
 // query is one counter of a custom metric.
 type query struct{ key, text string }
 

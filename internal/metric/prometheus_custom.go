@@ -167,7 +167,7 @@ func (a *customArm) counts(m CustomMetric, rest, grown map[string]float64) judge
 		}
 		return n
 	}
-	if m.Of == "" {
+	if m.kind() == judge.MeanMetric {
 		return judge.Counts{All: whole("count"), Sum: grown["sum"], Squares: grown["squares"]}
 	}
 	c := judge.Counts{All: whole("of")}

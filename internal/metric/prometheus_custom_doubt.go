@@ -15,22 +15,21 @@ func (p *Prometheus) doubtCustom(ctx context.Context, seen customSeen, before *c
 		was := before.Arms[a.revision]
 		mark := &armMark{Requests: was.Tracks[lead]}
 		look := armSeries{requests: a.series[lead]}
-		switch c := counted[i]; {
+		switch {
 		case len(a.series[lead]) == 0 && len(mark.Requests) == 0:
 			return a.absent(lead), nil
 		case !look.fresh(mark) && len(mark.Requests) == 0:
 			return fmt.Sprintf("nothing of the %s arm has been scraped yet", a.arm), nil
 		case !look.fresh(mark):
 			return fmt.Sprintf("nothing of the %s arm has been scraped since %s", a.arm, mark.newest().Format(time.TimeOnly)), nil
-		case c.Bad > c.All:
-			return fmt.Sprintf("the %s arm counts %d bad events of %d", a.arm, c.Bad, c.All), nil
-		case c.Bad < 0:
-			return fmt.Sprintf("the %s arm counts %d good events of %d", a.arm, c.All-c.Bad, c.All), nil
 		}
 		for _, q := range seen.metric.queries() {
 			if key := q.key; len(a.series[key]) == 0 && len(was.Tracks[key]) == 0 && seen.mustBeThere(key) {
 				return a.absent(q.key), nil
 			}
+		}
+		if why := a.inconsistent(counted[i], seen.metric.kind()); why != "" {
+			return why, nil
 		}
 	}
 	return p.badUnknown(ctx, seen, before, at)
@@ -54,6 +53,21 @@ func (s customSeen) mustBeThere(key string) bool {
 // absent says that a query finds nothing of the arm.
 func (a customArmSeen) absent(key string) string {
 	return fmt.Sprintf("the query %s finds nothing of the %s arm (revision %s)", key, a.arm, a.revision)
+}
+
+// inconsistent says why the arm's counts do not go together, or nothing. Where single
+// counters were scraped at different instants, they do once more has been counted.
+func (a customArmSeen) inconsistent(c judge.Counts, kind judge.MetricKind) string {
+	switch why := c.Broken(kind); {
+	case why == "":
+		return ""
+	case c.Bad > c.All:
+		return fmt.Sprintf("the %s arm counts %d bad events of %d", a.arm, c.Bad, c.All)
+	case c.Bad < 0:
+		return fmt.Sprintf("the %s arm counts %d good events of %d", a.arm, c.All-c.Bad, c.All)
+	default:
+		return fmt.Sprintf("the counts of the %s arm do not go together: %s", a.arm, why)
+	}
 }
 
 // young says that nothing of the stable arm is older than the instant, or nothing: see

@@ -209,6 +209,22 @@ func TestWhatACustomMetricMissedComesWithItsNextGoodLook(t *testing.T) {
 	}})
 }
 
+// The sum and the squares of the canary's second scrape are of different instants.
+func TestCountsThatTheJudgeWouldRefuseComeWithTheNextGoodLook(t *testing.T) {
+	store := &fakeStore{series: append([]promSeries{
+		longAgo, longAgoValue,
+		line("value_count", "r1", "a", 0, 500, 510, 520), line("value_sum", "r1", "a", 0, 5000, 5100, 5200), line("value_squares", "r1", "a", 0, 60000, 61200, 62400),
+		line("value_count", "r2", "b", 0, 0, 4, 8), line("value_sum", "r2", "b", 0, 0, 40, 80), line("value_squares", "r2", "b", 0, 0, 120, 960),
+	}, healthy...)}
+	samples := lookFor(t, store, value, 18, 33, 48)
+	if why := samples[1].Custom[0].Missing; !strings.Contains(why, "of the canary arm do not go together: the squares are too small") {
+		t.Errorf("missing: %q", why)
+	}
+	same(t, samples[2].Custom, []judge.CustomSample{{
+		Name: "value", Stable: judge.Counts{All: 20, Sum: 200, Squares: 2400}, Canary: judge.Counts{All: 8, Sum: 80, Squares: 960},
+	}})
+}
+
 func TestWhatStableCountedBeforeTheStoreBeganIsNotNew(t *testing.T) {
 	store := &fakeStore{series: append([]promSeries{
 		longAgo,
