@@ -261,18 +261,20 @@ func TestACursorWithHalfACustomMarkBeginsAnew(t *testing.T) {
 	}
 }
 
-func TestThePastOfACustomRatioIsRead(t *testing.T) {
-	minutes := func(step float64, n int) []float64 {
-		var v []float64
-		for i := range n {
-			v = append(v, step*float64(i))
-		}
-		return v
+// steadily is a counter that grows by so much at each of n scrapes.
+func steadily(step float64, n int) []float64 {
+	var v []float64
+	for i := range n {
+		v = append(v, step*float64(i))
 	}
+	return v
+}
+
+func TestThePastOfACustomRatioIsRead(t *testing.T) {
 	var all []promSeries
 	for _, pod := range []string{"a", "b"} {
-		all = append(all, line("requests_total", "r1", pod, 0, minutes(10, 60)...), line("errors_total", "r1", pod, 0, minutes(0, 60)...),
-			line("tried_total", "r1", pod, 0, minutes(5, 60)...), line("found_total", "r1", pod, 0, minutes(4, 60)...))
+		all = append(all, line("requests_total", "r1", pod, 0, steadily(10, 60)...), line("errors_total", "r1", pod, 0, steadily(0, 60)...),
+			line("tried_total", "r1", pod, 0, steadily(5, 60)...), line("found_total", "r1", pod, 0, steadily(4, 60)...))
 	}
 	p := openFake(t, &fakeStore{series: all})
 	ask := askAt(start.Add(15 * time.Minute))
@@ -287,6 +289,27 @@ func TestThePastOfACustomRatioIsRead(t *testing.T) {
 	if in := past.Custom[0].Instances[0]; in.Requests[5] != 20 || in.Errors[5] != 4 {
 		t.Errorf("a minute is %d bad of %d", in.Errors[5], in.Requests[5])
 	}
+}
+
+// pastOf reads ten minutes of the past of a ratio.
+func pastOf(t *testing.T, m CustomMetric, series ...promSeries) []judge.InstanceHistory {
+	t.Helper()
+	series = append(series, line("requests_total", "r1", "a", 0, steadily(10, 60)...), line("errors_total", "r1", "a", 0, steadily(0, 60)...))
+	ask := askAt(start.Add(15 * time.Minute))
+	ask.Custom = []CustomMetric{m}
+	past, err := openFake(t, &fakeStore{series: series}).History(context.Background(), ask, 10*time.Minute)
+	if err != nil || len(past.Custom) != 1 {
+		t.Fatalf("the past is %+v, %v", past.Custom, err)
+	}
+	return past.Custom[0].Instances
+}
+
+func TestAMinuteOfThePastThatWasScrapedSkewedIsMadeGoodByTheNext(t *testing.T) {
+	good := steadily(5, 60)
+	good[42] += 3 // as the last scrape of a minute, which the events had not reached
+	past := pastOf(t, hits, line("tried_total", "r1", "a", 0, steadily(5, 60)...), line("found_total", "r1", "a", 0, good...))
+	same(t, past[0].Requests, []int64{0, 20, 20, 20, 20, 20, 20, 20, 20, 20})
+	same(t, past[0].Errors, make([]int64, 10))
 }
 
 func TestTheProbeAsksForCustomMetrics(t *testing.T) {

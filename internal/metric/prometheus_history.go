@@ -167,8 +167,13 @@ func (h *historyReader) minute(i int, seen armSeries, at int64) {
 	}
 	mark, arm := l.take()
 	h.marks[i] = mark
-	if !began || gap || arm.Errors > arm.Requests {
+	switch over := arm.Errors - arm.Requests; {
+	case !began, gap, over > arm.Requests:
 		arm = judge.Arm{}
+	case over > 0:
+		// The counters were read an instant apart. What is over belongs to the next
+		// minute, from which it will be missing.
+		arm.Errors, mark.Rest.Errors = arm.Requests, mark.Rest.Errors+float64(over)
 	}
 	if len(arm.Latency.Counts) == 0 {
 		arm.Latency.Counts = make([]int64, len(h.past.Bounds)+1)
