@@ -1,6 +1,10 @@
 package metric
 
-import "github.com/fairwayhq/fairway/internal/judge"
+import (
+	"fmt"
+
+	"github.com/fairwayhq/fairway/internal/judge"
+)
 
 // CustomMetric selects the counters of a metric that is not of every service: a ratio,
 // where Of is set, else a mean. The selectors are those of PrometheusConfig.
@@ -38,6 +42,19 @@ func (m CustomMetric) queries() []query {
 		}
 	}
 	return all
+}
+
+// selectors are the queries read, by their keys.
+func (m CustomMetric) selectors() (map[string]selector, error) {
+	all := map[string]selector{}
+	for _, q := range m.queries() {
+		s, faults := readQuery(q.text)
+		if len(faults) > 0 {
+			return nil, fmt.Errorf("the query %s: %w", q.key, faults[0])
+		}
+		all[q.key] = s
+	}
+	return all, nil
 }
 
 // none says of each custom metric why a source has nothing of it.

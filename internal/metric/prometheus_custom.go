@@ -112,14 +112,11 @@ func (c *customMark) knows(ask Ask) bool {
 }
 
 func (p *Prometheus) fetchCustom(ctx context.Context, ask Ask, m CustomMetric, at time.Time, reach time.Duration) (customSeen, error) {
-	seen := customSeen{metric: m, selectors: map[string]selector{}}
-	for _, q := range m.queries() {
-		s, faults := readQuery(q.text)
-		if len(faults) > 0 {
-			return seen, fmt.Errorf("the query %s: %w", q.key, faults[0])
-		}
-		seen.selectors[q.key] = s
+	selectors, err := m.selectors()
+	if err != nil {
+		return customSeen{}, err
 	}
+	seen := customSeen{metric: m, selectors: selectors}
 	for _, arm := range ask.arms() {
 		found := customArmSeen{arm, map[string]map[string]series{}}
 		for _, q := range m.queries() {

@@ -24,7 +24,7 @@ func (p *Prometheus) doubtCustom(ctx context.Context, seen customSeen, before *c
 			return fmt.Sprintf("nothing of the %s arm has been scraped since %s", a.arm, mark.newest().Format(time.TimeOnly)), nil
 		}
 		for _, q := range seen.metric.queries() {
-			if key := q.key; len(a.series[key]) == 0 && len(was.Tracks[key]) == 0 && seen.mustBeThere(key) {
+			if key := q.key; len(a.series[key]) == 0 && len(was.Tracks[key]) == 0 && mustBeThere(key, seen.selectors) {
 				return a.absent(q.key), nil
 			}
 		}
@@ -39,13 +39,13 @@ func (p *Prometheus) doubtCustom(ctx context.Context, seen customSeen, before *c
 // often come into being with the first one. The other way round it would accuse an arm
 // of what is only not counted: there is no good event for certain only where the same
 // counter has the others.
-func (s customSeen) mustBeThere(key string) bool {
+func mustBeThere(key string, selectors map[string]selector) bool {
 	switch key {
 	case "bad":
 		return false
 	case "good":
-		name := s.selectors["good"].name
-		return name == "" || name != s.selectors["of"].name
+		name := selectors["good"].name
+		return name == "" || name != selectors["of"].name
 	}
 	return true
 }

@@ -13,25 +13,50 @@ import (
 func (p *Prometheus) customHistory(ctx context.Context, ask Ask, span time.Duration) []judge.CustomHistory {
 	var all []judge.CustomHistory
 	for _, m := range ask.Custom {
-		of, wrong := readQuery(m.Of)
-		counted, alsoWrong := readQuery(m.Bad + m.Good) // one of them is empty
-		if m.Of == "" || len(wrong)+len(alsoWrong) > 0 {
+		if m.kind() != judge.RatioMetric {
 			continue
 		}
-		ratio := *p
-		ratio.queries = map[string]selector{"requests": of, "errors": counted}
-		alone := ask
-		alone.Custom = nil
-		past, err := ratio.History(ctx, alone, span)
-		if err != nil {
-			continue
+		if instances, err := p.ratioHistory(ctx, ask, m, span); err == nil {
+			all = append(all, judge.CustomHistory{Name: m.Name, Instances: instances})
 		}
-		if m.Good != "" {
-			countBad(past.Instances)
-		}
-		all = append(all, judge.CustomHistory{Name: m.Name, Instances: past.Instances})
 	}
 	return all
+}
+
+func (p *Prometheus) ratioHistory(ctx context.Context, ask Ask, m CustomMetric, span time.Duration) ([]judge.InstanceHistory, error) {
+	selectors, err := m.selectors()
+	if err != nil {
+		return nil, err
+	}
+	counted := "bad"
+	if m.Good != "" {
+		counted = "good"
+	}
+	ratio := *p
+	ratio.queries = map[string]selector{"requests": selectors["of"], "errors": selectors[counted]}
+	h, err := ratio.readPast(ctx, ask, span)
+	if err != nil {
+		return nil, err
+	}
+	instances := h.past.Instances
+	if mustBeThere(counted, selectors) {
+		instances = h.withErrors()
+	}
+	if counted == "good" {
+		countBad(instances)
+	}
+	return instances, nil
+}
+
+// withErrors are the instances of which any errors were found, be it zero of them.
+func (h *historyReader) withErrors() []judge.InstanceHistory {
+	var found []judge.InstanceHistory
+	for i, in := range h.past.Instances {
+		if mark := h.marks[i]; mark != nil && len(mark.Errors) > 0 {
+			found = append(found, in)
+		}
+	}
+	return found
 }
 
 // countBad turns good events into bad ones.

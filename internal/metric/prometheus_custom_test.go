@@ -312,6 +312,23 @@ func TestAMinuteOfThePastThatWasScrapedSkewedIsMadeGoodByTheNext(t *testing.T) {
 	same(t, past[0].Errors, make([]int64, 10))
 }
 
+func TestAnInstanceThatCountsNoGoodEventsIsLeftOutOfThePast(t *testing.T) {
+	a, b := line("tried_total", "r1", "a", 0, steadily(5, 60)...), line("tried_total", "r1", "b", 0, steadily(5, 60)...)
+	if past := pastOf(t, hits, a, b); len(past) != 0 {
+		t.Errorf("where none counts them, the past is %+v", past)
+	}
+	past := pastOf(t, hits, a, b, line("found_total", "r1", "b", 0, steadily(4, 60)...))
+	if len(past) != 1 || past[0].Errors[5] != 4 {
+		t.Errorf("where one counts them, the past is %+v", past)
+	}
+	if past := pastOf(t, hits, a, line("found_total", "r1", "a", 0, steadily(0, 60)...)); past[0].Errors[5] != 20 {
+		t.Errorf("where there is none, the past is %+v", past)
+	}
+	if past := pastOf(t, labelled, a.with("result", "no")); past[0].Errors[5] != 20 {
+		t.Errorf("where the same counter has the others, the past is %+v", past)
+	}
+}
+
 func TestTheProbeAsksForCustomMetrics(t *testing.T) {
 	store := &fakeStore{series: append([]promSeries{longAgo, line("seconds", "r1", "a", 0, 1), longAgoTried}, healthy...)}
 	ask := askAt(start)

@@ -23,23 +23,31 @@ func (p *Prometheus) History(ctx context.Context, ask Ask, span time.Duration) (
 	if err := ask.validate(); err != nil {
 		return judge.History{}, err
 	}
-	end := ask.Now.Add(-p.Interval() - p.lag())
-	minutes := int(span / time.Minute)
-	if ask.Stable == "" || minutes < 1 {
+	if ask.Stable == "" || span < time.Minute {
 		return judge.History{}, nil
 	}
-	h := historyReader{Prometheus: p, ask: ask, arm: armAsk{"stable", ask.Stable}}
-	if err := h.choose(ctx, end); err != nil {
-		return judge.History{}, h.fault(err)
-	}
-	start := end.Add(-time.Duration(minutes) * time.Minute)
-	for t := start; t.Before(end) && len(h.names) > 0; t = t.Add(historyChunk) {
-		if err := h.read(ctx, t, earlier(t.Add(historyChunk), end)); err != nil {
-			return judge.History{}, h.fault(err)
-		}
+	h, err := p.readPast(ctx, ask, span)
+	if err != nil {
+		return judge.History{}, err
 	}
 	h.past.Custom = p.customHistory(ctx, ask, span)
 	return h.past, nil
+}
+
+// readPast reads the past of requests, errors and latency.
+func (p *Prometheus) readPast(ctx context.Context, ask Ask, span time.Duration) (*historyReader, error) {
+	end := ask.Now.Add(-p.Interval() - p.lag())
+	h := &historyReader{Prometheus: p, ask: ask, arm: armAsk{"stable", ask.Stable}}
+	if err := h.choose(ctx, end); err != nil {
+		return nil, h.fault(err)
+	}
+	start := end.Add(-span.Truncate(time.Minute))
+	for t := start; t.Before(end) && len(h.names) > 0; t = t.Add(historyChunk) {
+		if err := h.read(ctx, t, earlier(t.Add(historyChunk), end)); err != nil {
+			return nil, h.fault(err)
+		}
+	}
+	return h, nil
 }
 
 func earlier(a, b time.Time) time.Time {
