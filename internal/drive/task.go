@@ -134,7 +134,7 @@ func (t *transition) leaseTask(row TaskRow, worker string, leaseFor time.Duratio
 		return stage.Task{}, err
 	}
 	task := taskOf(rec, row)
-	if task.Stage.Kind == pipeline.KindCanary && !task.Undo {
+	if task.Learns() {
 		past, err := t.tx.EarlyPoints(row, stage.ExperienceReleases, stage.ExperiencePoints)
 		if err != nil {
 			return stage.Task{}, err

@@ -1,6 +1,11 @@
 package stage
 
-import "github.com/fairwayhq/fairway/internal/judge"
+import (
+	"encoding/json"
+
+	"github.com/fairwayhq/fairway/internal/judge"
+	"github.com/fairwayhq/fairway/internal/pipeline"
+)
 
 // Experience is what earlier releases of a service teach the next one.
 type Experience struct {
@@ -14,6 +19,15 @@ const (
 	ExperienceReleases = 8
 	ExperiencePoints   = 300
 )
+
+// Learns tells whether the task will have use for experience: a canary has, until its
+// judge begins.
+func (t Task) Learns() bool {
+	var begun struct {
+		Judge json.RawMessage `json:"judge"`
+	}
+	return t.Stage.Kind == pipeline.KindCanary && !t.Undo && recall(t, &begun) == nil && begun.Judge == nil
+}
 
 // Learn makes the experience of the points of earlier releases that went well.
 func Learn(releases [][]Point) Experience {
