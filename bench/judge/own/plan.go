@@ -87,30 +87,27 @@ const calibrationSeed = 1
 // Calibrate learns from the service's past, as the executors do.
 func (p *Plan) Calibrate(w *world.World) judge.Calibration {
 	c := judge.Calibrate(w.History(historyMinutes), p.canary, p.rate, calibrationSeed)
-	c.ColdStart = p.coldStart(w)
+	c.ColdStart = stage.Learn(p.earlier(w)).ColdStart
 	return c
 }
 
-// coldStart is what the executors learn from earlier releases of the same service,
-// which went well.
-func (p *Plan) coldStart(w *world.World) judge.ColdStart {
-	var c judge.ColdStart
-	for i := range stage.ExperienceReleases {
+// earlier are the first samples of earlier releases of the same service, which went well.
+func (p *Plan) earlier(w *world.World) [][]stage.Point {
+	releases := make([][]stage.Point, stage.ExperienceReleases)
+	for i := range releases {
 		past := world.New(w.Service, w.Noise, world.AA, w.Seed()+uint64(i)+1)
 		ramp, m := p.NewRamp(w.Service), past.Monitor(15*time.Second)
-		var samples []judge.Sample
 		for past.Now() < w.Service.WarmUp+15*time.Second {
 			weight, instances := ramp.Weight()
 			m.Add(past.Step(weight, instances))
 			if m.Due(past.Now()) {
 				r := m.Read(past.Now(), weight)
-				samples = append(samples, r.Sample(p.start))
+				releases[i] = append(releases[i], stage.Point{Sample: r.Sample(p.start)})
 				ramp.Grow(&r)
 			}
 		}
-		c.Learn(samples)
 	}
-	return c
+	return releases
 }
 
 // capacity is how many instances bear the weight, as the canary's executor says.
