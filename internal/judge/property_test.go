@@ -9,58 +9,6 @@ import (
 	"pgregory.net/rapid"
 )
 
-// streams are random samples of a minute's quarter.
-type stream struct {
-	settings Settings
-	noise    Calibration
-	samples  []Sample
-}
-
-// drawStream draws any stream whose samples have at least leastStable requests of stable.
-func drawStream(t *rapid.T, leastStable int64) stream {
-	s := stream{settings: DefaultSettings()}
-	s.settings.Dwell = rapid.SampledFrom([]time.Duration{0, time.Minute}).Draw(t, "dwell")
-	s.noise = Calibration{Errors: Noise{
-		Rate:   math.Exp(rapid.Float64Range(-9, -3).Draw(t, "log rate")),
-		Events: historyEvents,
-		Tau2:   rapid.SampledFrom([]float64{0.001, 0.05, 0.5}).Draw(t, "tau2"),
-		Sigma2: rapid.SampledFrom([]float64{0, 0.02}).Draw(t, "sigma2"),
-	}}
-	weight := rapid.SampledFrom([]float64{0.01, 0.2, 0.5, 0.95}).Draw(t, "weight")
-	size := rapid.SampledFrom([]int64{3, 100, 20000}).Draw(t, "size")
-	k := rapid.IntRange(1, 20).Draw(t, "instances")
-	for i := range rapid.IntRange(1, 30).Draw(t, "samples") {
-		arm := func(label string, share float64) Arm {
-			n := rapid.Int64Range(0, 1+int64(share*float64(size))).Draw(t, label+" requests")
-			if label == "stable" {
-				n += leastStable
-			}
-			bad := rapid.Int64Range(0, n).Draw(t, label+" errors")
-			if label == "stable" || rapid.IntRange(0, 3).Draw(t, label+" bad day") > 0 {
-				bad = int64(float64(bad) * 0.01)
-			}
-			return Arm{Requests: n, Errors: bad, Instances: k}
-		}
-		s.samples = append(s.samples, Sample{
-			At: testStart.Add(time.Duration(i+1) * 15 * time.Second), Weight: weight,
-			Stable: arm("stable", 1-weight), Canary: arm("canary", weight),
-		})
-	}
-	return s
-}
-
-func (s stream) judge() *Judge { return New(s.settings, s.noise, testStart) }
-
-func (s stream) run(samples []Sample) *Judge {
-	j := s.judge()
-	for _, x := range samples {
-		j.Observe(x)
-	}
-	return j
-}
-
-func (s stream) end() time.Time { return s.samples[len(s.samples)-1].At }
-
 func TestSplittingASampleChangesNoEvidence(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := drawStream(t, 0)
@@ -68,19 +16,16 @@ func TestSplittingASampleChangesNoEvidence(t *testing.T) {
 		// Stable's counts before the canary's first request only teach its rate.
 		x := s.samples[0]
 		x.At, x.Canary.Requests = testStart.Add(5*time.Second), x.Canary.Requests+1
+		if s.timed() {
+			x.Canary.Latency = Histogram{Bounds: []float64{0.1}, Counts: []int64{1, 0}}
+		}
 		whole.Observe(x)
 		halves.Observe(x)
 		for i, x := range s.samples {
 			first, second := x, x
 			first.At = x.At.Add(-time.Duration(rapid.IntRange(1, 9).Draw(t, "cut")) * time.Second)
-			part := func(n int64) int64 { return rapid.Int64Range(0, n).Draw(t, "part") }
-			for _, a := range []struct{ x, first, second *Arm }{
-				{&x.Stable, &first.Stable, &second.Stable}, {&x.Canary, &first.Canary, &second.Canary},
-			} {
-				a.first.Errors = part(a.x.Errors)
-				a.first.Requests = a.first.Errors + part(a.x.Requests-a.x.Errors)
-				a.second.Errors, a.second.Requests = a.x.Errors-a.first.Errors, a.x.Requests-a.first.Requests
-			}
+			first.Stable, second.Stable = halve(t, x.Stable)
+			first.Canary, second.Canary = halve(t, x.Canary)
 			whole.Observe(x)
 			halves.Observe(first)
 			halves.Observe(second)
@@ -133,7 +78,7 @@ func TestMoreBadRequestsNeverMakeTheVerdictBetter(t *testing.T) {
 		s := drawStream(t, 2000)
 		worse := append([]Sample(nil), s.samples...)
 		last := &worse[len(worse)-1].Canary
-		last.Errors += rapid.Int64Range(0, last.Requests-last.Errors).Draw(t, "more errors")
+		*last = worsened(t, *last)
 		a, b := s.run(s.samples).Decide(s.end()), s.run(worse).Decide(s.end())
 		if severity[b.Kind] < severity[a.Kind] {
 			t.Fatalf("%s (%s, E %v, %v, proof %v) became %s (%s, E %v, %v, proof %v)",
