@@ -3,6 +3,7 @@ package judge
 import (
 	"math"
 	"math/rand/v2"
+	"strconv"
 	"testing"
 
 	"gonum.org/v1/gonum/stat/distuv"
@@ -14,6 +15,8 @@ type arena struct {
 	tau2               float64 // of the comparison; 0 is independent requests
 	history            float64 // the calibrated rate over the true one
 	incident           bool    // six minutes at ten times the rate, in both arms
+	apart              bool    // the canary's instances are told apart, and the noise is theirs
+	burst              float64 // so many times the rate, in one of a hundred minutes of an instance
 	canary, stable     int
 	minutes            int
 	harmOnly           bool                                         // leaves the proof out
@@ -42,22 +45,28 @@ func (a arena) run(seed uint64) result {
 		return distuv.Poisson{Lambda: mean, Src: source}.Rand()
 	}
 	begin := random.Float64() * 60
-	noise := 1.0
+	noise := a.noise(t, source)
 	r := result{proof: math.Inf(-1), minute: math.Inf(1)}
 	for i := range 4 * a.minutes {
 		minute := float64(i) / 4
-		if shape := 1 / (a.tau2 * t.spread()); i%4 == 0 && a.tau2 > 0 {
-			noise = distuv.Gamma{Alpha: shape, Beta: shape, Src: source}.Rand()
+		if i%4 == 0 && i > 0 {
+			noise = a.noise(t, source)
 		}
 		lambda := a.base
 		if a.incident && minute > begin && minute < begin+6 {
 			lambda *= 10
 		}
 		n, m := a.rate*15*a.weight, a.rate*15*(1-a.weight)
-		t.fold(15*float64(i), 15*float64(i+1), tally{
-			CanaryBad: poisson(n * noise * a.worse(minute, lambda)), Canary: n,
-			StableBad: poisson(m * lambda), Stable: m,
-		}, a.weight)
+		bad, by := 0.0, []InstanceErrors{}
+		for k, x := range noise {
+			y := poisson(n / float64(len(noise)) * x * a.worse(minute, lambda))
+			bad += y
+			by = append(by, InstanceErrors{strconv.Itoa(k), int64(y)})
+		}
+		if a.apart {
+			t.attribute(by)
+		}
+		t.fold(15*float64(i), 15*float64(i+1), tally{CanaryBad: bad, Canary: n, StableBad: poisson(m * lambda), Stable: m}, a.weight)
 		if e := t.Harm.evidence(); e > r.harm {
 			if r.harm < 200 && e >= 200 {
 				r.minute = minute + 0.25
@@ -70,6 +79,26 @@ func (a arena) run(seed uint64) result {
 		}
 	}
 	return r
+}
+
+// noise draws the factors of a minute: one of the whole canary, or one of each instance
+// where they are told apart. Their mean is 1, and bursts come on top: they are no harm.
+func (a arena) noise(t *track, source rand.Source) []float64 {
+	noise := []float64{1}
+	if a.apart {
+		noise = make([]float64, a.canary)
+	}
+	shape := 1 / (a.tau2 * t.spread() * float64(len(noise)))
+	for i := range noise {
+		noise[i] = 1
+		if a.tau2 > 0 {
+			noise[i] = distuv.Gamma{Alpha: shape, Beta: shape, Src: source}.Rand()
+		}
+		if a.burst > 0 && rand.New(source).Float64() < 0.01 {
+			noise[i] *= a.burst
+		}
+	}
+	return noise
 }
 
 // atRegression and atPromotion are canaries exactly on the margins.
@@ -91,6 +120,8 @@ var arenas = map[string]arena{
 	"noise as assumed, 5/s":               {rate: 5, weight: 0.5, base: 0.002, tau2: 0.3, history: 1, canary: 2, stable: 3},
 	"a history half as bad, 5/s":          {rate: 5, weight: 0.5, base: 0.002, tau2: 0.3, history: 0.5, canary: 2, stable: 3},
 	"a shared incident, 50/s":             {rate: 50, weight: 0.5, base: 0.002, tau2: 0.3, history: 1, incident: true, canary: 3, stable: 6},
+	"instances told apart, 200/s":         {rate: 200, weight: 0.5, base: 0.002, tau2: 0.3, history: 1, apart: true, canary: 10, stable: 10},
+	"bursts told apart, 200/s":            {rate: 200, weight: 0.5, base: 0.002, tau2: 0.3, history: 1, apart: true, burst: 10, canary: 10, stable: 10},
 }
 
 // atMost is the largest count that 1 in 1,000 tests of a true chance p exceeds, about.
