@@ -146,6 +146,7 @@ func (t *track) fold(from, at float64, counts tally, weight float64) {
 	null.ratio *= t.instanceAllowance()
 	t.lookForHarm(l, null)
 	if t.rules.settings.Watch == 0 && !t.rules.bare {
+		l.unite()
 		t.Proof.look(&l, t.rules.promotion)
 	}
 	if at-t.SliceStart < t.rules.settings.Block.Seconds()-timeSlack {
@@ -245,40 +246,44 @@ func (t *track) look() look {
 		missing := t.rules.settings.BlockEvents - t.Slice.events()
 		l.alone, l.later = missing <= 0, true
 		l.fresh = viewOf(t.Slice, rate, noise)
-		l.fresh.bad += math.Max(0, missing)
+		l.fresh.bad += max(0, missing)
 	}
 	return l
 }
 
-// spotless is the same look with a canary without bad requests.
-func (l look) spotless() look {
-	l.pooled.bad, l.fresh.bad = 0, 0
-	l.pooled.bases, l.fresh.bases = [parts]partBase{}, [parts]partBase{}
-	return l
+// unite makes one part of the law.
+func (l *look) unite() {
+	for _, v := range []*view{&l.pooled, &l.fresh} {
+		if v.stable.n > 1 {
+			v.stable.unite()
+			v.bases, v.memo = [parts]partBase{}, [parts]gammaRatio{}
+		}
+	}
 }
 
 func viewOf(c tally, rate, noise float64) view {
 	return view{stable: posteriorOf(rate, c.StableBad, c.Stable), bad: c.CanaryBad, all: c.Canary, noise: noise}
 }
 
-// base is the log probability under a null, of the block and of the slice alone.
-type base struct{ pooled, fresh float64 }
+// logs are log probabilities, or log ratios of them: of the block, and of the slice alone.
+type logs struct{ pooled, fresh float64 }
 
-func (l *look) base(null hypothesis) base {
-	b := base{pooled: l.pooled.logProb(null)}
-	if l.later {
-		b.fresh = l.fresh.logProb(null)
+// logs are those of the counts under h; of the slice only if fresh.
+func (l *look) logs(h *hypothesis, fresh bool) logs {
+	p := logs{pooled: l.pooled.logProb(h)}
+	if fresh {
+		p.fresh = l.fresh.logProb(h)
 	}
-	return b
+	return p
 }
 
-// gain is the block's log ratio of h now, and what the slice gained on start, its
-// value when the slice began. fresh tells whether the slice alone counts as well.
-func (l *look) gain(h hypothesis, b base, start float64, fresh bool) (now, gain float64) {
-	now = l.pooled.logProb(h) - b.pooled
-	gain = now - start
+func (p logs) over(null logs) logs { return logs{p.pooled - null.pooled, p.fresh - null.fresh} }
+
+// gain is what the slice gained on start, the block's log ratio when the slice began.
+// fresh tells whether the slice alone counts as well.
+func (p logs) gain(start float64, fresh bool) float64 {
 	if fresh {
-		gain = math.Min(gain, l.fresh.logProb(h)-b.fresh)
+		return min(p.pooled-start, p.fresh)
 	}
-	return now, gain
+	return p.pooled - start
 }

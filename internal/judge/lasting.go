@@ -33,7 +33,7 @@ func (l *lasting) learn(t *track) {
 	null := t.rules.regression
 	stable := posteriorOf(t.stableRate(), t.Block.StableBad, t.Block.Stable)
 	v := view{stable: stable, all: t.Block.Canary}
-	expected := v.expected(null)
+	expected := v.expected(&null)
 	shape := 0.0
 	for j := range stable.n {
 		shape += stable.weight[j] * stable.shape[j]

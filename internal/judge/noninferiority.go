@@ -26,40 +26,70 @@ func newNoninferiority() noninferiority {
 	}
 }
 
-// look evaluates the open slice.
-//
-// More bad requests must never help the proof. The ratio falls with them almost
-// everywhere, but not where the parts of the predictive law take turns: near zero,
-// and far out in the tails. So a count proves no more than a count of zero would
-// (where the law has one part, it does not anyway: there the ratio is convex), and one
-// beyond what the margin itself expects proves nothing; nor does a block in which
-// stable had no requests to be compared with. All of this only lowers it.
+// look evaluates the open slice. A block in which stable had no requests to be compared
+// with proves nothing.
 func (p *noninferiority) look(l *look, null hypothesis) {
-	at := l.base(null)
-	var spotless look
-	var spotlessBase base
-	turns := l.pooled.bad > 0 && (l.pooled.stable.n > 1 || l.alone && l.fresh.stable.n > 1)
-	if turns {
-		spotless = l.spotless()
-		spotlessBase = spotless.base(null)
+	even := hypothesis{ratio: 1, factor: 1}
+	pooled := l.pooled.contest(&null, &even)
+	var fresh contest
+	if l.alone {
+		fresh = l.fresh.contest(&null, &even)
 	}
-	useless := l.uncompared || l.pooled.bad > l.pooled.expected(null)
-	for i, e := range equals {
-		h := hypothesis{ratio: 1, factor: e.factor, logFactor: e.logFactor}
-		var gain float64
-		p.now[i], gain = l.gain(h, at, p.Start[i], l.alone)
-		if turns {
-			_, most := spotless.gain(h, spotlessBase, p.Start[i], l.alone)
-			gain = math.Min(gain, most)
+	for i := range equals {
+		now := logs{pooled: pooled.ratio(&equals[i])}
+		if l.alone {
+			now.fresh = fresh.ratio(&equals[i])
 		}
+		p.now[i] = now.pooled
+		gain := now.gain(p.Start[i], l.alone)
 		if l.clip > 0 {
-			gain = math.Min(gain, l.clip)
+			gain = min(gain, l.clip)
 		}
-		if useless {
-			gain = math.Min(gain, 0)
+		if l.uncompared {
+			gain = min(gain, 0)
 		}
 		p.Open[i] = p.Booked[i] + gain
 	}
+}
+
+// contest compares the null with canaries like stable, over one stretch of counts. Stable's
+// rate has one part in it.
+type contest struct {
+	null, even partBase
+	bad        float64
+}
+
+func (v *view) contest(null, even *hypothesis) contest {
+	c := contest{null: *v.base(0, null), bad: v.bad}
+	c.even = *v.base(0, even)
+	return c
+}
+
+// ratio is the log ratio of the alternative to the null: the least over as many bad
+// requests as there are, or fewer. More of them must never help the proof, but with very
+// many the ratio rises again, where stable's rate is so uncertain that both are as unlikely.
+func (c *contest) ratio(e *effect) float64 {
+	h := hypothesis{factor: e.factor, logFactor: e.logFactor}
+	null, even, bad := &c.null, &c.even, c.bad
+	if least := c.least(e.factor); least < bad {
+		n, a := c.null.with(least), c.even.with(least)
+		null, even, bad = &n, &a, least
+	}
+	return even.logProb(bad, &h) - null.logProb(bad, &hypothesis{factor: 1})
+}
+
+// least is the count at which the ratio of two negative binomials is least: where
+// ψ(y+κ₀) − ψ(y+κ₁) = ln c, with ψ(x) ≈ ln(x−½).
+func (c *contest) least(factor float64) float64 {
+	if c.null.poisson || c.even.poisson {
+		return math.Inf(1) // one of two shapes that large has the smaller mean
+	}
+	x := c.even.odds * factor
+	turn := x / (1 + x) * (1 + c.null.odds) / c.null.odds
+	if turn <= 1 {
+		return math.Inf(1)
+	}
+	return max(0, (c.null.shape-0.5-turn*(c.even.shape-0.5))/(turn-1))
 }
 
 func (p *noninferiority) endSlice() {
@@ -80,7 +110,7 @@ func (p *noninferiority) restart() {
 func (p *noninferiority) logEvidence() float64 {
 	top := math.Inf(-1)
 	for _, x := range p.Open {
-		top = math.Max(top, x)
+		top = max(top, x)
 	}
 	sum := 0.0
 	for _, x := range p.Open {

@@ -62,7 +62,7 @@ func (v *view) addRatios(to []float64) {
 		}
 		top := math.Inf(-1)
 		for j := 0; j < v.stable.n; j++ {
-			q := math.Log1p(odds[j] * grid[i].ratio)
+			q := log1p(odds[j] * grid[i].ratio)
 			log[j] = logWeight[j] + v.bad*(logOdds[j]+grid[i].log-q) - shape[j]*q
 			top = max(top, log[j])
 		}

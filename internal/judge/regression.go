@@ -75,23 +75,31 @@ func newRegression(alternatives int) regression {
 
 // look evaluates the open slice. It may be done at any time and any number of
 // times: the ratio of a growing block is a martingale.
+//
+// A block that is better than the null expects speaks for no alternative. Far below, where
+// all are next to impossible, the widest would else win. That only lowers it.
 func (r *regression) look(l *look, null hypothesis, effects []effect) {
-	base := l.base(null)
-	allowed := l.pooled.expected(null)
+	base := l.logs(&null, l.later)
+	allowed := l.pooled.expected(&null)
+	better := l.pooled.bad <= allowed
 	for i, e := range effects {
 		h := null
 		h.factor, h.extra, h.vague, h.logFactor = e.factor, e.extra, e.vague, e.logFactor
-		var gain float64
-		r.now[i], gain = l.gain(h, base, r.Start[i], l.later)
+		ratio := l.logs(&h, l.later).over(base)
+		if better {
+			ratio.pooled = min(ratio.pooled, 0)
+		}
+		r.now[i] = ratio.pooled
+		gain := ratio.gain(r.Start[i], l.later)
 		disaster := e.catastrophe > 0 && l.pooled.bad >= allowed+e.catastrophe*l.pooled.all
 		if l.clip > 0 && !disaster {
-			gain = math.Min(gain, l.clip)
+			gain = min(gain, l.clip)
 		}
-		gain = math.Min(gain, largestGain)
+		gain = min(gain, largestGain)
 		if l.uncompared {
-			gain = math.Min(gain, 0)
+			gain = min(gain, 0)
 		}
-		r.Open[i] = math.Min((r.Booked[i]+r.Stake)*math.Exp(gain), richest)
+		r.Open[i] = min((r.Booked[i]+r.Stake)*math.Exp(gain), richest)
 	}
 }
 
@@ -103,7 +111,7 @@ func (r *regression) beginSlice(share float64) {
 	if r.Slices == 1 {
 		stake = firstStake
 	}
-	r.Stake = math.Min(stake, r.Rest)
+	r.Stake = min(stake, r.Rest)
 	r.Rest -= r.Stake
 }
 
@@ -128,7 +136,7 @@ func (r *regression) evidence() float64 {
 func (r *regression) strongest() float64 {
 	top := 0.0
 	for _, c := range r.Open {
-		top = math.Max(top, c)
+		top = max(top, c)
 	}
 	return top / firstStake
 }
