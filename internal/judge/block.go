@@ -86,6 +86,8 @@ type rules struct {
 	effects  []effect
 	// cold is what cold instances may have, by their age.
 	cold allowances
+	// bursts is how many times more noise the service's past has than a calm one's, at least 1.
+	bursts float64
 	// regression and promotion are the null hypotheses; the first is without the
 	// allowance for instances.
 	regression, promotion hypothesis
@@ -163,15 +165,18 @@ func (t *track) fold(from, at float64, counts tally, weight float64) {
 // lookForHarm looks with the cold instances, and without what the worst instances have
 // more than the others.
 func (t *track) lookForHarm(l look, null hypothesis) {
-	l.pooled.bad = max(0, l.pooled.bad-t.blockExcess()) + t.Block.ColdBad
+	raw := l.pooled.bad
+	l.pooled.bad = max(0, raw-t.blockExcess()) + t.Block.ColdBad
 	l.pooled.warmUp(t.Block)
+	l.everywhere = max(0, raw-t.wholeExcess()) + t.Block.ColdBad
+	l.bursts = t.rules.bursts
 	if l.later {
 		left := t.sliceExcess()
 		missing := t.rules.settings.BlockEvents - (t.Slice.events() - left)
 		l.fresh.bad = max(0, t.Slice.CanaryBad-left) + t.Slice.ColdBad + max(0, missing)
 		l.fresh.warmUp(t.Slice)
 	}
-	l.clip *= t.trust()
+	l.clip *= t.trust() / t.rules.bursts
 	t.Harm.look(&l, null, t.rules.effects)
 }
 
@@ -231,6 +236,9 @@ type look struct {
 	// then nothing may be gained, neither by harm nor by proof.
 	uncompared bool
 	clip       float64
+	// everywhere are the block's bad requests without all that the worst instances have
+	// more than the others.
+	everywhere, bursts float64
 }
 
 // look prepares the evaluation. A slice of a prolonged block that turns out busy

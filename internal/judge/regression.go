@@ -91,8 +91,7 @@ func (r *regression) look(l *look, null hypothesis, effects []effect) {
 		}
 		r.now[i] = ratio.pooled
 		gain := ratio.gain(r.Start[i], l.later)
-		disaster := e.catastrophe > 0 && l.pooled.bad >= allowed+e.catastrophe*l.pooled.all
-		if l.clip > 0 && !disaster {
+		if l.clip > 0 && !l.disaster(&e, allowed) {
 			gain = min(gain, l.clip)
 		}
 		gain = min(gain, largestGain)

@@ -28,12 +28,34 @@ const (
 	// leftOutAtOnce is how many events may be left out before anything is expected,
 	// leftOutShare how many more of those that are expected.
 	leftOutAtOnce = 5
-	leftOutShare  = 1.5
+	leftOutShare  = 2
 	// mostClip is how many times as much as without instances a slice may add at most,
 	// clipInstances how many instances make up for one clip.
 	mostClip      = 4
 	clipInstances = 8
+	// calmTau2 is the most variance of an instance's log error rate between minutes that a
+	// calm service has, and burstEvents how many more bad requests, for each time as much
+	// variance, a catastrophe must have.
+	calmTau2    = 0.7
+	burstEvents = 5
+	// mostCatastrophe is the share from which it is one, whatever the past was like.
+	mostCatastrophe = 0.5
 )
+
+// burstsIn is how many times more noise there is than a calm service has.
+func burstsIn(n Noise, block float64) float64 {
+	return math.Max(1, n.Tau2*math.Min(1, block/blockMinute)/calmTau2)
+}
+
+// disaster tells that the block shows e in itself, without a clip: in all instances, and so
+// much that no burst would do it. The more bursts the past had, the more it takes.
+func (l *look) disaster(e *effect, allowed float64) bool {
+	if e.catastrophe == 0 {
+		return false
+	}
+	share := math.Min(mostCatastrophe, l.bursts*e.catastrophe)
+	return l.everywhere >= allowed+share*l.pooled.all+burstEvents*(l.bursts-1)
+}
 
 // instanceBad are one instance's bad events in the open block and the open slice.
 type instanceBad struct {
@@ -84,7 +106,17 @@ func (t *track) sliceExcess() float64 {
 	return t.excessOf(func(b instanceBad) float64 { return b.Slice })
 }
 
+// wholeExcess is the open block's excess, however much has been left out.
+func (t *track) wholeExcess() float64 {
+	return t.unbounded(func(b instanceBad) float64 { return b.Block })
+}
+
 func (t *track) excessOf(events func(instanceBad) float64) float64 {
+	left := leftOutAtOnce + leftOutShare*(t.Left.Expected+t.expectedNow()) - t.Left.Events
+	return math.Min(t.unbounded(events), math.Max(0, left))
+}
+
+func (t *track) unbounded(events func(instanceBad) float64) float64 {
 	if !t.apart() || len(t.By) == 0 {
 		return 0
 	}
@@ -92,8 +124,7 @@ func (t *track) excessOf(events func(instanceBad) float64) float64 {
 	for _, b := range t.By {
 		t.scratch = append(t.scratch, events(b))
 	}
-	left := leftOutAtOnce + leftOutShare*(t.Left.Expected+t.expectedNow()) - t.Left.Events
-	return math.Min(excess(t.scratch, t.CanaryInstances), math.Max(0, left))
+	return excess(t.scratch, t.CanaryInstances)
 }
 
 // expectedNow is how many events stable's rate lets expect of the canary in the open block.

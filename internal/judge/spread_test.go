@@ -184,6 +184,48 @@ func TestABurstOfOneInstanceIsNoProofEither(t *testing.T) {
 	}
 }
 
+// A service whose past is full of bursts must show more before a canary is taken back at
+// once, and gains less in a slice. What fails entirely goes back at once all the same.
+func TestBurstsOfThePastAskForMore(t *testing.T) {
+	s := DefaultSettings()
+	after := func(tau2 float64, errors int64, by ...int64) float64 {
+		c := Calibration{Errors: Noise{Rate: 0.002, Events: historyEvents, Tau2: tau2, Sigma2: 0.02}}
+		j := New(s, c, testStart)
+		x := Sample{
+			At: testStart.Add(15 * time.Second), Weight: 0.5, Stable: Arm{Requests: 60, Instances: 3},
+			Canary: Arm{Requests: 60, Errors: errors, Instances: 3, ErrorsBy: []InstanceErrors{}},
+		}
+		for i, n := range by {
+			x.Canary.ErrorsBy = append(x.Canary.ErrorsBy, InstanceErrors{fmt.Sprint(i), n})
+		}
+		j.Observe(x)
+		return j.Evidence()
+	}
+	const calm, bursting = 0.5, 2.5
+	if e := after(calm, 12, 6, 6, 0); e < 500 {
+		t.Errorf("a fifth fails, in a calm service: evidence %v", e)
+	}
+	if e := after(bursting, 12, 6, 6, 0); e > 20 {
+		t.Errorf("a fifth fails, in a service that has bursts: evidence %v", e)
+	}
+	if e := after(bursting, 60, 20, 20, 20); e < 500 {
+		t.Errorf("all fail, in a service that has bursts: evidence %v", e)
+	}
+}
+
+// However much may be left out in all, what convicts at once shows in all instances.
+func TestOneInstanceConvictsNobodyAtOnce(t *testing.T) {
+	s := DefaultSettings()
+	j := New(s, Calibrate(History{}, s, 200, 1), testStart)
+	j.Observe(Sample{
+		At: testStart.Add(15 * time.Second), Weight: 0.5, Stable: Arm{Requests: 1500, Errors: 3, Instances: 10},
+		Canary: Arm{Requests: 1500, Errors: 150, Instances: 10, ErrorsBy: []InstanceErrors{{"0", 150}}},
+	})
+	if e := j.Evidence(); e > 200 {
+		t.Errorf("evidence %v", e)
+	}
+}
+
 func TestStateKeepsInstances(t *testing.T) {
 	whole, again := bursting(3, true), bursting(3, true)
 	text, err := again.MarshalJSON()

@@ -23,10 +23,10 @@ func (t *track) bind(s *Settings, c *Calibration) {
 	if c.RequestRate > 0 {
 		idle = s.IdlePerHour / (3600 * c.RequestRate)
 	}
-	t.rules = rules{settings: s, noise: c.Errors, effects: errorEffects}
+	t.rules = rules{settings: s, noise: c.Errors, effects: errorEffects, bursts: burstsIn(c.Errors, s.Block.Seconds())}
 	margin, slope := s.Errors, 1.0
 	if t.Bound != 0 {
-		t.rules.effects, margin = latencyEffects, s.Latency
+		t.rules.effects, t.rules.bursts, margin = latencyEffects, 1, s.Latency
 		for _, th := range c.Latency {
 			if sameBound(th.Bound, t.Bound) {
 				t.rules.noise, slope = th.Noise, th.Slope
