@@ -95,7 +95,12 @@ type rules struct {
 	bare bool
 }
 
-const pastHalfLife = 1200 // seconds
+const (
+	pastHalfLife = 1200 // seconds
+	// latencyClip is how many times as much as of errors a slice of latency may add: a
+	// burst makes fewer answers slow than it makes fail.
+	latencyClip = 1.25
+)
 
 // spread is 1/k of both arms together: variances per instance times spread are
 // variances of the comparison.
@@ -108,7 +113,13 @@ func (t *track) blockNoise() float64 {
 	return t.rules.noise.Tau2 * t.rules.noise.tauFactor() * t.rules.settings.NoiseShare * t.spread()
 }
 
-func (t *track) clip() float64 { return t.rules.settings.Clip * t.rules.noise.clipFactor() }
+func (t *track) clip() float64 {
+	clip := t.rules.settings.Clip * t.rules.noise.clipFactor()
+	if t.Bound != 0 {
+		clip *= latencyClip
+	}
+	return clip
+}
 
 // stableRate is the running mean of the stable arm, with the calibrated rate as a few events.
 func (t *track) stableRate() float64 {
