@@ -33,6 +33,7 @@ func audit(h History, s Settings, c *Calibration, seed uint64) Audit {
 	if len(h.used()) < 2 || h.Minutes() < leastHistory {
 		return a
 	}
+	block := s.Block.Seconds()
 	s.Block = max(s.Block, time.Minute) // history has no finer blocks
 	s.MaxBlock, s.OnsetHorizon = max(s.MaxBlock, s.Block), max(s.OnsetHorizon, s.Block)
 	errors := h.errors()
@@ -41,7 +42,11 @@ func audit(h History, s Settings, c *Calibration, seed uint64) Audit {
 		series series
 		noise  *Noise
 		make   func() *track
-	}{{errors, &c.Errors, func() *track { return errorTrack(&s, c) }}}
+	}{{errors, &c.Errors, func() *track {
+		t := errorTrack(&s, c)
+		t.rules.bursts = burstsIn(c.Errors, block)
+		return t
+	}}}
 	for i := range c.Latency {
 		metrics = append(metrics, struct {
 			series series
