@@ -159,7 +159,7 @@ func (t *track) fold(from, at float64, counts tally, weight float64) {
 	null.ratio *= t.instanceAllowance()
 	t.lookForHarm(l, null)
 	if t.rules.settings.Watch == 0 && !t.rules.bare {
-		l.unite()
+		l.collapse()
 		t.Proof.look(&l, t.rules.promotion)
 	}
 	if at-t.SliceStart < t.rules.settings.Block.Seconds()-timeSlack {
@@ -176,13 +176,12 @@ func (t *track) fold(from, at float64, counts tally, weight float64) {
 // lookForHarm looks with the cold instances, and without what the worst instances have
 // more than the others.
 func (t *track) lookForHarm(l look, null hypothesis) {
-	raw := l.pooled.bad
-	l.pooled.bad = max(0, raw-t.blockExcess()) + t.Block.ColdBad
+	l.widespread = max(0, l.pooled.bad-t.blockExcess()) + t.Block.ColdBad
+	l.pooled.bad = max(0, l.pooled.bad-t.blockLeftOut()) + t.Block.ColdBad
 	l.pooled.warmUp(t.Block)
-	l.everywhere = max(0, raw-t.wholeExcess()) + t.Block.ColdBad
 	l.bursts = t.rules.bursts
 	if l.later {
-		left := t.sliceExcess()
+		left := t.sliceLeftOut()
 		missing := t.rules.settings.BlockEvents - (t.Slice.events() - left)
 		l.fresh.bad = max(0, t.Slice.CanaryBad-left) + t.Slice.ColdBad + max(0, missing)
 		l.fresh.warmUp(t.Slice)
@@ -247,9 +246,9 @@ type look struct {
 	// then nothing may be gained, neither by harm nor by proof.
 	uncompared bool
 	clip       float64
-	// everywhere are the block's bad requests without all that the worst instances have
+	// widespread are the block's bad requests without all that the worst instances have
 	// more than the others.
-	everywhere, bursts float64
+	widespread, bursts float64
 }
 
 // look prepares the evaluation. A slice of a prolonged block that turns out busy
@@ -270,12 +269,11 @@ func (t *track) look() look {
 	return l
 }
 
-// unite makes one part of the law.
-func (l *look) unite() {
+// collapse makes one part of the law. It must come before the first evaluation.
+func (l *look) collapse() {
 	for _, v := range []*view{&l.pooled, &l.fresh} {
 		if v.stable.n > 1 {
-			v.stable.unite()
-			v.bases, v.memo = [parts]partBase{}, [parts]gammaRatio{}
+			v.stable.collapse()
 		}
 	}
 }
@@ -284,23 +282,25 @@ func viewOf(c tally, rate, noise float64) view {
 	return view{stable: posteriorOf(rate, c.StableBad, c.Stable), bad: c.CanaryBad, all: c.Canary, noise: noise}
 }
 
-// logs are log probabilities, or log ratios of them: of the block, and of the slice alone.
-type logs struct{ pooled, fresh float64 }
+// logProbs are log probabilities, or log ratios of them: of the block, and of the slice alone.
+type logProbs struct{ pooled, fresh float64 }
 
-// logs are those of the counts under h; of the slice only if fresh.
-func (l *look) logs(h *hypothesis, fresh bool) logs {
-	p := logs{pooled: l.pooled.logProb(h)}
+// logProbs are those of the counts under h; of the slice only if fresh.
+func (l *look) logProbs(h *hypothesis, fresh bool) logProbs {
+	p := logProbs{pooled: l.pooled.logProb(h)}
 	if fresh {
 		p.fresh = l.fresh.logProb(h)
 	}
 	return p
 }
 
-func (p logs) over(null logs) logs { return logs{p.pooled - null.pooled, p.fresh - null.fresh} }
+func (p logProbs) over(null logProbs) logProbs {
+	return logProbs{p.pooled - null.pooled, p.fresh - null.fresh}
+}
 
 // gain is what the slice gained on start, the block's log ratio when the slice began.
 // fresh tells whether the slice alone counts as well.
-func (p logs) gain(start float64, fresh bool) float64 {
+func (p logProbs) gain(start float64, fresh bool) float64 {
 	if fresh {
 		return min(p.pooled-start, p.fresh)
 	}

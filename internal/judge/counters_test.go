@@ -72,7 +72,7 @@ func (n *numbers) arm() judge.Arm {
 
 func (n *numbers) calibration() judge.Calibration {
 	noise := func() judge.Noise {
-		return judge.Noise{Rate: 1e-6 + 0.4*float64(n.byte())/255, Events: 1 + float64(n.byte()), Tau2: float64(n.byte()) / 255, Sigma2: float64(n.byte()) / 2550}
+		return judge.Noise{Rate: 1e-6 + 0.4*float64(n.byte())/255, Events: 1 + float64(n.byte()), Tau2: float64(n.byte()) / 16, Sigma2: float64(n.byte()) / 2550}
 	}
 	c := judge.Calibration{Errors: noise(), RequestRate: float64(n.byte())}
 	for i := range int(n.byte() % 3) {

@@ -54,7 +54,7 @@ func (c *custom) bind(s *Settings, k *Calibration, m CustomMetric) {
 func ratioRules(s *Settings, m CustomMetric, noise Noise) rules {
 	r, p := m.Margin.Regression, m.Margin.Promotion
 	return rules{
-		bursts:   1,
+		bursts:   1, // as for latency: it is not known by instance
 		settings: s, noise: noise, effects: errorEffects,
 		regression: hypothesis{ratio: r.Ratio, add: r.Add, factor: 1},
 		promotion:  hypothesis{ratio: p.Ratio, add: p.Add, factor: 1},

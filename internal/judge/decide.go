@@ -93,7 +93,7 @@ func (st *state) decideWatch(v *Verdict) {
 	errors := st.Tracks[0].Total
 	over := st.Observed >= set.Watch.Seconds()
 	long := st.Observed >= 3*set.Watch.Seconds()
-	suspicious := v.Evidence >= set.Suspicious
+	suspicious := v.Evidence >= set.Suspicious || over && st.Tracks[0].concentrated()
 	switch {
 	case over && errors.Stable == 0 && st.Weight < 1:
 		v.Kind, v.Reason, v.Detail = Hold, NoEvidence, "the holdback had no requests to compare with"

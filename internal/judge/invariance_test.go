@@ -173,8 +173,8 @@ func TestMoreBadRequestsAreMoreEvidenceOfHarm(t *testing.T) {
 	})
 }
 
-// However bad stable is meanwhile, and however much traffic there is: far below what is
-// expected every alternative is next to impossible, and none may gain by that.
+// However much traffic there is: far below what is expected every alternative is next to
+// impossible, and none may gain by that.
 func TestACanaryWithoutABadRequestIsNeverHeldToBeWorse(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := drawRecord(t)
@@ -188,7 +188,7 @@ func TestACanaryWithoutABadRequestIsNeverHeldToBeWorse(t *testing.T) {
 	})
 }
 
-// Of the last sample, for the same reason.
+// Of the last sample, for the same reason as above.
 func TestMoreBadRequestsNeverHelpTheProof(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := drawRecord(t)

@@ -39,7 +39,7 @@ func (l *lasting) learn(t *track) {
 		shape += stable.weight[j] * stable.shape[j]
 	}
 	weight := 1 / (1 + expected*(t.blockNoise()+1/shape))
-	l.Seen += weight * max(0, t.Block.CanaryBad-t.blockExcess())
+	l.Seen += weight * max(0, t.Block.CanaryBad-t.blockLeftOut())
 	l.Expected += weight * expected
 }
 

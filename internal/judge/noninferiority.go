@@ -30,13 +30,13 @@ func newNoninferiority() noninferiority {
 // with proves nothing.
 func (p *noninferiority) look(l *look, null hypothesis) {
 	even := hypothesis{ratio: 1, factor: 1}
-	pooled := l.pooled.contest(&null, &even)
-	var fresh contest
+	pooled := l.pooled.compare(&null, &even)
+	var fresh comparison
 	if l.alone {
-		fresh = l.fresh.contest(&null, &even)
+		fresh = l.fresh.compare(&null, &even)
 	}
 	for i := range equals {
-		now := logs{pooled: pooled.ratio(&equals[i])}
+		now := logProbs{pooled: pooled.ratio(&equals[i])}
 		if l.alone {
 			now.fresh = fresh.ratio(&equals[i])
 		}
@@ -52,23 +52,25 @@ func (p *noninferiority) look(l *look, null hypothesis) {
 	}
 }
 
-// contest compares the null with canaries like stable, over one stretch of counts. Stable's
+// comparison is of the null with canaries like stable, over one stretch of counts. Stable's
 // rate has one part in it.
-type contest struct {
+type comparison struct {
 	null, even partBase
 	bad        float64
 }
 
-func (v *view) contest(null, even *hypothesis) contest {
-	c := contest{null: *v.base(0, null), bad: v.bad}
+func (v *view) compare(null, even *hypothesis) comparison {
+	c := comparison{null: *v.base(0, null), bad: v.bad}
 	c.even = *v.base(0, even)
 	return c
 }
 
 // ratio is the log ratio of the alternative to the null: the least over as many bad
-// requests as there are, or fewer. More of them must never help the proof, but with very
-// many the ratio rises again, where stable's rate is so uncertain that both are as unlikely.
-func (c *contest) ratio(e *effect) float64 {
+// requests as there are, or fewer, found to a few hundredths of a nat. More of them must
+// never help the proof, but with very many the ratio rises again, where stable's rate is so
+// uncertain that both are as unlikely. (It falls first: what the margin adds to stable's rate
+// is certain, so the null's shape is never the smaller one.)
+func (c *comparison) ratio(e *effect) float64 {
 	h := hypothesis{factor: e.factor, logFactor: e.logFactor}
 	null, even, bad := &c.null, &c.even, c.bad
 	if least := c.least(e.factor); least < bad {
@@ -80,9 +82,9 @@ func (c *contest) ratio(e *effect) float64 {
 
 // least is the count at which the ratio of two negative binomials is least: where
 // ψ(y+κ₀) − ψ(y+κ₁) = ln c, with ψ(x) ≈ ln(x−½).
-func (c *contest) least(factor float64) float64 {
+func (c *comparison) least(factor float64) float64 {
 	if c.null.poisson || c.even.poisson {
-		return math.Inf(1) // one of two shapes that large has the smaller mean
+		return math.Inf(1) // without noise between blocks; the least is far below any proof
 	}
 	x := c.even.odds * factor
 	turn := x / (1 + x) * (1 + c.null.odds) / c.null.odds

@@ -59,7 +59,7 @@ func SmallestRegression(s Settings, c Calibration, step Step) Sight {
 			c.Latency = append(c.Latency, Threshold{Bound: float64(i + 1), Slope: typical.slope, Noise: noise})
 		}
 	}
-	p := plan{settings: &s, calibration: &c, step: step}
+	p := rehearsal{settings: &s, calibration: &c, step: step}
 	var sight Sight
 	sight.Errors, sight.ErrorsAfter = smallest(leastRise, 1-c.Errors.Rate, p.errorsFound)
 	slow, after := smallest(leastSlowdown, mostSlowdown, p.latencyFound)
@@ -85,21 +85,21 @@ func smallest(low, high float64, found func(amount float64) (time.Duration, bool
 	return high, after
 }
 
-// plan is a step with what the judge knows.
-type plan struct {
+// rehearsal is a step with what the judge knows.
+type rehearsal struct {
 	settings    *Settings
 	calibration *Calibration
 	step        Step
 }
 
-func (p plan) errorsFound(rise float64) (time.Duration, bool) {
+func (p rehearsal) errorsFound(rise float64) (time.Duration, bool) {
 	base := p.calibration.Errors.Rate
 	t := errorTrack(p.settings, p.calibration)
 	t.Capital = p.settings.ErrorShare * p.settings.builtinShare()
 	return p.found([]*track{t}, []float64{base}, []float64{math.Min(1, base+rise)})
 }
 
-func (p plan) latencyFound(slowdown float64) (time.Duration, bool) {
+func (p rehearsal) latencyFound(slowdown float64) (time.Duration, bool) {
 	var tracks []*track
 	var stable, canary []float64
 	for _, th := range p.calibration.Latency {
@@ -113,7 +113,7 @@ func (p plan) latencyFound(slowdown float64) (time.Duration, bool) {
 }
 
 // found folds the expected counts block by block until the evidence suffices.
-func (p plan) found(tracks []*track, stable, canary []float64) (time.Duration, bool) {
+func (p rehearsal) found(tracks []*track, stable, canary []float64) (time.Duration, bool) {
 	length := p.settings.Block.Seconds()
 	total := p.step.For.Seconds()
 	if total <= 0 || p.step.Rate <= 0 || p.step.Weight <= 0 || p.step.Weight >= 1 {

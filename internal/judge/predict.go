@@ -5,7 +5,8 @@ import "math"
 // The predictive law: how many bad requests the canary may have, given what the
 // stable arm did at the same time.
 //
-// The stable arm's rate λ in a block has a mixture of gamma posteriors. The
+// The stable arm's rate λ in a block has a mixture of gamma posteriors, or one of
+// them where it has shown enough. The
 // canary's count given λ is negative binomial with variance of the log rate ω²
 // between blocks; a gamma-mixed Poisson is exactly that (Greenwood and Yule,
 // 1920). Folding the gamma uncertainty of λ into the shape of the negative
@@ -44,9 +45,10 @@ const (
 	poissonShape   = 1e7   // from this shape on a negative binomial is a Poisson
 	smallestMean   = 1e-12
 	nothing        = 45 // nats below the greatest part that add nothing to a sum
-	// known is from how many bad events of stable the parts of the posterior have come
-	// together: they then differ by a few hundredths of what λ is uncertain by.
-	known = 20
+	// enoughEvents is from how many bad events of stable the posterior is one gamma, with
+	// the mean and the variance of its parts: where stable is as usual they then differ by
+	// a few hundredths of what λ is uncertain by.
+	enoughEvents = 20
 )
 
 // posterior is the distribution of λ after the stable arm's counts: gammas with
@@ -80,24 +82,35 @@ func posteriorOf(rate, bad, all float64) posterior {
 		po.weight[po.n], po.mean[po.n], po.shape[po.n] = w/sum, shape[j]/scale[j], shape[j]
 		po.n++
 	}
-	if bad >= known {
-		po.unite()
-	}
-	if po.n == 1 {
-		po.weight[0] = 1
+	po.normalize()
+	if bad >= enoughEvents {
+		po.collapse()
 	}
 	return po
 }
 
-// unite makes one part of all, with their mean and variance.
-func (po *posterior) unite() {
-	mean, square := 0.0, 0.0
+// normalize makes the weights of the parts that were kept add up to 1.
+func (po *posterior) normalize() {
+	sum := 0.0
 	for j := range po.n {
-		m := po.mean[j]
-		mean += po.weight[j] * m
-		square += po.weight[j] * m * m * (1 + 1/po.shape[j])
+		sum += po.weight[j]
 	}
-	po.mean[0], po.shape[0], po.n = mean, mean*mean/(square-mean*mean), 1
+	for j := range po.n {
+		po.weight[j] /= sum
+	}
+}
+
+// collapse makes one part of all, with their mean and variance.
+func (po *posterior) collapse() {
+	mean, variance := 0.0, 0.0
+	for j := range po.n {
+		mean += po.weight[j] * po.mean[j]
+	}
+	for j := range po.n {
+		m, off := po.mean[j], po.mean[j]-mean
+		variance += po.weight[j] * (m*m/po.shape[j] + off*off)
+	}
+	po.weight[0], po.mean[0], po.shape[0], po.n = 1, mean, mean*mean/variance, 1
 }
 
 // view is one stretch of counts: the canary's, and what the stable arm says about

@@ -77,21 +77,22 @@ func newRegression(alternatives int) regression {
 // times: the ratio of a growing block is a martingale.
 //
 // A block that is better than the null expects speaks for no alternative. Far below, where
-// all are next to impossible, the widest would else win. That only lowers it.
+// all are next to impossible, the widest would else win. That only lowers it: what the
+// block itself was worth is where the next slice starts from.
 func (r *regression) look(l *look, null hypothesis, effects []effect) {
-	base := l.logs(&null, l.later)
+	base := l.logProbs(&null, l.later)
 	allowed := l.pooled.expected(&null)
 	better := l.pooled.bad <= allowed
 	for i, e := range effects {
 		h := null
 		h.factor, h.extra, h.vague, h.logFactor = e.factor, e.extra, e.vague, e.logFactor
-		ratio := l.logs(&h, l.later).over(base)
+		ratio := l.logProbs(&h, l.later).over(base)
+		r.now[i] = ratio.pooled
 		if better {
 			ratio.pooled = min(ratio.pooled, 0)
 		}
-		r.now[i] = ratio.pooled
 		gain := ratio.gain(r.Start[i], l.later)
-		if l.clip > 0 && !l.disaster(&e, allowed) {
+		if l.clip > 0 && !l.catastrophic(&e, allowed) {
 			gain = min(gain, l.clip)
 		}
 		gain = min(gain, largestGain)

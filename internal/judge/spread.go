@@ -12,9 +12,12 @@ import (
 // (Tukey, "The future of data analysis", 1962).
 //
 // Fewer bad requests are hardly ever more evidence of harm, so this lowers an e-value.
-// The proof of being no worse counts every bad request. And bursts are a small part of a
-// service's bad requests: what is left out in all is bounded by what stable's rate lets
-// expect of the canary, so that harm which wanders from instance to instance is found.
+// And bursts are a small part of a service's bad requests: what is left out in all is bounded
+// by what stable's rate lets expect of the canary. So harm that is always in the worst fifth,
+// be it one instance or each in turn, is found if it is more than about four times stable's
+// rate. What is less is not found, but does not pass either: the proof of being no worse
+// counts every bad request, and a watch whose canary has significantly more of them only by
+// what was left out is put to a person.
 
 const (
 	// fewInstances is below how many instances nothing can be told apart.
@@ -38,23 +41,28 @@ const (
 	// variance, a catastrophe must have.
 	calmTau2    = 0.7
 	burstEvents = 5
+	// mostBursts is the largest factor that a past full of bursts is worth.
+	mostBursts = 5
 	// mostCatastrophe is the share from which it is one, whatever the past was like.
 	mostCatastrophe = 0.5
 )
 
-// burstsIn is how many times more noise there is than a calm service has.
+// burstsIn is how many times more noise there is than a calm service has, with what is added
+// where neighbouring minutes are alike. block is that, in seconds, for which the noise was
+// calibrated.
 func burstsIn(n Noise, block float64) float64 {
-	return math.Max(1, n.Tau2*math.Min(1, block/blockMinute)/calmTau2)
+	return math.Min(mostBursts, math.Max(1, n.Tau2*math.Min(1, block/blockMinute)/calmTau2))
 }
 
-// disaster tells that the block shows e in itself, without a clip: in all instances, and so
-// much that no burst would do it. The more bursts the past had, the more it takes.
-func (l *look) disaster(e *effect, allowed float64) bool {
+// catastrophic tells that the block shows the catastrophe e in itself, without a clip: in
+// most instances, and so much that no burst would do it. The more bursts the past had, the
+// more it takes.
+func (l *look) catastrophic(e *effect, allowed float64) bool {
 	if e.catastrophe == 0 {
 		return false
 	}
 	share := math.Min(mostCatastrophe, l.bursts*e.catastrophe)
-	return l.everywhere >= allowed+share*l.pooled.all+burstEvents*(l.bursts-1)
+	return l.widespread >= allowed+share*l.pooled.all+burstEvents*(l.bursts-1)
 }
 
 // instanceBad are one instance's bad events in the open block and the open slice.
@@ -96,27 +104,38 @@ func (t *track) trust() float64 {
 	return math.Min(mostClip, 1+float64(t.CanaryInstances)/clipInstances)
 }
 
-// blockExcess is what is left out of the open block's events.
+// concentrated tells that the canary has significantly more bad events than are tolerated,
+// of which more was left out than may be of anyone.
+func (t *track) concentrated() bool {
+	if t.Left.Events+t.blockLeftOut() <= leftOutAtOnce {
+		return false
+	}
+	ratio, known := t.ratio()
+	null, usual := t.rules.regression, t.usualRate()
+	return known && ratio.Low*usual > null.ratio*usual+null.add
+}
+
+// blockLeftOut is what is left out of the open block's events.
+func (t *track) blockLeftOut() float64 {
+	return t.leftOutOf(func(b instanceBad) float64 { return b.Block })
+}
+
+// sliceLeftOut is what is left out of the open slice's events.
+func (t *track) sliceLeftOut() float64 {
+	return t.leftOutOf(func(b instanceBad) float64 { return b.Slice })
+}
+
+// blockExcess is the open block's excess, however much has been left out.
 func (t *track) blockExcess() float64 {
 	return t.excessOf(func(b instanceBad) float64 { return b.Block })
 }
 
-// sliceExcess is what is left out of the open slice's events.
-func (t *track) sliceExcess() float64 {
-	return t.excessOf(func(b instanceBad) float64 { return b.Slice })
-}
-
-// wholeExcess is the open block's excess, however much has been left out.
-func (t *track) wholeExcess() float64 {
-	return t.unbounded(func(b instanceBad) float64 { return b.Block })
+func (t *track) leftOutOf(events func(instanceBad) float64) float64 {
+	left := leftOutAtOnce + leftOutShare*(t.Left.Expected+t.expectedNow()) - t.Left.Events
+	return math.Min(t.excessOf(events), math.Max(0, left))
 }
 
 func (t *track) excessOf(events func(instanceBad) float64) float64 {
-	left := leftOutAtOnce + leftOutShare*(t.Left.Expected+t.expectedNow()) - t.Left.Events
-	return math.Min(t.unbounded(events), math.Max(0, left))
-}
-
-func (t *track) unbounded(events func(instanceBad) float64) float64 {
 	if !t.apart() || len(t.By) == 0 {
 		return 0
 	}
@@ -139,7 +158,7 @@ func (t *track) concurrentRate() float64 {
 
 // endInstances ends the block for the instances.
 func (t *track) endInstances() {
-	t.Left.Events += t.blockExcess()
+	t.Left.Events += t.blockLeftOut()
 	t.Left.Expected += t.expectedNow()
 	t.By = t.By[:0]
 }

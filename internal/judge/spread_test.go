@@ -177,6 +177,27 @@ func TestHarmInOneInstanceAtATimeIsFound(t *testing.T) {
 	}
 }
 
+// Three times the errors, all in one of three instances, are not found as harm. A canary
+// does not prove itself with them, and a watch does not end well.
+func TestHarmInOneInstanceThatIsLeftOutDoesNotPass(t *testing.T) {
+	for _, watch := range []time.Duration{0, 30 * time.Minute} {
+		s := DefaultSettings()
+		s.Watch = watch
+		j := New(s, Calibrate(History{}, s, 200, 1), testStart)
+		at := testStart
+		for range 4 * 45 {
+			at = at.Add(15 * time.Second)
+			j.Observe(Sample{
+				At: at, Weight: 0.9, Stable: Arm{Requests: 300, Errors: 1, Instances: 3},
+				Canary: Arm{Requests: 2700, Errors: 27, Instances: 3, ErrorsBy: []InstanceErrors{{"0", 21}, {"1", 3}, {"2", 3}}},
+			})
+		}
+		if v := j.Decide(at); v.Kind == Pass {
+			t.Errorf("watch %s: %+v", watch, v)
+		}
+	}
+}
+
 // One broken instance is no proof of harm, but no pass either.
 func TestABurstOfOneInstanceIsNoProofEither(t *testing.T) {
 	if p := bursting(1, true).Decide(testStart.Add(2 * time.Minute)).Proof; p > 0 {
@@ -210,6 +231,49 @@ func TestBurstsOfThePastAskForMore(t *testing.T) {
 	}
 	if e := after(bursting, 60, 20, 20, 20); e < 500 {
 		t.Errorf("all fail, in a service that has bursts: evidence %v", e)
+	}
+}
+
+// A slice of a service that has bursts gains less than one of a calm service, the shorter
+// blocks of a release ask for no more caution, and the past asks for no more than so much.
+func TestBurstsDivideTheClip(t *testing.T) {
+	for _, c := range []struct{ tau2, block, want float64 }{
+		{0.5, 60, 1}, {1.4, 60, 2}, {1.4, 300, 2}, {6 * 1.4, 10, 2}, {0.5, 10, 1}, {20, 60, mostBursts},
+	} {
+		if got := burstsIn(Noise{Tau2: c.tau2}, c.block); math.Abs(got-c.want) > 1e-9 {
+			t.Errorf("τ² %v in blocks of %v s: %v times as bursty, want %v", c.tau2, c.block, got, c.want)
+		}
+	}
+	gain := func(bursts float64) float64 {
+		m := testTrack(0.01, 0)
+		m.rules.effects = []effect{{factor: 12, logFactor: math.Log(12)}}
+		m.Harm = newRegression(1)
+		m.rules.bursts = bursts
+		m.CanaryInstances, m.StableInstances = 1, 1
+		m.fold(0, 60, counts(200, 3000, 6, 3000), 0.5)
+		return math.Log(m.Harm.Open[0] / firstStake)
+	}
+	clip := DefaultSettings().Clip
+	slow := testTrack(0.01, 0)
+	slow.Bound = 0.25
+	if got, want := slow.clip(), 1.25*clip; got != want {
+		t.Errorf("a slice of latency gains %v at most, want %v", got, want)
+	}
+	for _, bursts := range []float64{1, 2, 5} {
+		if got, want := gain(bursts), clip/bursts; math.Abs(got-want) > 1e-9 {
+			t.Errorf("%v times as bursty: a slice gains %v, want %v", bursts, got, want)
+		}
+	}
+}
+
+// What is left out in all is bounded by what stable's rate lets expect.
+func TestWhatIsLeftOutIsBounded(t *testing.T) {
+	m := testTrack(0.01, 0)
+	m.CanaryInstances, m.StableInstances = 10, 10
+	m.attribute([]InstanceErrors{{"0", 500}})
+	m.fold(0, 60, counts(500, 6000, 60, 6000), 0.5)
+	if got, want := m.Left.Events, leftOutAtOnce+2*m.Left.Expected; math.Abs(got-want) > 1e-9 || want < 100 {
+		t.Errorf("%v are left out, want %v", got, want)
 	}
 }
 
