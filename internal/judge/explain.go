@@ -74,6 +74,10 @@ func (m MetricVerdict) paragraph(watching bool) string {
 	if m.Extra >= 1 {
 		fmt.Fprintf(&b, "; about %s bad %s more than at stable's usual rate", number(m.Extra), m.events())
 	}
+	if m.LeftOut >= 1 && m.Bound == 0 && m.Kind == "" {
+		fmt.Fprintf(&b, "; the evidence of harm leaves out %s of the canary's errors, which single instances have beyond the others",
+			number(math.Floor(m.LeftOut)))
+	}
 	return b.String() + "."
 }
 

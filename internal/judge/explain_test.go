@@ -60,6 +60,43 @@ func TestTheParagraphHasAllTheNumbers(t *testing.T) {
 	}
 }
 
+func TestTheParagraphSaysWhichErrorsDoNotCount(t *testing.T) {
+	const clause = "of the canary's errors, which single instances have beyond the others."
+	for _, c := range []struct {
+		what string
+		m    MetricVerdict
+		want string
+	}{
+		{"twelve and a part", MetricVerdict{Name: "errors", LeftOut: 12.7}, "; the evidence of harm leaves out 12 " + clause},
+		{"one", MetricVerdict{Name: "errors", LeftOut: 1}, "; the evidence of harm leaves out 1 " + clause},
+		{"less than one", MetricVerdict{Name: "errors", LeftOut: 0.9}, ""},
+		{"none", MetricVerdict{Name: "errors"}, ""},
+		{"latency", MetricVerdict{Name: "latency > 250ms", Bound: 0.25, LeftOut: 12}, ""},
+		{"a ratio", MetricVerdict{Name: "failures", Kind: RatioMetric, LeftOut: 12}, ""},
+	} {
+		got := c.m.paragraph(false)
+		if c.want == "" && strings.Contains(got, "leaves out") || !strings.HasSuffix(got, c.want) {
+			t.Errorf("%s: want %q at the end of\n%s", c.what, c.want, got)
+		}
+	}
+}
+
+// What the open block leaves out is told at once, and stays told when the block is closed.
+func TestTheVerdictTellsWhatIsLeftOut(t *testing.T) {
+	leftOut := func(j *Judge) float64 { return j.Verdict(testStart.Add(time.Hour)).Metrics[0].LeftOut }
+	if n := leftOut(burstingFor(1, true, 1)); n < 1 || n > 30 {
+		t.Errorf("one instance has all 30 errors of a quarter of a minute: %v left out", n)
+	}
+	if early, late := leftOut(burstingFor(1, true, 1)), leftOut(burstingFor(1, true, 16)); late <= early {
+		t.Errorf("after the blocks are closed %v are left out, and %v in the first one", late, early)
+	}
+	for what, j := range map[string]*Judge{"all instances agree": bursting(10, true), "instances are not told apart": bursting(1, false)} {
+		if n := leftOut(j); n != 0 {
+			t.Errorf("%s: %v left out", what, n)
+		}
+	}
+}
+
 func TestTheBlameIsOnTheMetricWithTheMostEvidence(t *testing.T) {
 	v := errorsVerdict(Fail, Worse)
 	v.Metrics = append(v.Metrics, MetricVerdict{

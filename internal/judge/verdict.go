@@ -84,6 +84,10 @@ type MetricVerdict struct {
 	// Extra is how many bad requests the canary had beyond stable's usual rate
 	// (which the calibration knows even where the control is small), at least 0.
 	Extra float64 `json:"extra"`
+	// LeftOut is how many bad requests of the canary do not count as harm because the
+	// worst instances have them beyond the others. It is 0 for all but errors, and where
+	// the source does not tell instances apart.
+	LeftOut float64 `json:"leftOut,omitempty"`
 	// Evidence is the metric's own E, Share its part in the sum.
 	Evidence float64 `json:"evidence"`
 	Share    float64 `json:"share"`
@@ -116,7 +120,7 @@ func (t *track) verdict() MetricVerdict {
 		Canary:   armVerdict(t.Total.CanaryBad+t.Total.ColdBad, t.Total.Canary+t.Total.Cold),
 		Stable:   armVerdict(t.Total.StableBad, t.Total.Stable),
 		Evidence: t.Harm.evidence(), Share: t.Capital, Proof: t.Proof.logEvidence(),
-		InstanceAllowance: t.instanceAllowance(),
+		InstanceAllowance: t.instanceAllowance(), LeftOut: t.Left.Events + t.blockLeftOut(),
 	}
 	if r, ok := t.ratio(); ok {
 		m.Ratio = &r

@@ -964,6 +964,8 @@ export interface components {
             instanceAllowance: number;
             kind?: string;
             /** Format: double */
+            leftOut?: number;
+            /** Format: double */
             margin: number;
             name: string;
             /** Format: double */
