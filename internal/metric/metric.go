@@ -72,6 +72,25 @@ type Paced interface {
 	Interval() time.Duration
 }
 
+// Asker is the optional ability of a source to tell what it asks, so that a verdict can
+// be stored with it. It connects to nothing, and tells neither addresses nor credentials.
+type Asker interface {
+	Queries(ask Ask) []Query
+}
+
+// Query is what a source asks about one arm, as it asks it: all $words are replaced. The
+// range is left out, because each look reads as far back as the last one.
+type Query struct {
+	// Metric is "requests", "errors", "histogram", or a counter of a custom metric such as
+	// "order-value.sum".
+	Metric string `json:"metric"`
+	// Arm is "stable" or "canary".
+	Arm string `json:"arm"`
+	// Query is in the language of the source; of one without a language it says in words
+	// what is read.
+	Query string `json:"query"`
+}
+
 // Target is the key of the target in the router: "service/environment", or
 // "service/environment/region".
 func (a Ask) Target() string {

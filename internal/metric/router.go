@@ -238,8 +238,21 @@ func (r *Router) Probe(ctx context.Context, ask Ask) error {
 	return err
 }
 
+// Queries implements Asker.
+func (*Router) Queries(ask Ask) []Query {
+	var all []Query
+	for _, arm := range ask.arms() {
+		read := fmt.Sprintf("the router's own counters of %s, revision %s", ask.Target(), arm.revision)
+		for _, name := range []string{"requests", "errors", "histogram"} {
+			all = append(all, Query{Metric: name, Arm: arm.arm, Query: read})
+		}
+	}
+	return all
+}
+
 var (
 	_ Source         = (*Router)(nil)
+	_ Asker          = (*Router)(nil)
 	_ Prober         = (*Router)(nil)
 	_ Paced          = (*Router)(nil)
 	_ RouterCounters = (*router.Client)(nil)

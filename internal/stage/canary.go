@@ -258,7 +258,7 @@ func (t *canaryTick) crashed(ctx context.Context) (Outcome, bool, error) {
 func (t *canaryTick) act(ctx context.Context, v judge.Verdict) (Outcome, error) {
 	if v.Kind == judge.Fail {
 		out, err := t.takeBack(ctx, v.Sentence())
-		out.Lines = append([]Line{verdictLine("canary.verdict", v)}, out.Lines...)
+		out.Lines = append([]Line{t.m.line("canary.verdict", v)}, out.Lines...)
 		out.Progress.Verdict = &v
 		return out, err
 	}
@@ -275,7 +275,7 @@ func (t *canaryTick) act(ctx context.Context, v judge.Verdict) (Outcome, error) 
 		return t.passed(v, lines), nil
 	case t.task.Decision == "promote" && t.task.Hold == "":
 		t.m.Decided = "a person decided to go on"
-		return t.passed(v, append(lines, verdictLine("canary.decided", v))), nil
+		return t.passed(v, append(lines, t.m.line("canary.decided", v))), nil
 	case undecided:
 		return t.undecided(ctx, v, lines)
 	}
@@ -346,7 +346,7 @@ func (t *canaryTick) passed(v judge.Verdict, lines []Line) Outcome {
 func (t *canaryTick) undecided(ctx context.Context, v judge.Verdict, lines []Line) (Outcome, error) {
 	decide := func(how string) (Outcome, error) {
 		t.m.Decided = how
-		lines = append(lines, verdictLine("canary.decided", v))
+		lines = append(lines, t.m.line("canary.decided", v))
 		return t.passed(v, lines), nil
 	}
 	byRule := v.Reason == judge.Undecided && !v.ForPerson && t.task.OnUndecided == pipeline.UndecidedPromote

@@ -24,6 +24,8 @@ type trial struct {
 	// Told is the reason of the verdict that was told last.
 	Told judge.Reason `json:"told,omitempty"`
 	Asks string       `json:"asks,omitempty"`
+	// queries are what the source was asked at this tick's look.
+	queries []metric.Query
 }
 
 // warmUp is how long an instance's latency is not judged, if the plan does not say.
@@ -60,6 +62,9 @@ const historySpan = 2 * time.Hour
 func (t *trial) look(ctx context.Context, src metric.Source, ask metric.Ask) (judge.Verdict, []Point, error) {
 	first := len(t.Cursor) == 0
 	t.Looked = ask.Now
+	if a, ok := src.(metric.Asker); ok {
+		t.queries = a.Queries(ask)
+	}
 	sample, cursor, err := src.Sample(ctx, ask, t.Cursor)
 	switch {
 	case fault.CodeOf(err) == fault.Invalid:
@@ -98,12 +103,16 @@ func (t *trial) tell(kind string, v judge.Verdict) []Line {
 		return nil
 	}
 	t.Told = v.Reason
-	return []Line{verdictLine(kind, v)}
+	return []Line{t.line(kind, v)}
 }
 
-// verdictLine is a verdict with all its numbers, for the ledger.
-func verdictLine(kind string, v judge.Verdict) Line {
-	data, err := json.Marshal(map[string]any{"verdict": v, "paragraph": v.Paragraph()})
+// line is a verdict with all its numbers, and the queries that it rests on, for the ledger.
+func (t *trial) line(kind string, v judge.Verdict) Line {
+	all := map[string]any{"verdict": v, "paragraph": v.Paragraph()}
+	if len(t.queries) > 0 {
+		all["queries"] = t.queries
+	}
+	data, err := json.Marshal(all)
 	if err != nil {
 		data = nil // a number that JSON cannot write; the sentence is still told
 	}

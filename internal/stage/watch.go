@@ -122,13 +122,13 @@ func (e *watch) act(ctx context.Context, p platform.Platform, task Task, s platf
 		}
 		return Outcome{
 			Status: Failed, State: remember(m.footing), Reason: reason,
-			Lines:    []Line{verdictLine("watch.verdict", v), backLine("watch.back", task, e.Now().Sub(decided))},
+			Lines:    []Line{m.line("watch.verdict", v), backLine("watch.back", task, e.Now().Sub(decided))},
 			Progress: &Progress{Now: "Taken back: " + reason, Verdict: &v},
 		}, nil
 	}
 	pass := func(reason string) Outcome {
 		return Outcome{
-			Status: Passed, State: remember(m.footing), Reason: reason, Lines: []Line{verdictLine("watch.verdict", v)},
+			Status: Passed, State: remember(m.footing), Reason: reason, Lines: []Line{m.line("watch.verdict", v)},
 			Progress: &Progress{Now: "Passed: " + reason + ".", Weight: m.Weight, Verdict: &v},
 		}
 	}
