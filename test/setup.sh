@@ -10,6 +10,9 @@ have() {
   case $1 in
     chromium) [ -x "${CHROMIUM:-/usr/bin/chromium}" ] ;;
     nginx-light) command -v nginx || [ -x /usr/sbin/nginx ] ;;
+    iproute2) command -v ip ;;
+    nftables) command -v nft ;;
+    containernetworking-plugins) [ -x /usr/lib/cni/ptp ] || [ -x /opt/cni/bin/ptp ] ;;
     libc6-dev) [ -e /usr/include/stdlib.h ] || [ "$(uname)" != Linux ] ;;
     *) command -v "$1" ;;
   esac >/dev/null 2>&1
