@@ -77,6 +77,15 @@ test: ## Run every test that this machine can run; needs nothing but Go and Node
 crash: ## Kill server and worker KILLS times (200) and see that nothing is lost
 	@go run ./test/crash -kills $(KILLS) $(ARGS)
 
+.PHONY: test-cluster
+test-cluster: ## Test with a real Kubernetes, as root on Linux; the first time it is built
+	@go run ./test/cluster/up -prepare
+	FAIRWAY_TEST_CLUSTER=1 go test -count=1 -v -timeout 15m ./test/cluster $(ARGS)
+
+.PHONY: cluster
+cluster: ## Bring a real Kubernetes up on this machine until ctrl-C; ARGS="-node=false"
+	@go build -o bin/cluster ./test/cluster/up && exec bin/cluster $(ARGS)
+
 .PHONY: lint
 lint: $(GOLANGCI_LINT) web/node_modules/.package-lock.json ## Look for mistakes, and for imports against the arrow
 	$(GOLANGCI_LINT) run ./...
