@@ -80,7 +80,7 @@ crash: ## Kill server and worker KILLS times (200) and see that nothing is lost
 .PHONY: test-cluster
 test-cluster: ## Test with a real Kubernetes, as root on Linux; the first time it is built
 	@go run ./test/cluster/up -prepare
-	FAIRWAY_TEST_CLUSTER=1 go test -count=1 -v -timeout 15m ./test/cluster $(ARGS)
+	FAIRWAY_TEST_CLUSTER=1 go test -count=1 -v -timeout 15m ./test/cluster/... $(ARGS)
 
 .PHONY: cluster
 cluster: ## Bring a real Kubernetes up on this machine until ctrl-C; ARGS="-node=false"
