@@ -68,7 +68,7 @@ func (tr Traces) left() []string {
 			left = append(left, fmt.Sprintf("process %d", p.PID))
 		}
 	}
-	for _, pid := range pids() {
+	for _, pid := range process.All() {
 		for _, n := range append(namespacesOf(pid), filesOf(pid)...) {
 			if slices.Contains(tr.Namespaces, n) {
 				left = append(left, fmt.Sprintf("namespace %s, held by process %d", n, pid))
@@ -89,7 +89,7 @@ func (tr Traces) left() []string {
 
 func descendants(top int) []int {
 	children := map[int][]int{}
-	for _, pid := range pids() {
+	for _, pid := range process.All() {
 		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 		if err != nil {
 			continue
@@ -104,17 +104,6 @@ func descendants(top int) []int {
 	found := []int{top}
 	for i := 0; i < len(found); i++ {
 		found = append(found, children[found[i]]...)
-	}
-	return found
-}
-
-func pids() []int {
-	entries, _ := os.ReadDir("/proc")
-	var found []int
-	for _, e := range entries {
-		if pid, err := strconv.Atoi(e.Name()); err == nil {
-			found = append(found, pid)
-		}
 	}
 	return found
 }
