@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"os"
@@ -51,7 +52,7 @@ func newHost(ctx context.Context, dataDir string, log *slog.Logger, clock *clock
 func (h *hostParts) executors() map[pipeline.Kind]stage.Executor {
 	return stage.Executors(stage.Deps{
 		Now: h.clock.Now,
-		Platform: func(name string) (platform.Platform, error) {
+		Platform: func(name string, _ json.RawMessage) (platform.Platform, error) {
 			if name != "host" {
 				return nil, fault.Errorf(fault.Invalid, "this worker has no platform %q", name).WithHint("it has: host")
 			}

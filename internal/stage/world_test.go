@@ -244,7 +244,7 @@ func (w *world) binomial(n int64, p float64) (k int64) {
 // executors work in this world.
 func (w *world) executors() map[pipeline.Kind]stage.Executor {
 	return stage.Executors(stage.Deps{
-		Platform: func(string) (platform.Platform, error) { return w, nil },
+		Platform: func(string, json.RawMessage) (platform.Platform, error) { return w, nil },
 		Source: func(pipeline.Metrics) (metric.Source, error) {
 			if w.source != nil {
 				return w.source, w.openFails
