@@ -82,6 +82,8 @@ func (t *canaryTick) step(ctx context.Context) (Outcome, error) {
 		return out, nil
 	}
 	switch {
+	case contested(t.task, t.s) && t.m.Weight > 0:
+		return t.contested(ctx)
 	case t.m.Mine:
 		return t.pass(name(t.task) + " is already at home"), nil
 	case t.m.Previous == nil:

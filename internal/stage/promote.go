@@ -53,6 +53,9 @@ func (e *promote) Tick(ctx context.Context, task Task) (Outcome, error) {
 		}
 		return retireOthers(ctx, p, task, s, m)
 	}
+	if contested(task, s) {
+		return waitContested(m, time.Second, task, s), nil
+	}
 	return e.batch(ctx, p, task, s, m)
 }
 

@@ -136,8 +136,12 @@ func (e *watch) act(ctx context.Context, p platform.Platform, task Task, s platf
 	switch {
 	case v.Kind == judge.Fail:
 		return takeBack(v.Sentence())
-	case m.Weight == 0:
+	case m.Weight == 0 && s.Foreign == "":
 		return takeBack(untold)
+	case contested(task, s):
+		out := waitContested(m, sampleInterval(task.Metrics), task, s)
+		out.Lines = m.tell("watch.verdict", v)
+		return out, nil
 	case v.Kind == judge.Pass && task.Hold == "":
 		return pass("no harm showed in " + pipeline.Duration(m.Ends.Sub(m.Began).Round(time.Second)).String()), nil
 	case task.Decision == "promote" && task.Hold == "":
