@@ -220,6 +220,29 @@ func TestRequestsAreCountedByWhoSendsThemAndTheAPIServerComesBack(t *testing.T) 
 	}
 }
 
+func TestAHollowNodePretendsToRunPods(t *testing.T) {
+	c := cluster.Start(t, cluster.Options{})
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	if err := c.StartHollowNode(ctx); err != nil {
+		t.Fatal(err)
+	}
+	hollow := func(replicas int) string {
+		return strings.Replace(deployment("hello", "v1", replicas), "    spec:\n", "    spec:\n      "+cluster.HollowSelector+"\n      "+cluster.HollowToleration+"\n", 1)
+	}
+	if err := c.API.Apply(ctx, hollow(50)); err != nil {
+		t.Fatal(err)
+	}
+	ready(ctx, t, c, "hello", 50)
+	if err := c.API.Apply(ctx, hollow(1)); err != nil {
+		t.Fatal(err)
+	}
+	var pods struct{ Items []any }
+	if err := c.API.Until(ctx, "/api/v1/namespaces/default/pods", &pods, func() bool { return len(pods.Items) == 1 }); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAControlPlaneAloneKeepsObjects(t *testing.T) {
 	c := cluster.Start(t, cluster.Options{Gateway: true})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
