@@ -123,7 +123,7 @@ func inLanes(ctx context.Context, r *rig.Rig, c config, do func(team *rig.Team, 
 	}
 	all.Wait()
 	for _, team := range teams {
-		for _, wrong := range team.Route.Wrong() {
+		for _, wrong := range team.Route.TakeWrong() {
 			fmt.Printf("%s: WRONG: %s\n", team.Name, wrong)
 		}
 	}

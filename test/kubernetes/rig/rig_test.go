@@ -66,13 +66,13 @@ func TestByHandNoRequestFailsAndTheHarmOfABadVersionIsCounted(t *testing.T) {
 			t.Errorf("%s served %d answers two seconds after it was taken back", bad.Name, late)
 		}
 	}
-	for _, wrong := range team.Route.Wrong() {
+	for _, wrong := range team.Route.TakeWrong() {
 		t.Error(wrong)
 	}
 
 	hand.weighNobody()
 	hand.wait(time.Second)
-	if wrong := team.Route.Wrong(); len(wrong) == 0 {
+	if wrong := team.Route.TakeWrong(); len(wrong) == 0 {
 		t.Error("weight on a Service without pods was not noticed")
 	}
 }

@@ -93,12 +93,15 @@ func (r *Route) When(after time.Time, so func(share float64) bool) time.Time {
 	return time.Time{}
 }
 
-// Wrong are the sightings that can never be right, in sentences: weights that do not sum
-// to the one whole, and weight on a Service without a ready pod.
-func (r *Route) Wrong() []string {
+// TakeWrong are the sightings since it was last asked that can never be right, in
+// sentences: weights that do not sum to the one whole, and weight on a Service without a
+// ready pod.
+func (r *Route) TakeWrong() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return append([]string(nil), r.wrong...)
+	wrong := r.wrong
+	r.wrong = nil
+	return wrong
 }
 
 type httpRoute struct {
