@@ -149,6 +149,12 @@ func (v *validator) kubernetes(path string, e *EnvironmentDefinition) {
 		v.fault(v.key(path+".platform"), "for instance: metrics: {prometheus: {url: \"http://prometheus:9090\", requests: …, errors: …}}",
 			"the environment %q compares two versions on Kubernetes, and nothing says where their metrics come from", e.Name)
 	}
+	for at, c := range map[string]ConfigDefinition{"config": v.def.Config, path + ".config": e.Config} {
+		if len(c.Files) > 0 || len(c.Secrets) > 0 {
+			v.fault(v.key(at), "put a ConfigMap or a Secret among the manifests; only `env` is set on pods",
+				"the environment %q is on Kubernetes, where config files and secrets of this file do not reach pods", e.Name)
+		}
+	}
 	merged := mergeKubernetes(v.def.Kubernetes, e.Kubernetes)
 	if merged.Split == "pods" && merged.Route != (RouteDefinition{}) {
 		v.fault(v.key(path+".kubernetes"), "leave out `route`, or `split: pods`", "the environment %q names a route and splits the traffic by pods", e.Name)

@@ -131,6 +131,9 @@ func (p *Platform) foreign(w *world, now platform.Weights, agree bool, unknown s
 	if w.mark == nil || len(w.mark.Weights) == 0 {
 		return ""
 	}
+	if w.home != nil && agree && unknown == "" && p.replaced(w, now) {
+		return fmt.Sprintf("somebody has changed the Deployment %s: it runs another version than the release found there", p.settings.Deployment)
+	}
 	what := ""
 	switch {
 	case unknown != "":
@@ -147,6 +150,20 @@ func (p *Platform) foreign(w *world, now platform.Weights, agree bool, unknown s
 		who = "somebody"
 	}
 	return fmt.Sprintf("%s has changed the %s: %s", who, p.anchorText(), what)
+}
+
+// replaced tells that the weights are as written, but the home has become another revision.
+func (p *Platform) replaced(w *world, now platform.Weights) bool {
+	share, is := now[w.homeRevision.ID]
+	if _, known := w.mark.Weights[w.homeRevision.ID]; !is || known || len(now) < 2 || len(now) != len(w.mark.Weights) {
+		return false
+	}
+	for id, ppm := range w.mark.Weights {
+		if _, still := now[id]; !still && ppm == share {
+			return true
+		}
+	}
+	return false
 }
 
 // settled tells that the weights differ only because the home has been given another

@@ -24,6 +24,9 @@ func (p *Platform) Place(ctx context.Context, lease platform.Lease, t platform.T
 		if err := p.admissible(w); err != nil {
 			return err
 		}
+		if err := p.released(ctx, w); err != nil {
+			return err
+		}
 		if _, err := p.wanted(r, w.home); err != nil {
 			return err
 		}
@@ -64,15 +67,6 @@ func (p *Platform) admissible(w *world) error {
 	if name := w.backends.foreign(known); name != "" {
 		return fault.Errorf(fault.Invalid, "a rule of the %s leads to the Service %s beside %s", p.anchorText(), name, p.settings.Service).
 			WithHint("Fairway splits the traffic of rules that lead to %s alone; move %s into a rule of its own", p.settings.Service, name)
-	}
-	if w.home == nil {
-		return nil
-	}
-	for _, o := range w.home.OwnerReferences {
-		if o.Controller != nil && *o.Controller {
-			return fault.Errorf(fault.Invalid, "the Deployment %s belongs to the %s %s, which releases it", w.home.Name, o.Kind, o.Name).
-				WithHint("delete the %s and keep the Deployment, or leave its releases to it", o.Kind)
-		}
 	}
 	return nil
 }

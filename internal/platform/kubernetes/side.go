@@ -36,6 +36,10 @@ func (p *Platform) wanted(r platform.Revision, home *appsv1.Deployment) (*appsv1
 	if err != nil {
 		return nil, err
 	}
+	if len(r.Config.Files) > 0 || len(r.Config.Secrets) > 0 {
+		return nil, fault.Errorf(fault.Invalid, "config files and secrets of a fairway.yaml do not reach pods").
+			WithHint("put a ConfigMap or a Secret among the manifests; only `config: {env: …}` is set on pods")
+	}
 	d, err := s.deployment()
 	if err != nil {
 		return nil, err

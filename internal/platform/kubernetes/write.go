@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -20,9 +21,14 @@ const capacityManager = "fairway-capacity"
 // attempts is how often a verb looks and decides anew when what it had seen was gone.
 const attempts = 8
 
+// verbLimit bounds a verb: an API server that does not answer is no reason to stand still.
+const verbLimit = 30 * time.Second
+
 // change looks at the target and does what the verb asks; where the API server refuses a
 // write because something has changed since, all of it again.
 func (p *Platform) change(ctx context.Context, t platform.Target, verb string, do func(w *world) error) error {
+	ctx, cancel := context.WithTimeout(ctx, verbLimit)
+	defer cancel()
 	var err error
 	for n := range attempts {
 		var w *world
