@@ -22,7 +22,9 @@ func contentName(t *testing.T, text string) string {
 }
 
 func TestANameChangesWithTheContentAndWithNothingElse(t *testing.T) {
-	config := func(rest string) string { return "{apiVersion: v1, kind: ConfigMap, metadata: {name: shop" + rest + "}" }
+	config := func(rest string) string {
+		return "{apiVersion: v1, kind: ConfigMap, metadata: {name: shop" + rest + "}"
+	}
 	secret := func(rest string) string { return "{apiVersion: v1, kind: Secret, metadata: {name: shop}" + rest + "}" }
 	was := contentName(t, config("}, data: {a: x}"))
 	if !regexp.MustCompile(`^shop-[0-9a-f]{10}$`).MatchString(was) {

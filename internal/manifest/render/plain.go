@@ -32,7 +32,7 @@ func readPlain(where string) ([]manifest.Object, error) {
 	if err != nil {
 		return nil, fault.Errorf(fault.NotFound, "read manifests: %w", err)
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }() // nothing was written
 	if files == nil {
 		if files, err = plainFiles(root, where); err != nil {
 			return nil, err
