@@ -18,7 +18,7 @@ func planCommand(c *command) *cobra.Command {
 		Use:   "plan",
 		Short: "Show what a release would go through, and what its canary would see",
 		Args:  cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			def, _, err := readDefinition(file)
 			if err != nil {
 				return err
@@ -33,7 +33,13 @@ func planCommand(c *command) *cobra.Command {
 					return err
 				}
 			}
-			plan, err := pipeline.Compile(def, pipeline.Request{Version: version, Artifact: a.ref, Digest: a.digest, Files: files})
+			manifests, err := readManifests(cmd.Context(), def, file, a)
+			if err != nil {
+				return err
+			}
+			plan, err := pipeline.Compile(def, pipeline.Request{
+				Version: version, Artifact: a.ref, Digest: a.digest, Files: files, Manifests: manifests.objects,
+			})
 			if err != nil {
 				return err
 			}

@@ -35,6 +35,10 @@ release ended: 0 released, 10 rolled back, 11 failed, 12 superseded or called of
 			if err != nil {
 				return err
 			}
+			manifests, err := readManifests(cmd.Context(), def, file, a)
+			if err != nil {
+				return err
+			}
 			api, err := c.client()
 			if err != nil {
 				return err
@@ -43,7 +47,7 @@ release ended: 0 released, 10 rolled back, 11 failed, 12 superseded or called of
 				key = ulid.Make().String()
 			}
 			made, err := api.Create(cmd.Context(), client.NewRelease{
-				Definition: string(text), Version: version, Artifact: a.ref, Digest: a.digest, Files: files, Note: note,
+				Definition: string(text), Version: version, Artifact: a.ref, Digest: a.digest, Files: files, Manifests: manifests.objects, Note: note,
 			}, key)
 			if err != nil {
 				return err

@@ -20,6 +20,8 @@ type Request struct {
 	Artifact, Digest string
 	// Files are the contents of the config files, by the names in Definition.Files.
 	Files map[string][]byte
+	// Manifests are the rendered objects, by environment, for those that name manifests.
+	Manifests map[string][]json.RawMessage
 	// Only leads the release through these environments and no others; empty means all.
 	// Skip leaves these out. What an environment needs stays in the plan also where
 	// the needed environment is left out.
@@ -150,7 +152,7 @@ func (c *compiler) environment(def EnvironmentDefinition) Environment {
 // settings are those of the environment's platform.
 func (c *compiler) settings(def EnvironmentDefinition) json.RawMessage {
 	if def.Platform == "kubernetes" {
-		return kubernetesSettings(c.def.Service, mergeKubernetes(c.def.Kubernetes, def.Kubernetes))
+		return c.kubernetesSettings(def)
 	}
 	return hostSettings(mergeHost(c.def.Host, def.Host))
 }

@@ -21,9 +21,9 @@ type routePlan struct {
 	Name string `json:"name,omitempty"`
 }
 
-// kubernetesSettings resolves the settings of a service; names that are left open follow
-// from the service's.
-func kubernetesSettings(service string, k KubernetesDefinition) json.RawMessage {
+// kubernetesNames resolves the settings of a service; names that are left open follow from
+// the service's.
+func kubernetesNames(service string, k KubernetesDefinition) kubernetesPlan {
 	fillDefaults(&k)
 	plan := kubernetesPlan{
 		Context: k.Context, Namespace: k.Namespace, Deployment: k.Deployment, Service: k.Service,
@@ -41,10 +41,20 @@ func kubernetesSettings(service string, k KubernetesDefinition) json.RawMessage 
 			plan.Route.Name = plan.Service
 		}
 	}
+	return plan
+}
+
+// kubernetesSettings are the settings with the rendered manifests.
+func (c *compiler) kubernetesSettings(e EnvironmentDefinition) json.RawMessage {
+	k := mergeKubernetes(c.def.Kubernetes, e.Kubernetes)
+	plan := kubernetesNames(c.def.Service, k)
+	plan.Objects = c.in.Manifests[e.Name]
+	if k.Manifests != nil && len(plan.Objects) == 0 {
+		c.fault("ship from the folder of fairway.yaml, where they are rendered", "the manifests of the environment %q were not given", e.Name)
+	}
 	b, err := json.Marshal(plan)
 	if err != nil {
-		// Text, numbers and JSON always become JSON.
-		panic("pipeline: kubernetes settings: " + err.Error())
+		c.fault("render them anew", "the manifests of the environment %q are not JSON: %s", e.Name, err)
 	}
 	return b
 }
@@ -62,6 +72,7 @@ func mergeKubernetes(all, own *KubernetesDefinition) KubernetesDefinition {
 		replace(&k.Service, layer.Service, layer.Service != "")
 		replace(&k.Route, layer.Route, layer.Route != RouteDefinition{})
 		replace(&k.Split, layer.Split, layer.Split != "")
+		replace(&k.Manifests, layer.Manifests, layer.Manifests != nil)
 		replace(&k.Container, layer.Container, layer.Container != "")
 		replace(&k.Instances, layer.Instances, layer.Instances != 0)
 		replace(&k.ReadyTimeout, layer.ReadyTimeout, layer.ReadyTimeout != 0)

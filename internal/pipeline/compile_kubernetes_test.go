@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"encoding/json"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -30,10 +29,7 @@ func TestKubernetesNamesFollowFromTheService(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var got kubernetesPlan
-			if err := json.Unmarshal(kubernetesSettings("shop", c.given), &got); err != nil {
-				t.Fatal(err)
-			}
+			got := kubernetesNames("shop", c.given)
 			if got.ReadyTimeout.String() != "2m" || got.Drain.String() != "5s" {
 				t.Errorf("the defaults are %s and %s", got.ReadyTimeout, got.Drain)
 			}

@@ -17,6 +17,10 @@ type KubernetesDefinition struct {
 	// Split is what splits the traffic: the weights of the `route`, or the number of
 	// `pods` behind the one Service where there is no gateway.
 	Split string `yaml:"split" enum:"route pods" default:"route"`
+	// Manifests is where the objects of a release come from: a folder of YAML, a Kustomize
+	// folder or a Helm chart, relative to this file; or a mapping. Without it a release is
+	// another image in the Deployment that is there.
+	Manifests *ManifestsDefinition `yaml:"manifests"`
 	// Container is the one whose image is released. Without it: the only one, or the one
 	// that runs another version of the same image.
 	Container string `yaml:"container" check:"object" example:"app"`
@@ -35,4 +39,43 @@ type RouteDefinition struct {
 	Name string `yaml:"name,short" check:"object" example:"shop"`
 	// Kind is the route's.
 	Kind string `yaml:"kind" enum:"HTTPRoute GRPCRoute" default:"HTTPRoute"`
+}
+
+// ManifestsDefinition says where manifests are and how a chart is rendered.
+type ManifestsDefinition struct {
+	// Path is a folder, a file or a chart.
+	Path string `yaml:"path,required,short" check:"relative" example:"deploy/production"`
+	// Values are values files of a Helm chart; the last one counts most.
+	Values []string `yaml:"values" check:"relative" max:"20" example:"[deploy/values.yaml]"`
+	// Set are single values of a Helm chart, by their path.
+	Set map[string]string `yaml:"set" example:"{replicas: \"3\"}"`
+	// Repository is a Git repository that holds the path, where that is not this one.
+	Repository string `yaml:"repository" example:"https://git.example.com/acme/deploy.git"`
+	// Commit is the whole hash of the repository's commit to take.
+	Commit string `yaml:"commit" check:"commit" example:"3f1c09ab72d4e5f60718293a4b5c6d7e8f901234"`
+}
+
+// ManifestSource is where the manifests of one environment are, and what they are for.
+type ManifestSource struct {
+	Environment                      string
+	Service                          string
+	Namespace, Deployment, Container string
+	ManifestsDefinition
+}
+
+// Manifests lists the environments that have some.
+func (d *Definition) Manifests() []ManifestSource {
+	var all []ManifestSource
+	for _, e := range d.Environments {
+		k := mergeKubernetes(d.Kubernetes, e.Kubernetes)
+		if e.Platform != "kubernetes" || k.Manifests == nil {
+			continue
+		}
+		plan := kubernetesNames(d.Service, k)
+		all = append(all, ManifestSource{
+			Environment: e.Name, Service: d.Service, Namespace: plan.Namespace, Deployment: plan.Deployment, Container: plan.Container,
+			ManifestsDefinition: *k.Manifests,
+		})
+	}
+	return all
 }

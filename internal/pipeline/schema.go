@@ -22,6 +22,8 @@ func Pattern(check string) string {
 		return namePattern
 	case "object":
 		return objectPattern
+	case "commit":
+		return commitPattern
 	case "variable":
 		return variablePattern
 	case "token":

@@ -156,6 +156,9 @@ func (v *validator) kubernetes(path string, e *EnvironmentDefinition) {
 		}
 	}
 	merged := mergeKubernetes(v.def.Kubernetes, e.Kubernetes)
+	if m := merged.Manifests; m != nil && (m.Repository == "") != (m.Commit == "") && !v.known("kubernetes.manifests.commit") {
+		v.fault(v.key(path+".kubernetes"), "give both, or neither for manifests beside this file", "the manifests of the environment %q have a repository without a commit, or a commit without a repository", e.Name)
+	}
 	if merged.Split == "pods" && merged.Route != (RouteDefinition{}) {
 		v.fault(v.key(path+".kubernetes"), "leave out `route`, or `split: pods`", "the environment %q names a route and splits the traffic by pods", e.Name)
 	}

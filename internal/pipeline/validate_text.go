@@ -28,6 +28,7 @@ func init() {
 	checks = map[string]func(string) *problem{
 		"name":       checkName,
 		"object":     checkObject,
+		"commit":     checkCommit,
 		"path":       checkPath,
 		"relative":   checkRelative,
 		"url":        checkURL,
@@ -46,6 +47,7 @@ func init() {
 const (
 	namePattern     = `^[a-z][a-z0-9-]{0,61}[a-z0-9]$|^[a-z]$`
 	objectPattern   = `^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$`
+	commitPattern   = `^[0-9a-f]{40}([0-9a-f]{24})?$`
 	variablePattern = `^[A-Za-z_][A-Za-z0-9_]*$`
 	tokenPattern    = "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"
 	hostPattern     = `^(\*\.)?[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$`
@@ -54,6 +56,7 @@ const (
 var (
 	nameRegexp     = regexp.MustCompile(namePattern)
 	objectRegexp   = regexp.MustCompile(objectPattern)
+	commitRegexp   = regexp.MustCompile(commitPattern)
 	variableRegexp = regexp.MustCompile(variablePattern)
 	tokenRegexp    = regexp.MustCompile(tokenPattern)
 	hostRegexp     = regexp.MustCompile(hostPattern)
@@ -71,6 +74,13 @@ func checkObject(s string) *problem {
 		return nil
 	}
 	return wrong("Kubernetes names have lower-case letters, digits, dashes and dots", "%q is not the name of a Kubernetes object", s)
+}
+
+func checkCommit(s string) *problem {
+	if commitRegexp.MatchString(s) {
+		return nil
+	}
+	return wrong("a commit is its whole hash of 40 hexadecimal digits, so that it cannot become another one", "%q is not the hash of a commit", s)
 }
 
 func checkPath(s string) *problem {

@@ -2,6 +2,7 @@ package release
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
@@ -22,7 +23,9 @@ type Request struct {
 	Digest     string
 	// Files are the contents of the config files that the definition names, by their 'from' path.
 	Files map[string][]byte
-	Note  string
+	// Manifests are the rendered objects, by environment.
+	Manifests map[string][]json.RawMessage
+	Note      string
 	// Key makes a repeated request return the release that the first one made; empty for none.
 	Key string
 }
@@ -142,7 +145,7 @@ func (a Request) compile(text string) (*made, error) {
 		return nil, faulty(faults)
 	}
 	plan, err := pipeline.Compile(def, pipeline.Request{
-		Version: a.version(), Artifact: a.Artifact, Digest: a.Digest, Files: a.Files,
+		Version: a.version(), Artifact: a.Artifact, Digest: a.Digest, Files: a.Files, Manifests: a.Manifests,
 	})
 	if errors.As(err, &faults) {
 		return nil, faulty(faults)

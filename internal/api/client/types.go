@@ -55,7 +55,9 @@ type NewRelease struct {
 	Digest     string `json:"digest" doc:"sha256: and 64 hexadecimal digits" example:"sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"`
 	// Files are the contents of the config files that the definition names, by their 'from' path.
 	Files map[string][]byte `json:"files,omitempty" doc:"the contents of the config files that the definition names, by their 'from' path, in base64"`
-	Note  string            `json:"note,omitempty" doc:"why, for people"`
+	// Manifests are the rendered Kubernetes objects of the environments that name manifests.
+	Manifests map[string][]json.RawMessage `json:"manifests,omitempty" doc:"the rendered Kubernetes objects, by environment, for those that name manifests"`
+	Note      string                       `json:"note,omitempty" doc:"why, for people"`
 }
 
 // Release is a release in a list.

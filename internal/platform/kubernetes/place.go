@@ -49,7 +49,7 @@ func (p *Platform) Place(ctx context.Context, lease platform.Lease, t platform.T
 		case w.home == nil:
 			return p.placeHome(ctx, lease, r, c)
 		}
-		return p.placeSide(ctx, w, nil, lease, r, c)
+		return p.placeSide(ctx, w, lease, r, c)
 	})
 }
 
@@ -77,6 +77,24 @@ func (p *Platform) placeHome(ctx context.Context, lease platform.Lease, r platfo
 	if err != nil {
 		return err
 	}
+	s, err := ParseSettings(r.Settings)
+	if err != nil {
+		return err
+	}
+	names, _, err := s.pinned()
+	if err != nil {
+		return err
+	}
+	for _, before := range []bool{true, false} {
+		all, err := s.placeable(before)
+		if err != nil {
+			return err
+		}
+		if err := p.applyAll(ctx, all); err != nil {
+			return err
+		}
+	}
+	markConfig(d, names)
 	n := int32(c.Instances)
 	d.Spec.Replicas = &n
 	if err := dress(d, r, lease.Fence); err != nil {
@@ -152,17 +170,22 @@ func fenceOf(d *appsv1.Deployment) int64 {
 // time to become ready.
 func (p *Platform) resizeSide(ctx context.Context, w *world, s side, lease platform.Lease, c platform.Capacity) error {
 	now := int(replicas(s.deployment))
-	if fenceOf(s.deployment) > lease.Fence {
-		return nil // claim has let the lease pass, so the newer one is no more than a mark
-	}
 	if now == c.Instances && fenceOf(s.deployment) == lease.Fence {
 		return nil
 	}
-	return p.placeSide(ctx, w, s.deployment, lease, s.revision, c)
+	if now == 0 && c.Instances > 0 { // who made it was stopped half-way
+		return p.placeSide(ctx, w, lease, s.revision, c)
+	}
+	return p.placeAgain(ctx, s, lease, c)
 }
 
-// placeSide writes all that stands on a side: the Deployment first, which owns the rest.
-func (p *Platform) placeSide(ctx context.Context, w *world, was *appsv1.Deployment, lease platform.Lease, r platform.Revision, c platform.Capacity) error {
+// placeSide makes a side: the Deployment without pods, then all that it owns, then its
+// pods. Whatever ends that early leaves one object that takes the others with it.
+func (p *Platform) placeSide(ctx context.Context, w *world, lease platform.Lease, r platform.Revision, c platform.Capacity) error {
+	set, err := ParseSettings(r.Settings)
+	if err != nil {
+		return err
+	}
 	wanted, err := p.wanted(r, w.home)
 	if err != nil {
 		return err
@@ -175,50 +198,97 @@ func (p *Platform) placeSide(ctx context.Context, w *world, was *appsv1.Deployme
 	if err != nil {
 		return err
 	}
-	hpa, err := p.autoscaler(ctx)
+	names, config, err := set.pinned()
 	if err != nil {
 		return err
 	}
+	if wanted, err = renamed(wanted, names); err != nil {
+		return err
+	}
 	d := stands.deployment(wanted)
-	if was != nil { // its pods stay as they are, whatever has become of the home
-		d.Spec.Template, d.Spec.Selector = was.Spec.Template, was.Spec.Selector
-	}
-	n := int32(c.Instances)
-	if hpa != nil && was != nil {
-		n = max(n, replicas(was))
-	}
-	d.Spec.Replicas = &n
 	if err := dress(d, r, lease.Fence); err != nil {
 		return err
 	}
 	d.Annotations[sinceAnnotation] = p.now()
-	d.OwnerReferences = ownedBy(w.home, "apps/v1", "Deployment")
-	if err := p.applyDeployment(ctx, d, was); err != nil {
+	d.OwnerReferences = ownedBy(w.home)
+	var none int32
+	d.Spec.Replicas = &none
+	if err := p.applyDeployment(ctx, d, nil); err != nil {
 		return err
 	}
-	return p.placeBeside(ctx, stands, d, service, hpa, c)
+	hpa, err := p.autoscaler(ctx)
+	if err != nil {
+		return err
+	}
+	if err := p.placeBeside(ctx, beside{stands, d, service, hpa, config}, c); err != nil {
+		return err
+	}
+	d.ResourceVersion = "" // its controller has written its status meanwhile
+	return p.scale(ctx, d, c.Instances)
 }
 
-// placeBeside writes what a side's Deployment needs beside it, owned by it.
-func (p *Platform) placeBeside(ctx context.Context, stands standing, d *appsv1.Deployment, service *corev1.Service, hpa *unstructured.Unstructured, c platform.Capacity) error {
-	own, err := plain(stands.service(service))
+// beside is what a side's Deployment needs beside it.
+type beside struct {
+	standing
+	deployment *appsv1.Deployment
+	service    *corev1.Service
+	scaler     *unstructured.Unstructured // the home's; nil where there is none
+	config     []placedObject
+}
+
+// placeBeside writes it, owned by the Deployment.
+func (p *Platform) placeBeside(ctx context.Context, b beside, c platform.Capacity) error {
+	own, err := plain(b.standing.service(b.service))
 	if err != nil {
 		return err
 	}
-	all, err := p.copies(ctx, stands, service.Labels)
+	all, err := p.copies(ctx, b.standing, b.service.Labels)
 	if err != nil {
 		return err
 	}
-	all = append(all, placedObject{services, own})
-	if hpa != nil {
-		all = append(all, placedObject{autoscalers, stands.scaler(hpa, c.Instances)})
+	for _, o := range b.config {
+		o.object.SetLabels(b.objectLabels(o.object.GetLabels()))
+	}
+	all = append(append(all, b.config...), placedObject{services, own})
+	if b.scaler != nil {
+		all = append(all, placedObject{autoscalers, b.standing.scaler(b.scaler, c.Instances)})
 	}
 	for _, o := range all {
-		o.object.SetOwnerReferences(ownedBy(d, "apps/v1", "Deployment"))
-		if _, err := p.apply(ctx, o); err != nil {
+		o.object.SetOwnerReferences(ownedBy(b.deployment))
+	}
+	return p.applyAll(ctx, all)
+}
+
+// placeAgain brings a side that is there to a capacity. Its pods stay as they are; those
+// that have failed get a new time to become ready.
+func (p *Platform) placeAgain(ctx context.Context, s side, lease platform.Lease, c platform.Capacity) error {
+	hpa, err := p.autoscaler(ctx)
+	if err != nil {
+		return err
+	}
+	n := c.Instances
+	if hpa != nil {
+		n = max(n, int(replicas(s.deployment)))
+		own := standing{name: s.deployment.Name, home: p.settings.Deployment, revision: s.revision.ID}.scaler(hpa, c.Instances)
+		own.SetOwnerReferences(ownedBy(s.deployment))
+		if _, err := p.apply(ctx, placedObject{autoscalers, own}); err != nil {
 			return err
 		}
 	}
+	o, err := plain(s.deployment)
+	if err != nil {
+		return err
+	}
+	o.SetAPIVersion("apps/v1")
+	o.SetKind("Deployment")
+	annotations := map[string]any{fenceAnnotation: strconv.FormatInt(lease.Fence, 10), sinceAnnotation: p.now()}
+	written, err := p.patch(ctx, placedObject{deployments, o}, map[string]any{
+		"metadata": map[string]any{"annotations": annotations}, "spec": map[string]any{"replicas": n},
+	})
+	if err != nil {
+		return err
+	}
+	p.namespace().deployments.wrote(written)
 	return nil
 }
 
@@ -235,9 +305,9 @@ func (p *Platform) homeService(ctx context.Context) (*corev1.Service, error) {
 }
 
 // ownedBy makes an object go when its owner goes.
-func ownedBy(owner *appsv1.Deployment, version, kind string) []metav1.OwnerReference {
+func ownedBy(owner *appsv1.Deployment) []metav1.OwnerReference {
 	if owner == nil || owner.UID == "" {
 		return nil
 	}
-	return []metav1.OwnerReference{{APIVersion: version, Kind: kind, Name: owner.Name, UID: owner.UID}}
+	return []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "Deployment", Name: owner.Name, UID: owner.UID}}
 }

@@ -72,11 +72,26 @@ func (p *Platform) updateHome(ctx context.Context, w *world, lease platform.Leas
 		}
 		return nil // and the pods at the next step, on what that has made of it
 	}
-	d, err := p.wanted(s.revision, w.home)
+	update, err := p.wanted(s.revision, w.home)
 	if err != nil {
 		return err
 	}
-	update := d.DeepCopy()
+	set, err := ParseSettings(s.revision.Settings)
+	if err != nil {
+		return err
+	}
+	names, _, err := set.pinned()
+	if err != nil {
+		return err
+	}
+	needed, err := set.placeable(true)
+	if err != nil {
+		return err
+	}
+	if err := p.applyAll(ctx, needed); err != nil {
+		return err
+	}
+	markConfig(update, names)
 	update.Labels, update.Spec.Replicas = nil, nil
 	if err := dress(update, s.revision, lease.Fence); err != nil {
 		return err
@@ -155,8 +170,24 @@ func (p *Platform) leaveSide(ctx context.Context, w *world, lease platform.Lease
 	if err != nil {
 		return err
 	}
-	if err := p.delete(ctx, s.deployment); err != nil {
+	if err := p.afterLast(ctx, w, s.revision.ID); err != nil {
 		return err
 	}
-	return p.afterLast(ctx, w, s.revision.ID)
+	if err := p.applyRest(ctx, s.revision); err != nil {
+		return err
+	}
+	return p.delete(ctx, s.deployment)
+}
+
+// applyRest writes the manifests that no pod waits for, now that the home bears the traffic.
+func (p *Platform) applyRest(ctx context.Context, r platform.Revision) error {
+	set, err := ParseSettings(r.Settings)
+	if err != nil {
+		return err
+	}
+	all, err := set.placeable(false)
+	if err != nil {
+		return err
+	}
+	return p.applyAll(ctx, all)
 }

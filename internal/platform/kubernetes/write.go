@@ -62,14 +62,17 @@ func (p *Platform) apply(ctx context.Context, o placedObject) (*unstructured.Uns
 	return written, faultOf(err, fmt.Sprintf("write %s %s", o.object.GetKind(), o.object.GetName()))
 }
 
-// patch changes some fields of the version of an object that was read.
+// patch changes some fields of the version of an object that was read, or of any version
+// where the object has none.
 func (p *Platform) patch(ctx context.Context, o placedObject, fields map[string]any) (*unstructured.Unstructured, error) {
 	metadata, _ := fields["metadata"].(map[string]any)
 	if metadata == nil {
 		metadata = map[string]any{}
 		fields["metadata"] = metadata
 	}
-	metadata["resourceVersion"] = o.object.GetResourceVersion()
+	if version := o.object.GetResourceVersion(); version != "" {
+		metadata["resourceVersion"] = version
+	}
 	body, err := json.Marshal(fields)
 	if err != nil {
 		return nil, fault.Errorf(fault.Internal, "encode a patch: %w", err)

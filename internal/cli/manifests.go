@@ -1,0 +1,61 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+
+	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/manifest"
+	"github.com/fairwayhq/fairway/internal/manifest/render"
+	"github.com/fairwayhq/fairway/internal/pipeline"
+)
+
+// rendered are the manifests of all environments, as they become part of a plan.
+type rendered struct {
+	objects map[string][]json.RawMessage
+	// notes say what of the manifests is left out, by environment.
+	notes map[string][]string
+}
+
+// readManifests renders what the definition names, with the artifact's image.
+func readManifests(ctx context.Context, def *pipeline.Definition, path string, a artifact) (rendered, error) {
+	all := rendered{objects: map[string][]json.RawMessage{}, notes: map[string][]string{}}
+	for _, s := range def.Manifests() {
+		objects, notes, err := renderOne(ctx, s, filepath.Dir(path), a)
+		if err != nil {
+			return rendered{}, fault.Errorf(fault.CodeOf(err), "the manifests of %s: %w", s.Environment, err).WithHint("%s", fault.HintOf(err))
+		}
+		all.notes[s.Environment] = notes
+		for _, o := range objects {
+			all.objects[s.Environment] = append(all.objects[s.Environment], o.Raw)
+		}
+	}
+	return all, nil
+}
+
+func renderOne(ctx context.Context, s pipeline.ManifestSource, base string, a artifact) ([]manifest.Object, []string, error) {
+	r, err := render.Render(ctx, render.Source{
+		Base: base, Path: s.Path, Repository: s.Repository, Commit: s.Commit, Values: s.Values, Set: s.Set,
+		Name: s.Service, Namespace: s.Namespace,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	notes := r.LeftOut
+	var kept []manifest.Object
+	for _, o := range r.Objects {
+		switch {
+		case o.Namespace != "" && o.Namespace != s.Namespace:
+			return nil, nil, fault.Errorf(fault.Invalid, "%s is for another namespace than %s", o, s.Namespace).
+				WithHint("a release stays in the one namespace that `kubernetes.namespace` names; leave %s out of %s", o, s.Path)
+		case o.Group() == "" && o.Kind == "Secret":
+			notes = append(notes, fmt.Sprintf("%s is not released: values of Secrets never become part of a plan. Pods find the one that is in the cluster.", o))
+		default:
+			kept = append(kept, o)
+		}
+	}
+	kept, err = manifest.SetImage(kept, manifest.Workload{Deployment: s.Deployment, Container: s.Container}, a.ref+"@"+a.digest)
+	return kept, notes, err
+}
