@@ -38,4 +38,9 @@ func faultOf(err error, what string) error {
 }
 
 // stale tells that the API server refused a write because what it was decided on has gone.
-func stale(err error) bool { return apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) }
+func stale(err error) bool {
+	return errors.Is(err, errStale) || apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err)
+}
+
+// errStale marks other errors that mean the same: what was to be changed is not there.
+var errStale = errors.New("it has changed meanwhile")

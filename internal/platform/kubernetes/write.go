@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
@@ -78,8 +79,8 @@ func (p *Platform) patch(ctx context.Context, o placedObject, fields map[string]
 		return nil, fault.Errorf(fault.Internal, "encode a patch: %w", err)
 	}
 	written, err := p.client(o.resource).Patch(ctx, o.object.GetName(), types.MergePatchType, body, metav1.PatchOptions{FieldManager: capacityManager})
-	if stale(err) {
-		return nil, err
+	if stale(err) || apierrors.IsNotFound(err) {
+		return nil, errors.Join(errStale, err)
 	}
 	return written, faultOf(err, fmt.Sprintf("change %s %s", o.object.GetKind(), o.object.GetName()))
 }

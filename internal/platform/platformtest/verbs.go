@@ -2,7 +2,6 @@ package platformtest
 
 import (
 	"reflect"
-	"runtime"
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/fault"
@@ -159,12 +158,14 @@ func (b *bench) served(id string) {
 		b.Log("not tried: requests, for the fixture cannot send any")
 		return
 	}
-	for late := time.Now().Add(b.Lag); b.Serving(b.T) != id && time.Now().Before(late); {
-		runtime.Gosched() // the requests themselves take the time
-	}
-	for range 20 {
-		if got := b.Serving(b.T); got != id {
+	late := time.Now().Add(b.Lag)
+	for n := 0; n < 20; n++ {
+		got := b.Serving(b.T)
+		if got != id && time.Now().After(late) {
 			b.Fatalf("%q answered, not %q", got, id)
+		}
+		if got != id {
+			n = -1 // not yet, or not for good: from the beginning
 		}
 	}
 }
