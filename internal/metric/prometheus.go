@@ -31,8 +31,9 @@ func openPrometheus(raw json.RawMessage, deps Deps) (Source, error) {
 // without rate(), sum() or a range: Fairway reads the raw samples and makes the
 // increments itself, series by series, because extrapolated rates contain
 // requests that never happened. In the values of labels $arm ("stable" or
-// "canary"), $revision, $service, $environment and $region are replaced; each
-// query must tell the arms apart by $arm or $revision.
+// "canary"), $revision, $backend and $namespace (what the platform sends the arm's
+// traffic to), $service, $environment and $region are replaced; each query must tell
+// the arms apart by $arm, $revision or $backend.
 //
 // Prefer counters of the caller or the gateway: an instance that cannot accept
 // connections counts none itself.
@@ -71,7 +72,8 @@ func (d *textDuration) UnmarshalJSON(b []byte) error {
 // MarshalJSON writes the text.
 func (d textDuration) MarshalJSON() ([]byte, error) { return json.Marshal(time.Duration(d).String()) }
 
-var variables = []string{"$arm", "$environment", "$region", "$revision", "$service"}
+// queryNames are the queries that every look asks, in the order in which faults are reported.
+var queryNames = []string{"requests", "errors", "histogram"}
 
 // Validate returns all faults of the configuration.
 func (c PrometheusConfig) Validate() error {
@@ -107,12 +109,12 @@ func readQuery(text string) (selector, []error) {
 	var faults []error
 	used := s.placeholders()
 	for _, word := range used {
-		if !slices.Contains(variables, word) {
-			faults = append(faults, fmt.Errorf("there is no %s, only %v", word, variables))
+		if !slices.Contains(words, word) {
+			faults = append(faults, fmt.Errorf("there is no %s, only %v", word, words))
 		}
 	}
-	if !slices.Contains(used, "$arm") && !slices.Contains(used, "$revision") {
-		faults = append(faults, errors.New("it selects the same for both arms; use $revision or $arm in the value of a label"))
+	if !slices.ContainsFunc(used, func(word string) bool { return slices.Contains(telling, word) }) {
+		faults = append(faults, errors.New("it selects the same for both arms; use $revision, $backend or $arm in the value of a label"))
 	}
 	return s, faults
 }
@@ -167,6 +169,9 @@ func (p *Prometheus) Sample(ctx context.Context, ask Ask, cursor []byte) (judge.
 	}
 	at := ask.Now.Add(-p.Interval() - p.lag())
 	if why := ask.without(); why != "" {
+		return ask.missing(at, why), cursor, nil
+	}
+	if why := p.nameless(ask, ask.arms()...); why != "" {
 		return ask.missing(at, why), cursor, nil
 	}
 	before, first := readPromCursor(cursor, ask)

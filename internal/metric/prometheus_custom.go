@@ -2,6 +2,7 @@ package metric
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -117,6 +118,11 @@ func (p *Prometheus) fetchCustom(ctx context.Context, ask Ask, m CustomMetric, a
 		return customSeen{}, err
 	}
 	seen := customSeen{metric: m, selectors: selectors}
+	for _, q := range m.queries() {
+		if why := ask.nameless(q.key, selectors[q.key], ask.arms()...); why != "" {
+			return seen, errors.New(why)
+		}
+	}
 	for _, arm := range ask.arms() {
 		found := customArmSeen{arm, map[string]map[string]series{}}
 		for _, q := range m.queries() {

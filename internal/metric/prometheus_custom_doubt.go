@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/judge"
 )
 
@@ -110,7 +111,10 @@ func (p *Prometheus) probeCustom(ctx context.Context, ask Ask) error {
 			if len(faults) > 0 {
 				return fmt.Errorf("the query %s of the metric %s: %w", q.key, m.Name, faults[0])
 			}
-			if err := p.probe(ctx, m.Name+"."+q.key, s.fill(ask.values(armAsk{"stable", ask.Stable})), ask.Now); err != nil {
+			if why := ask.nameless(m.Name+"."+q.key, s, ask.arms()[0]); why != "" {
+				return fault.Errorf(fault.Unavailable, "%s", why)
+			}
+			if err := p.probe(ctx, m.Name+"."+q.key, s.fill(ask.values(ask.arms()[0])), ask.Now); err != nil {
 				return err
 			}
 		}

@@ -114,8 +114,11 @@ func (p *Prometheus) errorsUnknown(ctx context.Context, c *promCursor, at time.T
 
 // Probe implements Prober.
 func (p *Prometheus) Probe(ctx context.Context, ask Ask) error {
-	stable := armAsk{"stable", ask.Stable}
-	for _, name := range []string{"requests", "errors", "histogram"} {
+	stable := ask.arms()[0]
+	if why := p.nameless(ask, stable); why != "" {
+		return fault.Errorf(fault.Unavailable, "%s", why)
+	}
+	for _, name := range queryNames {
 		s, ok := p.armSelector(name, ask, stable)
 		if !ok {
 			continue

@@ -23,14 +23,6 @@ func (p *Prometheus) armSelector(name string, ask Ask, arm armAsk) (selector, bo
 	return s.fill(ask.values(arm)), ok
 }
 
-// values are what stands for the $words of a query.
-func (a Ask) values(arm armAsk) map[string]string {
-	return map[string]string{
-		"$arm": arm.arm, "$revision": arm.revision,
-		"$service": a.Service, "$environment": a.Environment, "$region": a.Region,
-	}
-}
-
 // orBuckets lets the base name of a histogram stand for its native form and for
 // its classic buckets.
 func (s selector) orBuckets() selector {

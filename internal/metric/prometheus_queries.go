@@ -4,7 +4,7 @@ package metric
 func (p *Prometheus) Queries(ask Ask) []Query {
 	var all []Query
 	for _, arm := range ask.arms() {
-		for _, name := range []string{"requests", "errors", "histogram"} {
+		for _, name := range queryNames {
 			if s, ok := p.armSelector(name, ask, arm); ok {
 				all = append(all, Query{Metric: name, Arm: arm.arm, Query: s.String()})
 			}

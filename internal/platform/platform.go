@@ -138,6 +138,9 @@ type RevisionState struct {
 	Revision  Revision   `json:"revision"`
 	Capacity  Capacity   `json:"capacity"`
 	Instances []Instance `json:"instances,omitempty"`
+	// Backend is what the target's traffic to this revision goes to, as the platform calls
+	// it: for Kubernetes "NAMESPACE/SERVICE". Empty where there is no such thing.
+	Backend string `json:"backend,omitempty"`
 }
 
 // Instance is one copy of a revision that runs, or tried to.
