@@ -45,9 +45,13 @@ type PrometheusConfig struct {
 	Requests string `json:"requests"`
 	// Errors selects counters of those that failed. They must be contained in Requests.
 	Errors string `json:"errors"`
-	// Histogram selects a histogram of seconds, classic or native; its base name
+	// Histogram selects a histogram of latencies, classic or native; its base name
 	// is enough. Without one there is no evidence about latency.
 	Histogram string `json:"histogram,omitempty"`
+	// Unit is what the histogram is in, "seconds" or "milliseconds"; seconds if it is left out.
+	Unit unit `json:"unit,omitempty"`
+	// Preset is the name of what the queries were taken from, for people; nothing depends on it.
+	Preset string `json:"preset,omitempty"`
 	// Interval is the scrape interval; 15s if it is left out.
 	Interval textDuration `json:"interval,omitempty"`
 	// Instance is the label that tells the instances of an arm apart; pod, or
@@ -84,6 +88,9 @@ func (c PrometheusConfig) Validate() error {
 	}
 	if i := time.Duration(c.Interval); i != 0 && (i < 100*time.Millisecond || i > 10*time.Minute) {
 		note("interval: %s is not between 100ms and 10m", i)
+	}
+	if !c.Unit.known() {
+		note("unit: it is seconds or milliseconds, not %q", string(c.Unit))
 	}
 	for _, q := range []struct{ name, text string }{{"requests", c.Requests}, {"errors", c.Errors}, {"histogram", c.Histogram}} {
 		if q.text == "" && q.name == "histogram" {

@@ -183,7 +183,7 @@ func FuzzAnswer(f *testing.F) {
 				checkSteps(t, s)
 			}
 		}
-		histograms, err := readHistograms(answer, "")
+		histograms, err := readHistograms(answer, "", "")
 		if err != nil {
 			return
 		}

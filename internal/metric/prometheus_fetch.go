@@ -91,7 +91,7 @@ func (p *Prometheus) histograms(ctx context.Context, ask Ask, arm armAsk, at tim
 	answer, err := p.api.samples(ctx, s, reach, at)
 	var all map[string]histogramSeries
 	if err == nil {
-		all, err = readHistograms(answer, p.config.Instance)
+		all, err = readHistograms(answer, p.config.Instance, p.config.Unit)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("the histogram of the %s arm: %w", arm.arm, err)
