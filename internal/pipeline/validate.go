@@ -65,6 +65,7 @@ func (v *validator) validate() {
 		}
 		v.config(path+".config", e.Config, v.def.Config)
 		v.metrics(path+".metrics", e.Metrics)
+		v.backends(path, e)
 		v.host(path, e)
 		v.stages(path, e)
 	}
@@ -104,14 +105,6 @@ func (f FileDefinition) target() string {
 		return f.To
 	}
 	return f.From
-}
-
-func (v *validator) metrics(path string, m *MetricsDefinition) {
-	if m != nil && m.Source == "" && m.Prometheus == nil {
-		if at, ok := v.values[path]; ok {
-			v.fault(at, "write `metrics: router`, or a mapping with `prometheus`", `"metrics" names no source`)
-		}
-	}
 }
 
 // host checks the settings that an environment comes to with the defaults under them.
