@@ -29,6 +29,9 @@ func TestRealPrometheus(t *testing.T) {
 		"worker":    testWithoutHistogram,
 		"custom":    testCustomMetrics,
 	}
+	for name := range shapes {
+		cases["preset-"+name] = testPreset(name)
+	}
 	exporters := map[string]*exporter{}
 	for name := range cases {
 		for _, pod := range []string{"stable", "stable2", "canary"} {

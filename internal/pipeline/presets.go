@@ -88,3 +88,13 @@ func (p PrometheusDefinition) resolved() PrometheusDefinition {
 	p.Errors = cmp.Or(p.Errors, from.errors)
 	return p
 }
+
+// Presets are the queries of all presets, by name, for who shows or tests them. A plan has
+// its own: see Prometheus.Preset.
+func Presets() map[string]Prometheus {
+	all := map[string]Prometheus{}
+	for name := range presets {
+		all[name] = *compileMetrics(MetricsDefinition{Prometheus: &PrometheusDefinition{Preset: name}}, nil).Prometheus
+	}
+	return all
+}

@@ -1285,7 +1285,9 @@ export interface components {
              * @example 10m
              */
             interval?: string;
+            preset?: string;
             requests: string;
+            unit?: string;
             url: string;
         };
         Promote: {
