@@ -44,9 +44,11 @@ func newPromAPI(base *url.URL, transport http.RoundTripper) promAPI {
 
 // promSeries is one series of an answer. Samples are in order of time.
 type promSeries struct {
-	Metric     map[string]string `json:"metric"`
-	Values     []promValue       `json:"values"`
-	Histograms []promHistogram   `json:"histograms"`
+	Metric map[string]string `json:"metric"`
+	Values []promValue       `json:"values"`
+	// Value is that of an answer at one instant.
+	Value      *promValue      `json:"value"`
+	Histograms []promHistogram `json:"histograms"`
 }
 
 // promValue is one sample: milliseconds since 1970 and a value that may be NaN.
