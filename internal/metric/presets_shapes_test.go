@@ -51,8 +51,8 @@ var shapes = map[string]func(sent) string{
 	},
 	"linkerd": func(s sent) string {
 		labels := func(class string) string {
-			return fmt.Sprintf(`direction="outbound",authority="shop.shops.svc:80",dst_namespace=%q,dst_service=%q,dst_deployment=%q,classification=%q`,
-				s.namespace, s.service, s.service, class)
+			return fmt.Sprintf(`direction="outbound",authority="shop.shops.svc:80",dst_namespace=%q,dst_service=%q,dst_deployment=%q,dst_pod=%q,classification=%q`,
+				s.namespace, s.service, s.service, s.service+"-1", class)
 		}
 		return counter("response_total", labels("success"), s.ok) + counter("response_total", labels("failure"), s.failed) +
 			counter("response_total", `direction="inbound",classification="success"`, 77) +

@@ -115,6 +115,9 @@ func testPreset(name string) func(*testing.T, *daemon, func(string) *exporter) {
 		other.ok += 9
 		gateway.show(shape, stable, canary, other)
 		w.until(42, 2, 16, 5)
+		if told, want := w.latest.Canary.ErrorsBy != nil, pipeline.Presets()[name].Instance != "none"; told != want {
+			t.Errorf("instances of the version are told: %v, want %v", told, want)
+		}
 		if pipeline.Presets()[name].Histogram == "" {
 			return
 		}

@@ -55,7 +55,8 @@ type PrometheusConfig struct {
 	// Interval is the scrape interval; 15s if it is left out.
 	Interval textDuration `json:"interval,omitempty"`
 	// Instance is the label that tells the instances of an arm apart; pod, or
-	// instance where there is no pod, if it is left out.
+	// instance where there is no pod, if it is left out. "none" says that nothing
+	// does: the pod that a gateway's counters have is the gateway's own.
 	Instance string `json:"instance,omitempty"`
 }
 
@@ -75,6 +76,10 @@ func (d *textDuration) UnmarshalJSON(b []byte) error {
 
 // MarshalJSON writes the text.
 func (d textDuration) MarshalJSON() ([]byte, error) { return json.Marshal(time.Duration(d).String()) }
+
+// noInstance is the label that says that nothing tells instances apart. No series has it, so
+// that all are of one instance without a name.
+const noInstance = "none"
 
 // queryNames are the queries that every look asks, in the order in which faults are reported.
 var queryNames = []string{"requests", "errors", "histogram"}
@@ -199,6 +204,9 @@ func (p *Prometheus) Sample(ctx context.Context, ask Ask, cursor []byte) (judge.
 		return ask.missing(at, first), encode(after), nil
 	}
 	s := judge.Sample{At: at, Weight: before.weightAt(at), Stable: arms[0], Canary: arms[1]}
+	if p.config.Instance == noInstance {
+		s.Canary.ErrorsBy = nil
+	}
 	why, err := p.doubt(ctx, before, after, s, seen)
 	if err != nil {
 		return p.unanswered(s, cursor, before, err)

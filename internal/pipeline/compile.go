@@ -179,7 +179,8 @@ func compileMetrics(all MetricsDefinition, own *MetricsDefinition) Metrics {
 		p.Unit = "" // said or not, it is the same plan
 	}
 	return Metrics{Source: "prometheus", Prometheus: &Prometheus{
-		URL: p.URL, Preset: p.Preset, Requests: p.Requests, Errors: p.Errors, Histogram: p.Histogram, Unit: p.Unit, Interval: p.Interval,
+		URL: p.URL, Preset: p.Preset, Requests: p.Requests, Errors: p.Errors, Histogram: p.Histogram, Unit: p.Unit,
+		Instance: p.Instance, Interval: p.Interval,
 	}}
 }
 

@@ -80,6 +80,10 @@ type PrometheusDefinition struct {
 	Histogram string `yaml:"histogram" check:"query" example:"'http_request_duration_seconds{revision=\"$revision\"}'"`
 	// Unit is what `histogram` is in. A preset knows that of its own; without either it is seconds.
 	Unit string `yaml:"unit" enum:"seconds milliseconds" example:"milliseconds"`
+	// Instance is the label that tells the instances of a version apart; `none` says that
+	// nothing does, as of most gateways. Without it, and without a preset, it is pod, or
+	// instance where there is no pod.
+	Instance string `yaml:"instance" check:"variable" example:"pod"`
 	// Interval is the time between two looks; the scrape interval is a good choice.
 	Interval Duration `yaml:"interval" default:"15s" min:"1s" max:"5m"`
 }

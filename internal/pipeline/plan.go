@@ -137,9 +137,12 @@ type Prometheus struct {
 	Errors   string `json:"errors"`
 	// Histogram selects a classic or native histogram; optional. Unit is what it is in,
 	// "milliseconds", or seconds where it is empty.
-	Histogram string   `json:"histogram,omitempty"`
-	Unit      string   `json:"unit,omitempty"`
-	Interval  Duration `json:"interval,omitempty"`
+	Histogram string `json:"histogram,omitempty"`
+	Unit      string `json:"unit,omitempty"`
+	// Instance is the label that tells the instances of an arm apart, or "none"; pod or
+	// instance where it is empty.
+	Instance string   `json:"instance,omitempty"`
+	Interval Duration `json:"interval,omitempty"`
 }
 
 // Kind says what a stage does.

@@ -13,7 +13,14 @@ type preset struct {
 	requests, errors string
 	// histogram is empty where there is none; unit is what it is in.
 	histogram, unit string
+	// instance is the label that tells the instances of a version apart, "none" where the
+	// counters do not; empty is pod or instance.
+	instance string
 }
+
+// noInstance stands where the only instances that counters tell apart are a gateway's own. A
+// fault of one instance of the service shows in all of those, and would look like the version's.
+const noInstance = "none"
 
 // presets by the names that a definition calls them by. Each counts at the caller, where
 // there is one: an instance that cannot accept connections counts nothing. A counter's name
@@ -28,6 +35,7 @@ var presets = map[string]preset{
 		requests:  `traefik_service_requests_total{service=~"$namespace-$backend-(http-[0-9]+|[0-9]+-grpc)@kubernetesgateway"}`,
 		errors:    `traefik_service_requests_total{service=~"$namespace-$backend-(http-[0-9]+|[0-9]+-grpc)@kubernetesgateway",code=~"5..|2|4|1[2-5]"}`,
 		histogram: `traefik_service_request_duration_seconds{service=~"$namespace-$backend-(http-[0-9]+|[0-9]+-grpc)@kubernetesgateway"}`,
+		instance:  noInstance,
 	},
 	// Both sides of a request report it; the side that sent it is counted.
 	"istio": {
@@ -35,6 +43,7 @@ var presets = map[string]preset{
 		errors:    `istio_requests_total{reporter="source",destination_service_namespace="$namespace",destination_service_name="$backend",response_code=~"5.."}`,
 		histogram: `istio_request_duration_milliseconds{reporter="source",destination_service_namespace="$namespace",destination_service_name="$backend"}`,
 		unit:      "milliseconds",
+		instance:  noInstance,
 	},
 	// With mergeBackends, each Service is a cluster named …service/NAMESPACE/NAME/PORT…
 	"envoy-gateway": {
@@ -42,12 +51,14 @@ var presets = map[string]preset{
 		errors:    `envoy_cluster_upstream_rq_xx{envoy_cluster_name=~"(.*/)?service/$namespace/$backend/[0-9]+(/.*)?",envoy_response_code_class="5"}`,
 		histogram: `envoy_cluster_upstream_rq_time{envoy_cluster_name=~"(.*/)?service/$namespace/$backend/[0-9]+(/.*)?"}`,
 		unit:      "milliseconds",
+		instance:  noInstance,
 	},
 	// NGINX Gateway Fabric with NGINX Plus. An upstream is NAMESPACE_NAME_PORT, with a number
 	// behind it where sessions are kept. There is no histogram: times are only averages.
 	"nginx": {
 		requests: `nginx_http_upstream_peer_responses_total{nginx_upstream_name=~"$namespace_$backend_[0-9]+(_.+)?"}`,
 		errors:   `nginx_http_upstream_peer_responses_total{nginx_upstream_name=~"$namespace_$backend_[0-9]+(_.+)?",nginx_status_range="5xx"}`,
+		instance: "nginx_peer_address",
 	},
 	// The proxy of the caller counts by the Service that it resolved, with or without a route.
 	"linkerd": {
@@ -55,6 +66,7 @@ var presets = map[string]preset{
 		errors:    `response_total{direction="outbound",dst_namespace="$namespace",dst_service="$backend",classification="failure"}`,
 		histogram: `response_latency_ms{direction="outbound",dst_namespace="$namespace",dst_service="$backend"}`,
 		unit:      "milliseconds",
+		instance:  "dst_pod",
 	},
 	// A ServiceMonitor labels what it scrapes with the namespace and the Service.
 	"app": {
@@ -86,6 +98,7 @@ func (p PrometheusDefinition) resolved() PrometheusDefinition {
 	}
 	p.Requests = cmp.Or(p.Requests, from.requests)
 	p.Errors = cmp.Or(p.Errors, from.errors)
+	p.Instance = cmp.Or(p.Instance, from.instance)
 	return p
 }
 

@@ -46,7 +46,7 @@ func TestThePlanCarriesTheQueriesOfThePreset(t *testing.T) {
 	p, from := *m.Prometheus, presets["istio"]
 	want := Prometheus{
 		URL: "http://p:9090", Preset: "istio", Requests: from.requests, Errors: from.errors,
-		Histogram: from.histogram, Unit: "milliseconds", Interval: p.Interval,
+		Histogram: from.histogram, Unit: "milliseconds", Instance: "none", Interval: p.Interval,
 	}
 	if m.Source != "prometheus" || p != want || p.Interval == 0 {
 		t.Errorf("the plan has %+v, want %+v", p, want)
@@ -60,14 +60,17 @@ func TestQueriesOfOnesOwnTakeThePlaceOfThePresets(t *testing.T) {
 	}{
 		{
 			PrometheusDefinition{Preset: "istio", Errors: "e"},
-			PrometheusDefinition{Preset: "istio", Requests: from.requests, Errors: "e", Histogram: from.histogram, Unit: "milliseconds"},
+			PrometheusDefinition{Preset: "istio", Requests: from.requests, Errors: "e", Histogram: from.histogram, Unit: "milliseconds", Instance: "none"},
 		}, {
 			// The unit belongs to the histogram, not to the preset.
 			PrometheusDefinition{Preset: "istio", Histogram: "h"},
-			PrometheusDefinition{Preset: "istio", Requests: from.requests, Errors: from.errors, Histogram: "h"},
+			PrometheusDefinition{Preset: "istio", Requests: from.requests, Errors: from.errors, Histogram: "h", Instance: "none"},
 		}, {
 			PrometheusDefinition{Preset: "app", Histogram: "h", Unit: "milliseconds"},
 			PrometheusDefinition{Preset: "app", Requests: presets["app"].requests, Errors: presets["app"].errors, Histogram: "h", Unit: "milliseconds"},
+		}, {
+			PrometheusDefinition{Preset: "linkerd", Requests: "r", Errors: "e", Histogram: "h", Instance: "pod"},
+			PrometheusDefinition{Preset: "linkerd", Requests: "r", Errors: "e", Histogram: "h", Instance: "pod"},
 		}, {
 			PrometheusDefinition{Requests: "r", Errors: "e"},
 			PrometheusDefinition{Requests: "r", Errors: "e"},

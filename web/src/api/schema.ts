@@ -1280,6 +1280,7 @@ export interface components {
         Prometheus: {
             errors: string;
             histogram?: string;
+            instance?: string;
             /**
              * @description a duration, for instance 90s, 10m or 1h30m
              * @example 10m
