@@ -33,7 +33,8 @@ func openPrometheus(raw json.RawMessage, deps Deps) (Source, error) {
 // requests that never happened. In the values of labels $arm ("stable" or
 // "canary"), $revision, $backend and $namespace (what the platform sends the arm's
 // traffic to), $service, $environment and $region are replaced; each query must tell
-// the arms apart by $arm, $revision or $backend.
+// the arms apart by $arm, $revision or $backend. Instead of a selector it may be an
+// expression with $window in it, which gives how many events there were in that time.
 //
 // Prefer counters of the caller or the gateway: an instance that cannot accept
 // connections counts none itself.
@@ -101,7 +102,10 @@ func (c PrometheusConfig) Validate() error {
 		if q.text == "" && q.name == "histogram" {
 			continue
 		}
-		_, wrong := readQuery(q.text)
+		s, wrong := readQuery(q.text)
+		if q.name == "histogram" && s.windowed() {
+			wrong = append(wrong, fmt.Errorf("it has %s; a histogram is read by a selector", window))
+		}
 		for _, err := range wrong {
 			note("%s: %w", q.name, err)
 		}
@@ -114,7 +118,7 @@ func (c PrometheusConfig) Validate() error {
 
 // readQuery reads a selector of one arm's counters, or says all that is wrong with it.
 func readQuery(text string) (selector, []error) {
-	s, err := parseSelector(text)
+	s, err := parseQuery(text)
 	if err != nil {
 		return s, []error{fmt.Errorf("%w; write a selector such as http_requests_total{revision=\"$revision\"}, without functions", err)}
 	}
@@ -158,10 +162,11 @@ func NewPrometheus(c PrometheusConfig, transport http.RoundTripper) (*Prometheus
 		if text == "" {
 			continue
 		}
-		if p.queries[name], err = parseSelector(text); err != nil {
+		if p.queries[name], err = parseQuery(text); err != nil {
 			return nil, fault.Errorf(fault.Invalid, "the query %s: %w", name, err)
 		}
 	}
+	p.api.window = p.window()
 	if h, ok := p.queries["histogram"]; ok {
 		p.queries["histogram"] = h.orBuckets()
 	}
@@ -179,7 +184,7 @@ func (p *Prometheus) Sample(ctx context.Context, ask Ask, cursor []byte) (judge.
 	if err := ask.validate(); err != nil {
 		return judge.Sample{}, nil, err
 	}
-	at := ask.Now.Add(-p.Interval() - p.lag())
+	at := p.cut(ask.Now.Add(-p.Interval()-p.lag()), p.queries)
 	if why := ask.without(); why != "" {
 		return ask.missing(at, why), cursor, nil
 	}

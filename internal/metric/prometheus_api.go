@@ -28,6 +28,8 @@ const (
 type promAPI struct {
 	base *url.URL
 	http *http.Client
+	// window is the length of the windows of expressions.
+	window time.Duration
 }
 
 func newPromAPI(base *url.URL, transport http.RoundTripper) promAPI {
@@ -67,11 +69,15 @@ type promHistogram struct {
 // promBucket counts observations between two bounds.
 type promBucket struct{ left, right, count float64 }
 
-// samples returns all raw samples of the selected series in (at − span, at].
+// samples returns all raw samples of the selected series in (at − span, at], or what an
+// expression gives at the ends of the windows in that time.
 // A fault.Invalid means that Prometheus cannot understand the query; any other
 // error is trouble that may pass.
 func (a promAPI) samples(ctx context.Context, s selector, span time.Duration, at time.Time) ([]promSeries, error) {
 	query := fmt.Sprintf("%s[%dms]", s, span.Milliseconds())
+	if s.windowed() {
+		query = fmt.Sprintf("(%s)[%dms:%dms]", s.over(a.window), span.Milliseconds(), a.window.Milliseconds())
+	}
 	return a.query(ctx, query, at, "matrix")
 }
 

@@ -178,7 +178,7 @@ func FuzzAnswer(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if counters, err := readCounters(answer, ""); err == nil {
+		if counters, err := readCounters(answer, "", selector{}); err == nil {
 			for _, s := range counters {
 				checkSteps(t, s)
 			}

@@ -28,6 +28,9 @@ func (p *Prometheus) doubtCustom(ctx context.Context, seen customSeen, before *c
 			if key := q.key; len(a.series[key]) == 0 && len(was.Tracks[key]) == 0 && mustBeThere(key, seen.selectors) {
 				return a.absent(q.key), nil
 			}
+			if seen.selectors[q.key].windowed() && !newer(a.series[q.key], was.Tracks[q.key]) {
+				return fmt.Sprintf("the query %s gives nothing of the %s arm for a window; it must give 0 where there is nothing", q.key, a.arm), nil
+			}
 		}
 		if why := a.inconsistent(counted[i], seen.metric.kind()); why != "" {
 			return why, nil

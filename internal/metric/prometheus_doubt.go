@@ -25,6 +25,8 @@ func (p *Prometheus) doubt(ctx context.Context, before, after *promCursor, s jud
 			return fmt.Sprintf("nothing of the %s arm has been scraped yet", a.arm), nil
 		case !a.fresh(was):
 			return fmt.Sprintf("nothing of the %s arm has been scraped since %s", a.arm, was.newest().Format(time.TimeOnly)), nil
+		case p.queries["errors"].windowed() && !newer(a.errors, was.Errors):
+			return fmt.Sprintf("the errors query gives nothing of the %s arm for a window; it must give 0 where there are none", a.arm), nil
 		case arms[i].Errors > arms[i].Requests:
 			return fmt.Sprintf("the %s arm counts %d errors in %d requests", a.arm, arms[i].Errors, arms[i].Requests), nil
 		}

@@ -75,7 +75,7 @@ func (p *Prometheus) counters(ctx context.Context, name string, ask Ask, arm arm
 	answer, err := p.api.samples(ctx, s, reach, at)
 	var all map[string]series
 	if err == nil {
-		all, err = readCounters(answer, p.config.Instance)
+		all, err = readCounters(answer, p.config.Instance, s)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("the %s of the %s arm: %w", name, arm.arm, err)

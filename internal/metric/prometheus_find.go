@@ -33,8 +33,8 @@ func (p *Prometheus) Find(ctx context.Context, ask Ask) ([]Found, error) {
 	var all []Found
 	for _, name := range queryNames {
 		s, ok := p.queries[name]
-		if !ok {
-			continue
+		if !ok || s.windowed() {
+			continue // an expression cannot be asked of any arm
 		}
 		s = s.ofAnyArm().fill(ask.values(armAsk{}))
 		n, err := p.api.count(ctx, s, ask.Now)

@@ -219,5 +219,5 @@ func (a armSeries) of(instance string, at int64) armSeries {
 
 func (s series) upTo(at int64) series {
 	n := sort.Search(len(s.readings), func(i int) bool { return s.readings[i].t > at })
-	return series{s.instance, s.readings[:n]}
+	return series{s.instance, s.readings[:n], s.amounts}
 }

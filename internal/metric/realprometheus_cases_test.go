@@ -30,6 +30,7 @@ func TestRealPrometheus(t *testing.T) {
 		"find":      testFind,
 		"worker":    testWithoutHistogram,
 		"custom":    testCustomMetrics,
+		"windows":   testWindows,
 	}
 	for name := range shapes {
 		cases["preset-"+name] = testPreset(name)
