@@ -53,7 +53,8 @@ type PrometheusConfig struct {
 	Unit unit `json:"unit,omitempty"`
 	// Preset is the name of what the queries were taken from, for people; nothing depends on it.
 	Preset string `json:"preset,omitempty"`
-	// Interval is the scrape interval; 15s if it is left out.
+	// Interval is the scrape interval; 15s if it is left out. Where a query is an expression
+	// it is the length of the window, which holds several scrapes.
 	Interval textDuration `json:"interval,omitempty"`
 	// Instance is the label that tells the instances of an arm apart; pod, or
 	// instance where there is no pod, if it is left out. "none" says that nothing
@@ -166,7 +167,7 @@ func NewPrometheus(c PrometheusConfig, transport http.RoundTripper) (*Prometheus
 			return nil, fault.Errorf(fault.Invalid, "the query %s: %w", name, err)
 		}
 	}
-	p.api.window = p.window()
+	p.api.window = p.Interval()
 	if h, ok := p.queries["histogram"]; ok {
 		p.queries["histogram"] = h.orBuckets()
 	}

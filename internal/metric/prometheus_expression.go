@@ -11,15 +11,12 @@ import (
 
 // An expression is a query with $window in it: any PromQL that gives, for each series, how many
 // events there were in the window that ends at the instant. It is asked at instants that lie
-// one window apart, always the same ones, so that each event is in one window and no more.
+// one window apart, always the same ones, so that each event is in one window and no more. A
+// window is as long as the interval between two looks, so that each look finds a new one.
 // What it gives is believed as it is; a selector is read more exactly.
 
 // window is the word outside of strings that stands for the length of the window.
 const window = "$window"
-
-// windowScrapes is how many scrape intervals a window has. Functions such as increase() need
-// some samples in it, and give the sooner something new the fewer these are.
-const windowScrapes = 4
 
 // piece is a part of an expression: the value of a string, or what is between strings.
 type piece struct {
@@ -127,15 +124,12 @@ func (s selector) over(length time.Duration) string {
 	return strings.ReplaceAll(s.String(), window, fmt.Sprintf("%dms", length.Milliseconds()))
 }
 
-// window is how long one is.
-func (p *Prometheus) window() time.Duration { return windowScrapes * p.Interval() }
-
 // cut is the last instant up to at that a window ends at, where any of the queries is an
 // expression: what selectors read is then cut there as well. The store counts from 1970.
 func (p *Prometheus) cut(at time.Time, queries map[string]selector) time.Time {
 	for _, s := range queries {
 		if s.windowed() {
-			length := p.window().Milliseconds()
+			length := p.Interval().Milliseconds()
 			return time.UnixMilli(at.UnixMilli() / length * length).UTC()
 		}
 	}

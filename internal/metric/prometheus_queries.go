@@ -8,11 +8,11 @@ func (p *Prometheus) Queries(ask Ask) []Query {
 	for _, arm := range ask.arms() {
 		for _, name := range queryNames {
 			if s, ok := p.armSelector(name, ask, arm); ok {
-				all = append(all, Query{Metric: name, Arm: arm.arm, Query: s.over(p.window())})
+				all = append(all, Query{Metric: name, Arm: arm.arm, Query: s.over(p.Interval())})
 			}
 		}
 		for _, m := range ask.Custom {
-			all = append(all, m.asked(ask, arm, p.window())...)
+			all = append(all, m.asked(ask, arm, p.Interval())...)
 		}
 	}
 	return all

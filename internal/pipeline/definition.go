@@ -65,7 +65,8 @@ type MetricsDefinition struct {
 // PrometheusDefinition says where and how to read both arms: by a preset, by queries, or by
 // a preset with some queries of one's own. In the queries $arm, $revision, $backend and
 // $namespace (what the platform sends an arm's traffic to: on Kubernetes the Service),
-// $service, $environment and $region are replaced. See docs/metrics.md.
+// $service, $environment and $region are replaced. A query is a selector of counters, or PromQL
+// that gives how much there was in $window. See docs/metrics.md.
 type PrometheusDefinition struct {
 	// URL is the server's address.
 	URL string `yaml:"url,required" check:"url" example:"http://prometheus:9090"`
@@ -84,7 +85,8 @@ type PrometheusDefinition struct {
 	// nothing does, as of most gateways. Without it, and without a preset, it is pod, or
 	// instance where there is no pod.
 	Instance string `yaml:"instance" check:"variable" example:"pod"`
-	// Interval is the time between two looks; the scrape interval is a good choice.
+	// Interval is the time between two looks; the scrape interval is a good choice. It is the
+	// length of $window, where a query has that.
 	Interval Duration `yaml:"interval" default:"15s" min:"1s" max:"5m"`
 }
 
