@@ -13,7 +13,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	root := cli.New(app.Version(), app.Past)
+	root := cli.New(app.Version(), app.Past, app.Find)
 	root.AddCommand(app.Commands()...)
 	code := cli.Execute(ctx, root)
 	stop()

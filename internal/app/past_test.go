@@ -116,7 +116,7 @@ func TestReplayOfAPrometheusOnTheCommandLine(t *testing.T) {
 	defer server.Close()
 	run := func(args ...string) (string, error) {
 		var out bytes.Buffer
-		root := cli.New("test", app.Past)
+		root := cli.New("test", app.Past, app.Find)
 		root.SetOut(&out)
 		root.SetErr(&out)
 		q := query(server.URL)

@@ -124,7 +124,7 @@ func TestReplayOfARealPrometheusFindsTheMoment(t *testing.T) {
 	incident := past{broke}
 	url := incident.realPrometheus(t, to.Add(time.Minute))
 	var out bytes.Buffer
-	root := cli.New("test", app.Past)
+	root := cli.New("test", app.Past, app.Find)
 	root.SetOut(&out)
 	root.SetErr(&out)
 	root.SetArgs([]string{"replay", "--prometheus", url, "--requests", `requests_total{v="$revision"}`, "--errors", `errors_total{v="$revision"}`,

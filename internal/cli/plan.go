@@ -12,7 +12,12 @@ import (
 	"github.com/fairwayhq/fairway/internal/pipeline"
 )
 
-func planCommand(c *command) *cobra.Command {
+// planCommand makes the verb; find tries the queries of its metrics.
+func planCommand(find Find) func(*command) *cobra.Command {
+	return func(c *command) *cobra.Command { return c.plan(find) }
+}
+
+func (c *command) plan(find Find) *cobra.Command {
 	var file, ref, version string
 	cmd := &cobra.Command{
 		Use:   "plan",
@@ -44,7 +49,12 @@ func planCommand(c *command) *cobra.Command {
 				return err
 			}
 			outlook := forecast.Of(plan)
-			return c.show(map[string]any{"plan": plan, "hash": plan.Hash(), "outlook": outlook}, func(w io.Writer) { printPlan(w, plan, outlook) })
+			metrics, err := countedOf(cmd.Context(), plan, find)
+			if err != nil {
+				return err
+			}
+			all := map[string]any{"plan": plan, "hash": plan.Hash(), "outlook": outlook, "metrics": metrics}
+			return c.show(all, func(w io.Writer) { printPlan(w, plan, outlook, metrics) })
 		},
 	}
 	cmd.Flags().StringVarP(&file, "file", "f", defaultFile, "the definition")
@@ -53,7 +63,7 @@ func planCommand(c *command) *cobra.Command {
 	return cmd
 }
 
-func printPlan(w io.Writer, p *pipeline.Plan, o forecast.Outlook) {
+func printPlan(w io.Writer, p *pipeline.Plan, o forecast.Outlook, metrics []counted) {
 	for _, e := range p.Environments {
 		fmt.Fprintf(w, "%s  %s on %s%s\n", e.Name, p.Service, e.Platform, needs(e))
 		var rows [][]string
@@ -74,6 +84,9 @@ func printPlan(w io.Writer, p *pipeline.Plan, o forecast.Outlook) {
 		}
 		printTable(w, []string{"  STAGE", "WEIGHT", "FOR", "ERRORS FROM", "LATENCY FROM"}, rows)
 		fmt.Fprintln(w)
+	}
+	for _, c := range metrics {
+		c.print(w)
 	}
 	for _, warning := range o.Warnings {
 		fmt.Fprintf(w, "warning: %s\n", warning)

@@ -47,8 +47,8 @@ type command struct {
 }
 
 // New returns the root command with every verb that needs no more than a server, or
-// the past of a metric store.
-func New(version string, past Past) *cobra.Command {
+// what a metric store has: past reads how it was, find tries what is asked now.
+func New(version string, past Past, find Find) *cobra.Command {
 	c := &command{}
 	root := &cobra.Command{
 		Use:   "fairway",
@@ -87,7 +87,7 @@ or called off, 13 the ledger is broken, 14 a drill was not noticed.`,
 		return fault.Errorf(fault.Invalid, "%w", err).WithHint("see `%s --help`", cmd.CommandPath())
 	})
 	for _, verb := range []func(*command) *cobra.Command{
-		initCommand, checkCommand, planCommand, shipCommand, statusCommand, eventsCommand,
+		initCommand, checkCommand, planCommand(find), shipCommand, statusCommand, eventsCommand,
 		approveCommand, rejectCommand, pauseCommand, resumeCommand, rollbackCommand, skipCommand,
 		freezeCommand, unfreezeCommand, evidenceCommand, userCommand, tokenCommand, replayCommand(past), drillCommand,
 	} {

@@ -31,7 +31,7 @@ func TestWhoHasNoTokenIsToldWhereOneMayComeFrom(t *testing.T) {
 		{[]string{"--token", "wrong"}, []string{"make another token"}},
 	} {
 		var errOut bytes.Buffer
-		root := cli.New("test", nil)
+		root := cli.New("test", nil, nil)
 		root.SetArgs(append([]string{"status", "--server", server.URL}, c.args...))
 		root.SetErr(&errOut)
 		if code := cli.Execute(t.Context(), root); code != cli.ExitDenied {

@@ -41,6 +41,10 @@ type Ask struct {
 	// Stable and Canary are the revisions of the two arms, by their IDs.
 	Stable string `json:"stable"`
 	Canary string `json:"canary"`
+	// StableBackend and CanaryBackend are what the arms' traffic goes to, as the platform
+	// calls it ("NAMESPACE/SERVICE" or just a name); empty where the platform has no name.
+	StableBackend string `json:"stableBackend,omitempty"`
+	CanaryBackend string `json:"canaryBackend,omitempty"`
 	// Weight is the canary's share of traffic in force, in [0, 1]; it is copied into the sample.
 	Weight float64 `json:"weight"`
 	// WarmUp is how long an instance counts as cold for latency.
@@ -102,14 +106,16 @@ func (a Ask) Target() string {
 }
 
 // arms lists the revisions in the order in which faults are reported.
-func (a Ask) arms() []armAsk { return []armAsk{{stableArm, a.Stable}, {canaryArm, a.Canary}} }
+func (a Ask) arms() []armAsk {
+	return []armAsk{{stableArm, a.Stable, a.StableBackend}, {canaryArm, a.Canary, a.CanaryBackend}}
+}
 
 const (
 	stableArm = "stable"
 	canaryArm = "canary"
 )
 
-type armAsk struct{ arm, revision string }
+type armAsk struct{ arm, revision, backend string }
 
 // validate refuses what no source can compare.
 func (a Ask) validate() error {

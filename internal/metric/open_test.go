@@ -34,6 +34,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"prometheus", `{"interval":"5"}`, "missing unit"},
 		{"prometheus", `{"url":"ftp://x"}`, "url: it must be like http://prometheus:9090"},
 		{"prometheus", `{"url":"http://x","interval":"1ms"}`, "interval: 1ms is not between"},
+		{"prometheus", `{"url":"http://x","unit":"ms"}`, `unit: it is seconds or milliseconds, not "ms"`},
 		{"prometheus", `{"url":"http://x","requests":"rate(a[5m])"}`, "requests: "},
 		{"prometheus", `{"url":"http://x","requests":"a{r=\"$version\"}"}`, "requests: there is no $version, only [$arm"},
 		{"prometheus", `{"url":"http://x","requests":"a{r=\"v1\"}"}`, "requests: it selects the same for both arms"},

@@ -31,8 +31,10 @@ func openPrometheus(raw json.RawMessage, deps Deps) (Source, error) {
 // without rate(), sum() or a range: Fairway reads the raw samples and makes the
 // increments itself, series by series, because extrapolated rates contain
 // requests that never happened. In the values of labels $arm ("stable" or
-// "canary"), $revision, $service, $environment and $region are replaced; each
-// query must tell the arms apart by $arm or $revision.
+// "canary"), $revision, $backend and $namespace (what the platform sends the arm's
+// traffic to), $service, $environment and $region are replaced; each query must tell
+// the arms apart by $arm, $revision or $backend. Instead of a selector it may be an
+// expression with $window in it, which gives how many events there were in that time.
 //
 // Prefer counters of the caller or the gateway: an instance that cannot accept
 // connections counts none itself.
@@ -44,13 +46,19 @@ type PrometheusConfig struct {
 	Requests string `json:"requests"`
 	// Errors selects counters of those that failed. They must be contained in Requests.
 	Errors string `json:"errors"`
-	// Histogram selects a histogram of seconds, classic or native; its base name
+	// Histogram selects a histogram of latencies, classic or native; its base name
 	// is enough. Without one there is no evidence about latency.
 	Histogram string `json:"histogram,omitempty"`
-	// Interval is the scrape interval; 15s if it is left out.
+	// Unit is what the histogram is in, "seconds" or "milliseconds"; seconds if it is left out.
+	Unit unit `json:"unit,omitempty"`
+	// Preset is the name of what the queries were taken from, for people; nothing depends on it.
+	Preset string `json:"preset,omitempty"`
+	// Interval is the scrape interval; 15s if it is left out. Where a query is an expression
+	// it is the length of the window, which holds several scrapes.
 	Interval textDuration `json:"interval,omitempty"`
 	// Instance is the label that tells the instances of an arm apart; pod, or
-	// instance where there is no pod, if it is left out.
+	// instance where there is no pod, if it is left out. "none" says that nothing
+	// does: the pod that a gateway's counters have is the gateway's own.
 	Instance string `json:"instance,omitempty"`
 }
 
@@ -71,7 +79,12 @@ func (d *textDuration) UnmarshalJSON(b []byte) error {
 // MarshalJSON writes the text.
 func (d textDuration) MarshalJSON() ([]byte, error) { return json.Marshal(time.Duration(d).String()) }
 
-var variables = []string{"$arm", "$environment", "$region", "$revision", "$service"}
+// noInstance is the label that says that nothing tells instances apart. No series has it, so
+// that all are of one instance without a name.
+const noInstance = "none"
+
+// queryNames are the queries that every look asks, in the order in which faults are reported.
+var queryNames = []string{"requests", "errors", "histogram"}
 
 // Validate returns all faults of the configuration.
 func (c PrometheusConfig) Validate() error {
@@ -83,11 +96,17 @@ func (c PrometheusConfig) Validate() error {
 	if i := time.Duration(c.Interval); i != 0 && (i < 100*time.Millisecond || i > 10*time.Minute) {
 		note("interval: %s is not between 100ms and 10m", i)
 	}
+	if !c.Unit.known() {
+		note("unit: it is seconds or milliseconds, not %q", string(c.Unit))
+	}
 	for _, q := range []struct{ name, text string }{{"requests", c.Requests}, {"errors", c.Errors}, {"histogram", c.Histogram}} {
 		if q.text == "" && q.name == "histogram" {
 			continue
 		}
-		_, wrong := readQuery(q.text)
+		s, wrong := readQuery(q.text)
+		if q.name == "histogram" && s.windowed() {
+			wrong = append(wrong, fmt.Errorf("it has %s; a histogram is read by a selector", window))
+		}
 		for _, err := range wrong {
 			note("%s: %w", q.name, err)
 		}
@@ -100,19 +119,19 @@ func (c PrometheusConfig) Validate() error {
 
 // readQuery reads a selector of one arm's counters, or says all that is wrong with it.
 func readQuery(text string) (selector, []error) {
-	s, err := parseSelector(text)
+	s, err := parseQuery(text)
 	if err != nil {
 		return s, []error{fmt.Errorf("%w; write a selector such as http_requests_total{revision=\"$revision\"}, without functions", err)}
 	}
 	var faults []error
 	used := s.placeholders()
 	for _, word := range used {
-		if !slices.Contains(variables, word) {
-			faults = append(faults, fmt.Errorf("there is no %s, only %v", word, variables))
+		if !slices.Contains(words, word) {
+			faults = append(faults, fmt.Errorf("there is no %s, only %v", word, words))
 		}
 	}
-	if !slices.Contains(used, "$arm") && !slices.Contains(used, "$revision") {
-		faults = append(faults, errors.New("it selects the same for both arms; use $revision or $arm in the value of a label"))
+	if !slices.ContainsFunc(used, func(word string) bool { return slices.Contains(telling, word) }) {
+		faults = append(faults, errors.New("it selects the same for both arms; use $revision, $backend or $arm in the value of a label"))
 	}
 	return s, faults
 }
@@ -144,10 +163,11 @@ func NewPrometheus(c PrometheusConfig, transport http.RoundTripper) (*Prometheus
 		if text == "" {
 			continue
 		}
-		if p.queries[name], err = parseSelector(text); err != nil {
+		if p.queries[name], err = parseQuery(text); err != nil {
 			return nil, fault.Errorf(fault.Invalid, "the query %s: %w", name, err)
 		}
 	}
+	p.api.window = p.Interval()
 	if h, ok := p.queries["histogram"]; ok {
 		p.queries["histogram"] = h.orBuckets()
 	}
@@ -165,8 +185,11 @@ func (p *Prometheus) Sample(ctx context.Context, ask Ask, cursor []byte) (judge.
 	if err := ask.validate(); err != nil {
 		return judge.Sample{}, nil, err
 	}
-	at := ask.Now.Add(-p.Interval() - p.lag())
+	at := p.cut(ask.Now.Add(-p.Interval()-p.lag()), p.queries)
 	if why := ask.without(); why != "" {
+		return ask.missing(at, why), cursor, nil
+	}
+	if why := p.nameless(ask, ask.arms()...); why != "" {
 		return ask.missing(at, why), cursor, nil
 	}
 	before, first := readPromCursor(cursor, ask)
@@ -187,6 +210,9 @@ func (p *Prometheus) Sample(ctx context.Context, ask Ask, cursor []byte) (judge.
 		return ask.missing(at, first), encode(after), nil
 	}
 	s := judge.Sample{At: at, Weight: before.weightAt(at), Stable: arms[0], Canary: arms[1]}
+	if p.config.Instance == noInstance {
+		s.Canary.ErrorsBy = nil
+	}
 	why, err := p.doubt(ctx, before, after, s, seen)
 	if err != nil {
 		return p.unanswered(s, cursor, before, err)

@@ -28,6 +28,8 @@ const (
 type promAPI struct {
 	base *url.URL
 	http *http.Client
+	// window is the length of the windows of expressions.
+	window time.Duration
 }
 
 func newPromAPI(base *url.URL, transport http.RoundTripper) promAPI {
@@ -44,9 +46,11 @@ func newPromAPI(base *url.URL, transport http.RoundTripper) promAPI {
 
 // promSeries is one series of an answer. Samples are in order of time.
 type promSeries struct {
-	Metric     map[string]string `json:"metric"`
-	Values     []promValue       `json:"values"`
-	Histograms []promHistogram   `json:"histograms"`
+	Metric map[string]string `json:"metric"`
+	Values []promValue       `json:"values"`
+	// Value is that of an answer at one instant.
+	Value      *promValue      `json:"value"`
+	Histograms []promHistogram `json:"histograms"`
 }
 
 // promValue is one sample: milliseconds since 1970 and a value that may be NaN.
@@ -65,11 +69,15 @@ type promHistogram struct {
 // promBucket counts observations between two bounds.
 type promBucket struct{ left, right, count float64 }
 
-// samples returns all raw samples of the selected series in (at − span, at].
+// samples returns all raw samples of the selected series in (at − span, at], or what an
+// expression gives at the ends of the windows in that time.
 // A fault.Invalid means that Prometheus cannot understand the query; any other
 // error is trouble that may pass.
 func (a promAPI) samples(ctx context.Context, s selector, span time.Duration, at time.Time) ([]promSeries, error) {
 	query := fmt.Sprintf("%s[%dms]", s, span.Milliseconds())
+	if s.windowed() {
+		query = fmt.Sprintf("(%s)[%dms:%dms]", s.over(a.window), span.Milliseconds(), a.window.Milliseconds())
+	}
 	return a.query(ctx, query, at, "matrix")
 }
 

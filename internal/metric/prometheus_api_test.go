@@ -178,12 +178,12 @@ func FuzzAnswer(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if counters, err := readCounters(answer, ""); err == nil {
+		if counters, err := readCounters(answer, "", selector{}); err == nil {
 			for _, s := range counters {
 				checkSteps(t, s)
 			}
 		}
-		histograms, err := readHistograms(answer, "")
+		histograms, err := readHistograms(answer, "", "")
 		if err != nil {
 			return
 		}

@@ -60,6 +60,9 @@ func (l armLook) count(t track, seen map[string]series) map[string]float64 {
 	for key, s := range seen {
 		last, known := t[key]
 		for _, st := range s.steps(last, known) {
+			if s.amounts && st.to <= l.since {
+				continue // of a window that the last look has seen
+			}
 			grown[s.instance] += st.grown[0]
 		}
 		if len(s.readings) > 0 {
@@ -205,12 +208,7 @@ func (l armLook) instances(births map[string][]int64) (all, warm int) {
 
 // fresh tells whether any request counter has been scraped since the last look.
 func (l armSeries) fresh(was *armMark) bool {
-	for key, s := range l.requests {
-		if n := len(s.readings); n > 0 && s.readings[n-1].t > was.Requests[key].t {
-			return true
-		}
-	}
-	return false
+	return newer(l.requests, was.Requests)
 }
 
 // newest is the latest scrape that the mark knows of.

@@ -2,6 +2,7 @@ package metric
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -71,6 +72,9 @@ func (p *Prometheus) custom(ctx context.Context, ask Ask, before map[string]*cus
 // the look carries no evidence, nil where there is none.
 func (p *Prometheus) customSample(ctx context.Context, ask Ask, m CustomMetric, before *customMark, at time.Time) (judge.CustomSample, *customMark) {
 	missing := func(why string) judge.CustomSample { return judge.CustomSample{Name: m.Name, Missing: why} }
+	if selectors, err := m.selectors(); err == nil {
+		at = p.cut(at, selectors)
+	}
 	first := !before.knows(ask)
 	since := int64(0)
 	if !first {
@@ -117,12 +121,17 @@ func (p *Prometheus) fetchCustom(ctx context.Context, ask Ask, m CustomMetric, a
 		return customSeen{}, err
 	}
 	seen := customSeen{metric: m, selectors: selectors}
+	for _, q := range m.queries() {
+		if why := ask.nameless(q.key, selectors[q.key], ask.arms()...); why != "" {
+			return seen, errors.New(why)
+		}
+	}
 	for _, arm := range ask.arms() {
 		found := customArmSeen{arm, map[string]map[string]series{}}
 		for _, q := range m.queries() {
 			answer, err := p.api.samples(ctx, seen.selectors[q.key].fill(ask.values(arm)), reach, at)
 			if err == nil {
-				found.series[q.key], err = readCounters(answer, p.config.Instance)
+				found.series[q.key], err = readCounters(answer, p.config.Instance, selectors[q.key])
 			}
 			if err != nil {
 				return seen, fmt.Errorf("the query %s of the %s arm: %w", q.key, arm.arm, err)

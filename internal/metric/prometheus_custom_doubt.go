@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/judge"
 )
 
@@ -26,6 +27,9 @@ func (p *Prometheus) doubtCustom(ctx context.Context, seen customSeen, before *c
 		for _, q := range seen.metric.queries() {
 			if key := q.key; len(a.series[key]) == 0 && len(was.Tracks[key]) == 0 && mustBeThere(key, seen.selectors) {
 				return a.absent(q.key), nil
+			}
+			if seen.selectors[q.key].windowed() && !newer(a.series[q.key], was.Tracks[q.key]) {
+				return fmt.Sprintf("the query %s gives nothing of the %s arm for a window; it must give 0 where there is nothing", q.key, a.arm), nil
 			}
 		}
 		if why := a.inconsistent(counted[i], seen.metric.kind()); why != "" {
@@ -110,7 +114,10 @@ func (p *Prometheus) probeCustom(ctx context.Context, ask Ask) error {
 			if len(faults) > 0 {
 				return fmt.Errorf("the query %s of the metric %s: %w", q.key, m.Name, faults[0])
 			}
-			if err := p.probe(ctx, m.Name+"."+q.key, s.fill(ask.values(armAsk{"stable", ask.Stable})), ask.Now); err != nil {
+			if why := ask.nameless(m.Name+"."+q.key, s, ask.arms()[0]); why != "" {
+				return fault.Errorf(fault.Unavailable, "%s", why)
+			}
+			if err := p.probe(ctx, m.Name+"."+q.key, s.fill(ask.values(ask.arms()[0])), ask.Now); err != nil {
 				return err
 			}
 		}

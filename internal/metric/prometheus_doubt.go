@@ -25,6 +25,8 @@ func (p *Prometheus) doubt(ctx context.Context, before, after *promCursor, s jud
 			return fmt.Sprintf("nothing of the %s arm has been scraped yet", a.arm), nil
 		case !a.fresh(was):
 			return fmt.Sprintf("nothing of the %s arm has been scraped since %s", a.arm, was.newest().Format(time.TimeOnly)), nil
+		case p.queries["errors"].windowed() && !newer(a.errors, was.Errors):
+			return fmt.Sprintf("the errors query gives nothing of the %s arm for a window; it must give 0 where there are none", a.arm), nil
 		case arms[i].Errors > arms[i].Requests:
 			return fmt.Sprintf("the %s arm counts %d errors in %d requests", a.arm, arms[i].Errors, arms[i].Requests), nil
 		}
@@ -114,8 +116,11 @@ func (p *Prometheus) errorsUnknown(ctx context.Context, c *promCursor, at time.T
 
 // Probe implements Prober.
 func (p *Prometheus) Probe(ctx context.Context, ask Ask) error {
-	stable := armAsk{"stable", ask.Stable}
-	for _, name := range []string{"requests", "errors", "histogram"} {
+	stable := ask.arms()[0]
+	if why := p.nameless(ask, stable); why != "" {
+		return fault.Errorf(fault.Unavailable, "%s", why)
+	}
+	for _, name := range queryNames {
 		s, ok := p.armSelector(name, ask, stable)
 		if !ok {
 			continue

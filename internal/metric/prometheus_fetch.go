@@ -23,14 +23,6 @@ func (p *Prometheus) armSelector(name string, ask Ask, arm armAsk) (selector, bo
 	return s.fill(ask.values(arm)), ok
 }
 
-// values are what stands for the $words of a query.
-func (a Ask) values(arm armAsk) map[string]string {
-	return map[string]string{
-		"$arm": arm.arm, "$revision": arm.revision,
-		"$service": a.Service, "$environment": a.Environment, "$region": a.Region,
-	}
-}
-
 // orBuckets lets the base name of a histogram stand for its native form and for
 // its classic buckets.
 func (s selector) orBuckets() selector {
@@ -83,7 +75,7 @@ func (p *Prometheus) counters(ctx context.Context, name string, ask Ask, arm arm
 	answer, err := p.api.samples(ctx, s, reach, at)
 	var all map[string]series
 	if err == nil {
-		all, err = readCounters(answer, p.config.Instance)
+		all, err = readCounters(answer, p.config.Instance, s)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("the %s of the %s arm: %w", name, arm.arm, err)
@@ -99,7 +91,7 @@ func (p *Prometheus) histograms(ctx context.Context, ask Ask, arm armAsk, at tim
 	answer, err := p.api.samples(ctx, s, reach, at)
 	var all map[string]histogramSeries
 	if err == nil {
-		all, err = readHistograms(answer, p.config.Instance)
+		all, err = readHistograms(answer, p.config.Instance, p.config.Unit)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("the histogram of the %s arm: %w", arm.arm, err)

@@ -9,9 +9,10 @@ import (
 )
 
 // Native histograms are handed on with the bounds 2^(i/2) seconds from 0.5 ms to
-// 64 s. Buckets of every finer schema nest in them exactly, so an exporter may
-// lower its resolution without the bounds changing. Buckets that factor apart
-// serve the judge as well as finer ones, because it interpolates nothing.
+// 64 s, or with 2^(i/2) milliseconds over the same range. Buckets of every finer
+// schema nest in them exactly, so an exporter may lower its resolution without the
+// bounds changing. Buckets that factor apart serve the judge as well as finer ones,
+// because it interpolates nothing.
 const (
 	nativeSchema   = 1
 	nativeLowest   = -11 // 2^-11 s
@@ -35,10 +36,10 @@ type histogramSeries struct {
 
 // readHistograms takes the histograms out of an answer that may hold native
 // ones, classic ones (a series per bucket, told apart by the label le), or the
-// same ones as both; then the native ones are used.
-func readHistograms(answer []promSeries, configured string) (map[string]histogramSeries, error) {
+// same ones as both; then the native ones are used. Their bounds are turned into seconds.
+func readHistograms(answer []promSeries, configured string, u unit) (map[string]histogramSeries, error) {
 	all := map[string]histogramSeries{}
-	bounds := grids{}
+	bounds := grids{unit: u, of: map[gridShape][]float64{}}
 	for _, raw := range answer {
 		if len(raw.Histograms) == 0 {
 			continue
@@ -58,7 +59,7 @@ func readHistograms(answer []promSeries, configured string) (map[string]histogra
 	if len(all) > 0 {
 		return all, nil
 	}
-	return readClassic(answer, configured)
+	return readClassic(answer, configured, u)
 }
 
 var errNotANumber = errors.New("holds a count that is not a number")
@@ -69,10 +70,10 @@ func (h promHistogram) snapshot(known grids) (snapshot, error) {
 	if err != nil {
 		return snapshot{}, err
 	}
-	s := snapshot{t: h.t, bounds: known.of(min(schema, nativeSchema), zero)}
+	s := snapshot{t: h.t, bounds: known.get(min(schema, nativeSchema), zero)}
 	sum, next := 0.0, 0
 	for _, bound := range s.bounds {
-		for next < len(h.buckets) && h.buckets[next].right <= bound*(1+boundTolerance) {
+		for next < len(h.buckets) && known.unit.seconds(h.buckets[next].right) <= bound*(1+boundTolerance) {
 			sum += h.buckets[next].count
 			next++
 		}
@@ -115,33 +116,36 @@ func (h promHistogram) shape() (schema int, zero float64, err error) {
 	return schema, zero, nil
 }
 
-// grids keeps the bounds of each shape, so that equal ones are one slice.
-type grids map[gridShape][]float64
+// grids keeps the bounds of each shape, in seconds, so that equal ones are one slice.
+type grids struct {
+	unit unit
+	of   map[gridShape][]float64
+}
 
 type gridShape struct {
 	schema int
 	zero   float64
 }
 
-func (g grids) of(schema int, zero float64) []float64 {
-	if zero < math.Exp2(nativeLowest) {
+func (g grids) get(schema int, zero float64) []float64 {
+	if zero < math.Exp2(nativeLowest+g.unit.doublings()) {
 		zero = 0
 	}
 	shape := gridShape{schema, zero}
-	if g[shape] == nil {
-		g[shape] = nativeBounds(schema, zero)
+	if g.of[shape] == nil {
+		g.of[shape] = nativeBounds(schema, zero, g.unit)
 	}
-	return g[shape]
+	return g.of[shape]
 }
 
-// nativeBounds are the bounds of the schema that are handed on; within the zero
+// nativeBounds are the bounds of the schema that are handed on, in seconds; within the zero
 // bucket nothing is known.
-func nativeBounds(schema int, zero float64) []float64 {
+func nativeBounds(schema int, zero float64, u unit) []float64 {
 	var bounds []float64
 	perDoubling := math.Exp2(float64(schema))
-	for i := math.Ceil(nativeLowest * perDoubling); i <= nativeHighest*perDoubling; i++ {
+	for i := math.Ceil((nativeLowest + u.doublings()) * perDoubling); i <= (nativeHighest+u.doublings())*perDoubling; i++ {
 		if b := math.Exp2(i / perDoubling); b >= zero*(1-boundTolerance) {
-			bounds = append(bounds, b)
+			bounds = append(bounds, u.seconds(b))
 		}
 	}
 	return bounds
@@ -153,7 +157,7 @@ type bucketSeries struct {
 	values []promValue
 }
 
-func readClassic(answer []promSeries, configured string) (map[string]histogramSeries, error) {
+func readClassic(answer []promSeries, configured string, u unit) (map[string]histogramSeries, error) {
 	groups, labels := map[string][]bucketSeries{}, map[string]map[string]string{}
 	for _, raw := range answer {
 		text, ok := raw.Metric["le"]
@@ -165,7 +169,7 @@ func readClassic(answer []promSeries, configured string) (map[string]histogramSe
 			return nil, fmt.Errorf("%s has a bound that is not a number", labelsOf(raw.Metric))
 		}
 		key := seriesKey(withoutLE(raw.Metric), "__name__")
-		groups[key] = append(groups[key], bucketSeries{le, raw.Values})
+		groups[key] = append(groups[key], bucketSeries{u.seconds(le), raw.Values})
 		labels[key] = raw.Metric
 	}
 	all := map[string]histogramSeries{}

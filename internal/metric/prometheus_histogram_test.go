@@ -34,7 +34,7 @@ func TestNativeHistogramsOfEverySchemaAreMergedDown(t *testing.T) {
 			perSecond = 1
 			h = native(1, schema, 0)
 		}
-		s, err := h.snapshot(grids{})
+		s, err := h.snapshot(grids{of: map[gridShape][]float64{}})
 		if err != nil {
 			t.Fatalf("schema %d: %v", schema, err)
 		}
@@ -53,7 +53,7 @@ func TestNativeHistogramsOfEverySchemaAreMergedDown(t *testing.T) {
 
 func TestBoundsStayWhileTheResolutionFallsAndShrinkOnlyWhenTheyMust(t *testing.T) {
 	of := func(h promHistogram) map[string]histogramSeries {
-		all, err := readHistograms([]promSeries{{Metric: map[string]string{}, Histograms: []promHistogram{h}}}, "")
+		all, err := readHistograms([]promSeries{{Metric: map[string]string{}, Histograms: []promHistogram{h}}}, "", "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,7 +76,7 @@ func TestAWideZeroBucketHidesTheBoundsInside(t *testing.T) {
 	h := native(1, 3, 0)
 	h.buckets = append([]promBucket{{-0.01, 0.01, 5}}, h.buckets...)
 	h.count += 5
-	s, err := h.snapshot(grids{})
+	s, err := h.snapshot(grids{of: map[gridShape][]float64{}})
 	if err != nil || s.bounds[0] < 0.01 || s.counts[0] != 5 {
 		t.Errorf("got %v, %v", s, err)
 	}
@@ -97,7 +97,7 @@ func TestHistogramsThatAreRefused(t *testing.T) {
 		{"no +Inf", []promSeries{line("n", "r", "a", 0, 1).with("le", "1")}, "has no bucket +Inf"},
 		{"a bucket that is no number", []promSeries{line("n", "r", "a", 0, math.NaN()).with("le", "+Inf")}, "is not a number"},
 	} {
-		if _, err := readHistograms(tc.answer, ""); err == nil || !strings.Contains(err.Error(), tc.want) {
+		if _, err := readHistograms(tc.answer, "", ""); err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s: %v, want %q", tc.name, err, tc.want)
 		}
 	}
@@ -107,7 +107,7 @@ func TestClassicHistograms(t *testing.T) {
 	bucket := func(le string, values ...float64) promSeries {
 		return line("n_bucket", "r", "a", 0, values...).with("le", le)
 	}
-	got, err := readHistograms([]promSeries{bucket("+Inf", 5, 6, 9), bucket("0.5", 3, 7, failed), bucket("0.1", 2, 2, 4)}, "")
+	got, err := readHistograms([]promSeries{bucket("+Inf", 5, 6, 9), bucket("0.5", 3, 7, failed), bucket("0.1", 2, 2, 4)}, "", "")
 	if err != nil || len(got) != 1 {
 		t.Fatalf("got %v, %v", got, err)
 	}

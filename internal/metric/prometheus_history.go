@@ -36,8 +36,11 @@ func (p *Prometheus) History(ctx context.Context, ask Ask, span time.Duration) (
 
 // readPast reads the past of requests, errors and latency.
 func (p *Prometheus) readPast(ctx context.Context, ask Ask, span time.Duration) (*historyReader, error) {
+	if why := p.nameless(ask, ask.arms()[0]); why != "" {
+		return nil, fault.Errorf(fault.Unavailable, "read the past from Prometheus: %s", why)
+	}
 	end := ask.Now.Add(-p.Interval() - p.lag())
-	h := &historyReader{Prometheus: p, ask: ask, arm: armAsk{"stable", ask.Stable}}
+	h := &historyReader{Prometheus: p, ask: ask, arm: ask.arms()[0]}
 	if err := h.choose(ctx, end); err != nil {
 		return nil, h.fault(err)
 	}
@@ -216,5 +219,5 @@ func (a armSeries) of(instance string, at int64) armSeries {
 
 func (s series) upTo(at int64) series {
 	n := sort.Search(len(s.readings), func(i int) bool { return s.readings[i].t > at })
-	return series{s.instance, s.readings[:n]}
+	return series{s.instance, s.readings[:n], s.amounts}
 }

@@ -55,6 +55,22 @@ func historyOf(t *testing.T, series []promSeries) judge.History {
 	return h
 }
 
+// The pods of a gateway are no instances of the service: what all of them counted is one past.
+func TestThePastOfAGatewayIsThatOfOneInstance(t *testing.T) {
+	p := openFake(t, &fakeStore{slices.Concat(past("a", nil), past("b", nil))})
+	p.config.Instance = noInstance
+	h, err := p.History(t.Context(), askAt(start), 2*time.Hour)
+	if err != nil || h.Validate() != nil || h.Minutes() != 120 || len(h.Instances) != 1 {
+		t.Fatalf("%v, %v: %d minutes of %d instances", err, h.Validate(), h.Minutes(), len(h.Instances))
+	}
+	two := historyOf(t, slices.Concat(past("a", nil), past("b", nil)))
+	for m, n := range h.Instances[0].Requests {
+		if both := two.Instances[0].Requests[m] + two.Instances[1].Requests[m]; n != both {
+			t.Errorf("minute %d has %d requests, want %d", m, n, both)
+		}
+	}
+}
+
 func TestHistoryIsTheStablePastInMinutes(t *testing.T) {
 	h := historyOf(t, past("a", nil))
 	if h.Minutes() != 120 || len(h.Instances) != 1 || !slices.Equal(h.Bounds, []float64{0.5}) {

@@ -12,6 +12,8 @@ import (
 type selector struct {
 	name     string // may be empty where a matcher names it
 	matchers []matcher
+	// pieces are of an expression, which has neither name nor matchers.
+	pieces []piece
 }
 
 // matcher is one condition on a label; op is one of = != =~ !~.
@@ -104,6 +106,11 @@ func parseQuoted(text string) (value, rest string, err error) {
 // placeholders lists the $words in the values.
 func (s selector) placeholders() []string {
 	var all []string
+	for _, p := range s.pieces {
+		if p.quoted {
+			all = append(all, placeholder.FindAllString(p.text, -1)...)
+		}
+	}
 	for _, m := range s.matchers {
 		all = append(all, placeholder.FindAllString(m.value, -1)...)
 	}
@@ -113,7 +120,7 @@ func (s selector) placeholders() []string {
 // fill replaces the $words by their values. In a regular expression a value
 // stands for itself, and no value can end the string it stands in.
 func (s selector) fill(values map[string]string) selector {
-	filled := selector{name: s.name}
+	filled := selector{name: s.name, pieces: s.fillPieces(values)}
 	for _, m := range s.matchers {
 		m.value = placeholder.ReplaceAllStringFunc(m.value, func(word string) string {
 			value, known := values[word]
@@ -131,13 +138,19 @@ func (s selector) fill(values map[string]string) selector {
 	return filled
 }
 
-// and returns the selector with one more condition.
+// and returns the selector with one more condition; an expression cannot have one.
 func (s selector) and(m matcher) selector {
+	if s.windowed() {
+		return s
+	}
 	return selector{name: s.name, matchers: append(append([]matcher(nil), s.matchers...), m)}
 }
 
 // String writes the selector for Prometheus.
 func (s selector) String() string {
+	if s.windowed() {
+		return s.write()
+	}
 	var b strings.Builder
 	b.WriteString(s.name)
 	if len(s.matchers) == 0 {

@@ -45,6 +45,8 @@ type track map[string]reading
 type series struct {
 	instance string
 	readings []reading // in order of time
+	// amounts says that each reading is what happened in its window, not what was counted up to it.
+	amounts bool
 }
 
 // step is what happened from one reading to the next.
@@ -61,7 +63,9 @@ func (s series) steps(last reading, known bool) []step {
 	var steps []step
 	for _, r := range s.readings {
 		switch {
-		case !known:
+		case s.amounts && known && r.t <= last.t:
+			continue
+		case !known || s.amounts:
 			steps = append(steps, step{to: r.t, grown: r.v})
 		case r.t <= last.t:
 			continue
@@ -103,10 +107,10 @@ func minus(a, b []float64) []float64 {
 // readCounters takes the counters out of an answer. A native histogram is read
 // as the counter of its observations. A value that is not a number is passed
 // over, unless it is the latest: then nothing can be said until the next one.
-func readCounters(answer []promSeries, configured string) (map[string]series, error) {
+func readCounters(answer []promSeries, configured string, asked selector) (map[string]series, error) {
 	all := map[string]series{}
 	for _, raw := range answer {
-		s := series{instance: instanceOf(raw.Metric, configured)}
+		s := series{instance: instanceOf(raw.Metric, configured), amounts: asked.windowed()}
 		values := raw.Values
 		if len(values) == 0 {
 			for _, h := range raw.Histograms {
@@ -123,7 +127,7 @@ func readCounters(answer []promSeries, configured string) (map[string]series, er
 				return nil, fmt.Errorf("%s stands at %g, which is not a number", labelsOf(raw.Metric), p.v)
 			}
 		}
-		if s.sinks() {
+		if !s.amounts && s.sinks() {
 			return nil, fmt.Errorf("%s counts backwards at every scrape, as a gauge does and a counter does not", labelsOf(raw.Metric))
 		}
 		all[seriesKey(raw.Metric, "")] = s

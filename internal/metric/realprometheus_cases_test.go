@@ -2,6 +2,7 @@ package metric
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -26,8 +27,13 @@ func TestRealPrometheus(t *testing.T) {
 		"notnumber": testNotANumber,
 		"history":   testHistory,
 		"probe":     testProbe,
+		"find":      testFind,
 		"worker":    testWithoutHistogram,
 		"custom":    testCustomMetrics,
+		"windows":   testWindows,
+	}
+	for name := range shapes {
+		cases["preset-"+name] = testPreset(name)
 	}
 	exporters := map[string]*exporter{}
 	for name := range cases {
@@ -225,6 +231,28 @@ func testProbe(t *testing.T, d *daemon, e func(string) *exporter) {
 	if err := w.source.Probe(context.Background(), w.ask); err == nil || !strings.Contains(err.Error(), "nothing named eror_total, as the errors query says") {
 		t.Errorf("a misspelt name: %v", err)
 	}
+}
+
+func testFind(t *testing.T, d *daemon, e func(string) *exporter) {
+	e("stable").start("find", "r1")
+	e("stable2").start("find", "r1")
+	e("canary").start("find-me-not", "r2")
+	w := d.watch(t, "find", `classic_seconds{service="$service",revision="$revision"}`)
+	w.source.queries["errors"] = mustSelector(t, `eror_total{revision="$revision"}`)
+	want := []Found{
+		{"requests", `requests_total{service="find",revision=~".+"}`, 2},
+		{"errors", `eror_total{revision=~".+"}`, 0},
+		{"histogram", `{service="find",revision=~".+",__name__=~"classic_seconds|classic_seconds_bucket"}`, 8},
+	}
+	var found []Found
+	eventually(t, func() string { return fmt.Sprintf("found %+v, want %+v", found, want) }, func() bool {
+		var err error
+		w.ask.Now = time.Now()
+		if found, err = w.source.Find(context.Background(), w.ask); err != nil {
+			t.Fatal(err)
+		}
+		return slices.Equal(found, want)
+	})
 }
 
 func TestRealPrometheusGoesAndComesBack(t *testing.T) {

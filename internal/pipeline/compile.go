@@ -183,10 +183,14 @@ func compileMetrics(all MetricsDefinition, own *MetricsDefinition) Metrics {
 	if all.Prometheus == nil {
 		return Metrics{Source: "router"}
 	}
-	p := *all.Prometheus
+	p := all.Prometheus.resolved()
 	fillDefaults(&p)
+	if p.Unit == "seconds" {
+		p.Unit = "" // said or not, it is the same plan
+	}
 	return Metrics{Source: "prometheus", Prometheus: &Prometheus{
-		URL: p.URL, Requests: p.Requests, Errors: p.Errors, Histogram: p.Histogram, Interval: p.Interval,
+		URL: p.URL, Preset: p.Preset, Requests: p.Requests, Errors: p.Errors, Histogram: p.Histogram, Unit: p.Unit,
+		Instance: p.Instance, Interval: p.Interval,
 	}}
 }
 

@@ -64,18 +64,31 @@ type MetricsDefinition struct {
 	Prometheus *PrometheusDefinition `yaml:"prometheus"`
 }
 
-// PrometheusDefinition says where and how to read both arms. In the queries $arm,
-// $service, $environment and $revision are replaced.
+// PrometheusDefinition says where and how to read both arms: by a preset, by queries, or by
+// a preset with some queries of one's own. In the queries $arm, $revision, $backend and
+// $namespace (what the platform sends an arm's traffic to: on Kubernetes the Service),
+// $service, $environment and $region are replaced. A query is a selector of counters, or PromQL
+// that gives how much there was in $window. See docs/metrics.md.
 type PrometheusDefinition struct {
 	// URL is the server's address.
 	URL string `yaml:"url,required" check:"url" example:"http://prometheus:9090"`
-	// Requests selects the counter of requests of one arm.
-	Requests string `yaml:"requests,required" check:"query" example:"'http_requests_total{revision=\"$revision\"}'"`
-	// Errors selects the counter of failed requests of one arm.
-	Errors string `yaml:"errors,required" check:"query" example:"'http_requests_total{revision=\"$revision\",code=~\"5..\"}'"`
-	// Histogram selects a classic or native histogram of the latency in seconds.
+	// Preset names who counts: the gateway, the mesh, or the application itself (`app`).
+	// It has the queries, so that none need be written.
+	Preset string `yaml:"preset" enum:"traefik istio envoy-gateway nginx linkerd app" example:"traefik"`
+	// Requests selects the counter of requests of one arm; a preset has one.
+	Requests string `yaml:"requests" check:"query" example:"'http_requests_total{revision=\"$revision\"}'"`
+	// Errors selects the counter of failed requests of one arm; a preset has one.
+	Errors string `yaml:"errors" check:"query" example:"'http_requests_total{revision=\"$revision\",code=~\"5..\"}'"`
+	// Histogram selects a classic or native histogram of the latency.
 	Histogram string `yaml:"histogram" check:"query" example:"'http_request_duration_seconds{revision=\"$revision\"}'"`
-	// Interval is the time between two looks; the scrape interval is a good choice.
+	// Unit is what `histogram` is in. A preset knows that of its own; without either it is seconds.
+	Unit string `yaml:"unit" enum:"seconds milliseconds" example:"milliseconds"`
+	// Instance is the label that tells the instances of a version apart; `none` says that
+	// nothing does, as of most gateways. Without it, and without a preset, it is pod, or
+	// instance where there is no pod.
+	Instance string `yaml:"instance" check:"variable" example:"pod"`
+	// Interval is the time between two looks; the scrape interval is a good choice. It is the
+	// length of $window, where a query has that.
 	Interval Duration `yaml:"interval" default:"15s" min:"1s" max:"5m"`
 }
 

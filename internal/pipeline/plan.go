@@ -125,16 +125,24 @@ type Metrics struct {
 	Prometheus *Prometheus `json:"prometheus,omitempty"`
 }
 
-// Prometheus is where and how to read both arms. In the queries $arm, $service,
-// $environment and $revision are replaced.
+// Prometheus is where and how to read both arms. In the queries $arm, $revision, $backend,
+// $namespace, $service, $environment and $region are replaced.
 type Prometheus struct {
 	URL string `json:"url"`
+	// Preset is the name of what the queries that the definition left out were taken from;
+	// they stand here, so that the plan means the same when the preset has changed.
+	Preset string `json:"preset,omitempty"`
 	// Counts selects two counters, the requests and the errors of an arm.
 	Requests string `json:"requests"`
 	Errors   string `json:"errors"`
-	// Histogram selects a classic or native histogram of seconds; optional.
-	Histogram string   `json:"histogram,omitempty"`
-	Interval  Duration `json:"interval,omitempty"`
+	// Histogram selects a classic or native histogram; optional. Unit is what it is in,
+	// "milliseconds", or seconds where it is empty.
+	Histogram string `json:"histogram,omitempty"`
+	Unit      string `json:"unit,omitempty"`
+	// Instance is the label that tells the instances of an arm apart, or "none"; pod or
+	// instance where it is empty.
+	Instance string   `json:"instance,omitempty"`
+	Interval Duration `json:"interval,omitempty"`
 }
 
 // Kind says what a stage does.

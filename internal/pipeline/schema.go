@@ -37,7 +37,7 @@ func Pattern(check string) string {
 	case "secret":
 		return "^(file:/|env:[A-Za-z_])"
 	case "query":
-		return `\$(arm|revision)`
+		return `\$(arm|revision|backend)`
 	case "difference":
 		return differencePattern
 	}

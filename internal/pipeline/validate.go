@@ -66,6 +66,7 @@ func (v *validator) validate() {
 		}
 		v.config(path+".config", e.Config, v.def.Config)
 		v.metrics(path+".metrics", e.Metrics)
+		v.backends(path, e)
 		v.host(path, e)
 		v.kubernetes(path, e)
 		v.stages(path, e)
@@ -109,14 +110,6 @@ func (f FileDefinition) target() string {
 	return f.From
 }
 
-func (v *validator) metrics(path string, m *MetricsDefinition) {
-	if m != nil && m.Source == "" && m.Prometheus == nil {
-		if at, ok := v.values[path]; ok {
-			v.fault(at, "write `metrics: router`, or a mapping with `prometheus`", `"metrics" names no source`)
-		}
-	}
-}
-
 // host checks the settings that an environment comes to with the defaults under them.
 func (v *validator) host(path string, e *EnvironmentDefinition) {
 	if e.Host != nil {
@@ -146,7 +139,7 @@ func (v *validator) kubernetes(path string, e *EnvironmentDefinition) {
 	}
 	judged := len(e.Stages) == 0 || slices.ContainsFunc(e.Stages, func(s StageDefinition) bool { return falseAlarmParts[s.Kind()] > 0 })
 	if judged && metrics.Prometheus == nil && !v.known("metrics.prometheus") && !v.known(path+".metrics.prometheus") {
-		v.fault(v.key(path+".platform"), "for instance: metrics: {prometheus: {url: \"http://prometheus:9090\", requests: …, errors: …}}",
+		v.fault(v.key(path+".platform"), "for instance: metrics: {prometheus: {url: \"http://prometheus:9090\", preset: traefik}}",
 			"the environment %q compares two versions on Kubernetes, and nothing says where their metrics come from", e.Name)
 	}
 	for at, c := range map[string]ConfigDefinition{"config": v.def.Config, path + ".config": e.Config} {

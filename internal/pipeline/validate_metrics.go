@@ -5,6 +5,58 @@ import (
 	"strings"
 )
 
+// metrics checks that a source is named, and that nothing of it is missing.
+func (v *validator) metrics(path string, m *MetricsDefinition) {
+	if m == nil {
+		return
+	}
+	if m.Source == "" && m.Prometheus == nil {
+		if at, ok := v.values[path]; ok {
+			v.fault(at, "write `metrics: router`, or a mapping with `prometheus`", `"metrics" names no source`)
+		}
+	}
+	if m.Prometheus != nil {
+		v.prometheus(path+".prometheus", m.Prometheus)
+	}
+}
+
+func (v *validator) prometheus(path string, p *PrometheusDefinition) {
+	if !v.known(path + ".preset") {
+		for _, q := range []string{"requests", "errors"} {
+			if !v.known(path + "." + q) {
+				v.fault(v.key(path), "select a counter, or name a `preset`: "+list(presetNames(), "or"), "%q is missing in \"prometheus\"", q)
+			}
+		}
+	}
+	if v.known(path+".unit") && !v.known(path+".histogram") {
+		hint := "add `histogram`, or leave the unit out"
+		if p.Preset != "" {
+			hint = "leave it out: the preset knows the unit of its histogram"
+		}
+		v.fault(v.key(path+".unit"), hint, "\"unit\" is what `histogram` is in, which is not set")
+	}
+}
+
+// backends refuses queries that ask by what the environment's platform has no names for.
+func (v *validator) backends(path string, e *EnvironmentDefinition) {
+	at, m := path+".metrics", e.Metrics
+	if m == nil {
+		at, m = "metrics", &v.def.Metrics
+	}
+	if m.Prometheus == nil || !onHost(e) {
+		return
+	}
+	switch p := m.Prometheus.resolved(); {
+	case !asksBy(backendWords, p.Requests, p.Errors, p.Histogram):
+	case p.Preset != "":
+		v.fault(v.key(at+".prometheus.preset"), "write queries that ask by $revision or $arm, or `metrics: router`",
+			"the preset %q asks by the name of a Service, and the environment %q is on the platform host, which has none", p.Preset, e.Name)
+	default:
+		v.fault(v.key(at+".prometheus"), "use $revision or $arm",
+			"a query asks by $backend or $namespace, and the environment %q is on the platform host, which has neither", e.Name)
+	}
+}
+
 // analysis checks the custom metrics of a canary or watch.
 func (v *validator) analysis(path string, e *EnvironmentDefinition, a *AnalysisDefinition) {
 	path += ".metrics"
@@ -35,8 +87,15 @@ func (v *validator) analysis(path string, e *EnvironmentDefinition, a *AnalysisD
 			v.fault(v.at(at+".name"), "choose another name", "%q is judged in any case", m.Name)
 		}
 		v.customMetric(at, m)
+		if onHost(e) && asksBy(backendWords, m.Bad, m.Good, m.Of, m.Sum, m.Count, m.Squares) {
+			v.fault(v.at(at), "use $revision or $arm", "the metric %q asks by $backend or $namespace, and the platform host has neither", m.Name)
+		}
 	}
 }
+
+// onHost tells whether the environment is on the platform that has no names for what traffic
+// goes to.
+func onHost(e *EnvironmentDefinition) bool { return e.Platform == "" || e.Platform == "host" }
 
 const (
 	ratioExample = "for instance: {name: checkout-failures, bad: …, of: …}"

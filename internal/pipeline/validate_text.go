@@ -159,7 +159,7 @@ func checkToken(s string) *problem {
 }
 
 func checkQuery(s string) *problem {
-	if strings.Contains(s, "$arm") || strings.Contains(s, "$revision") {
+	if asksBy([]string{"$arm", "$revision", "$backend"}, s) {
 		return nil
 	}
 	return wrong(`select one arm, for instance: http_requests_total{revision="$revision"}`, "the query reads both arms at once")

@@ -155,6 +155,9 @@ type RevisionState struct {
 	// Awaits says why there are fewer instances than the capacity, in the platform's
 	// words (a quota, no room); empty if nothing is known to stand in the way.
 	Awaits string `json:"awaits,omitempty"`
+	// Backend is what the target's traffic to this revision goes to, as the platform calls
+	// it: for Kubernetes "NAMESPACE/SERVICE". Empty where there is no such thing.
+	Backend string `json:"backend,omitempty"`
 }
 
 // Instance is one copy of a revision that runs, or tried to.

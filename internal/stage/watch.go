@@ -50,7 +50,7 @@ func (e *watch) Tick(ctx context.Context, task Task) (Outcome, error) {
 		return Outcome{}, err
 	}
 	m.Weight = shareOf(s, task.Revision.ID)
-	ask := e.ask(task, m)
+	ask := e.ask(task, s, m)
 	var opening []Line
 	if m.Judge == nil {
 		m.Began = e.Now()
@@ -79,10 +79,11 @@ func (e *watch) Tick(ctx context.Context, task Task) (Outcome, error) {
 	return out, err
 }
 
-func (e *watch) ask(task Task, m watchMemory) metric.Ask {
+func (e *watch) ask(task Task, s platform.State, m watchMemory) metric.Ask {
 	a := metric.Ask{
 		Service: task.Service, Environment: task.Environment, Region: task.Region,
 		Stable: m.stable(), Canary: task.Revision.ID, Weight: m.Weight, WarmUp: warmUp, Now: e.Now(),
+		StableBackend: backendOf(s, m.stable()), CanaryBackend: backendOf(s, task.Revision.ID),
 	}
 	a.Custom = customMetrics(task.Stage.Watch.Metrics)
 	if w := task.Stage.Watch.WarmUp; w > 0 {

@@ -45,6 +45,8 @@ type world struct {
 	address   string
 	// foreign is what somebody else has done to the weights.
 	foreign string
+	// namespace makes the world one that has names for what traffic goes to.
+	namespace string
 	// history of what was routed, for the tests, and when.
 	routed   []platform.Weights
 	routedAt []time.Time
@@ -107,6 +109,9 @@ func (w *world) Observe(context.Context, platform.Target) (platform.State, error
 func (w *world) look(id string, p *placedRevision) platform.RevisionState {
 	r := p.state
 	r.Instances = nil
+	if w.namespace != "" {
+		r.Backend = w.namespace + "/shop-" + id
+	}
 	for i := range r.Capacity.Instances {
 		up := w.now.Sub(p.since) >= startUp+time.Duration(min(i, 1))*w.slowSecond
 		in := platform.Instance{ID: fmt.Sprintf("%s-%d", id, i+1), Address: w.address, Ready: up, StartedAt: p.since}

@@ -42,7 +42,7 @@ func TestMain(m *testing.M) {
 // fairway is what cmd/fairway does.
 func fairway() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	root := cli.New(app.Version(), app.Past)
+	root := cli.New(app.Version(), app.Past, app.Find)
 	root.AddCommand(app.Commands()...)
 	code := cli.Execute(ctx, root)
 	stop()

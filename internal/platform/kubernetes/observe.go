@@ -57,7 +57,11 @@ func (p *Platform) revisions(ctx context.Context, w *world) []platform.RevisionS
 }
 
 func (p *Platform) revision(ctx context.Context, w *world, d *appsv1.Deployment, r platform.Revision) platform.RevisionState {
-	s := platform.RevisionState{Revision: r, Capacity: platform.Capacity{Instances: int(replicas(d))}}
+	service := p.settings.Service
+	if d.Name != p.settings.Deployment {
+		service = p.sideName(r.ID)
+	}
+	s := platform.RevisionState{Revision: r, Backend: p.settings.Namespace + "/" + service, Capacity: platform.Capacity{Instances: int(replicas(d))}}
 	for _, pod := range w.podsOf(d) {
 		s.Instances = append(s.Instances, p.instance(ctx, pod, d))
 	}

@@ -1280,12 +1280,15 @@ export interface components {
         Prometheus: {
             errors: string;
             histogram?: string;
+            instance?: string;
             /**
              * @description a duration, for instance 90s, 10m or 1h30m
              * @example 10m
              */
             interval?: string;
+            preset?: string;
             requests: string;
+            unit?: string;
             url: string;
         };
         Promote: {

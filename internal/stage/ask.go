@@ -1,0 +1,10 @@
+package stage
+
+import "github.com/fairwayhq/fairway/internal/platform"
+
+// backendOf is what the platform sends the revision's traffic to, for queries that ask by it;
+// empty where the platform has no name for it.
+func backendOf(s platform.State, revision string) string {
+	r, _ := s.Revision(revision)
+	return r.Backend
+}
