@@ -46,9 +46,6 @@ func emptyTemp(t *testing.T) {
 
 func TestEveryFormIsRenderedFromARepository(t *testing.T) {
 	emptyTemp(t)
-	// What a hook would have in its environment.
-	t.Setenv("GIT_DIR", "/nowhere")
-	t.Setenv("GIT_INDEX_FILE", "/nowhere")
 	for name, c := range map[string]struct {
 		files  string
 		source render.Source
@@ -59,18 +56,13 @@ func TestEveryFormIsRenderedFromARepository(t *testing.T) {
 		"chart":     {chartFolder, render.Source{Path: "deploy/chart", Values: []string{"deploy/production.yaml"}, Name: "a"}, render.Chart},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if dir := os.Getenv("GIT_DIR"); dir != "" {
-				os.Unsetenv("GIT_DIR")
-				os.Unsetenv("GIT_INDEX_FILE")
-				defer os.Setenv("GIT_DIR", dir)
-				defer os.Setenv("GIT_INDEX_FILE", dir)
-			}
 			folder, commit := repository(t, c.files)
 			local := c.source
 			local.Base = folder
 			want := rendered(t, local)
-			os.Setenv("GIT_DIR", "/nowhere")
-			os.Setenv("GIT_INDEX_FILE", "/nowhere")
+			// A hook has these in its environment.
+			t.Setenv("GIT_DIR", "/nowhere")
+			t.Setenv("GIT_INDEX_FILE", "/nowhere")
 			c.source.Repository, c.source.Commit, c.source.Base = folder, commit, "/ignored"
 			got := rendered(t, c.source)
 			if got.Form != c.form || whole(got) != whole(want) {

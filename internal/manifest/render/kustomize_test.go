@@ -1,11 +1,14 @@
 package render_test
 
 import (
+	"errors"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/manifest/render"
@@ -68,6 +71,35 @@ func TestAnOverlayIsBuilt(t *testing.T) {
 	file := rendered(t, render.Source{Base: base, Path: "deploy/production/kustomization.yml"})
 	if diff := cmp.Diff(got, file); diff != "" {
 		t.Errorf("by its file: %s", diff)
+	}
+	t.Chdir(filepath.Join(base, "deploy"))
+	if here := rendered(t, render.Source{Path: "production"}); whole(here) != whole(got) {
+		t.Errorf("from the working directory: %s", whole(here))
+	}
+}
+
+func TestSeveralAreRenderedAtOnce(t *testing.T) {
+	kustomize, chart := lay(t, kustomizeFolder), lay(t, chartFolder)
+	sources := []render.Source{
+		{Base: kustomize, Path: "deploy/production"},
+		{Base: chart, Path: "deploy/chart", Name: "shop", Set: map[string]string{"cache.size": "2"}},
+	}
+	var wanted []string
+	for _, source := range sources {
+		wanted = append(wanted, whole(rendered(t, source)))
+	}
+	var all errgroup.Group
+	for i := range 8 {
+		all.Go(func() error {
+			got, err := render.Render(t.Context(), sources[i%2])
+			if err == nil && whole(got) != wanted[i%2] {
+				err = errors.New(whole(got))
+			}
+			return err
+		})
+	}
+	if err := all.Wait(); err != nil {
+		t.Error(err)
 	}
 }
 

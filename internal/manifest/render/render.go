@@ -30,8 +30,9 @@ type Source struct {
 	// Base is the folder that paths are relative to, usually that of fairway.yaml.
 	// Empty is the working directory. Of a Repository it is the root, whatever is said here.
 	Base string
-	// Path is a folder of YAML, one file of it, a Kustomize folder or a chart (a folder
-	// or a .tgz). Its form is recognised by what is in it.
+	// Path is a folder of YAML (with its sub-folders, but for hidden ones), one file of
+	// it, a Kustomize folder or a chart (a folder or a .tgz). Its form is recognised by
+	// what is in it.
 	Path string
 	// Repository is what `git fetch` takes: a URL, host:path or a path on this machine.
 	// Empty means that the manifests are on this machine already. Commit is the whole

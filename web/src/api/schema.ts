@@ -1056,6 +1056,10 @@ export interface components {
             files?: {
                 [key: string]: string;
             };
+            /** @description the rendered Kubernetes objects, by environment, for those that name manifests */
+            manifests?: {
+                [key: string]: unknown[];
+            };
             /** @description why, for people */
             note?: string;
             /** @description whose newest definition to use again, where no definition is given */
