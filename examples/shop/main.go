@@ -20,6 +20,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"runtime"
 	"strconv"
 	"syscall"
 	"time"
@@ -31,6 +32,7 @@ var (
 	errorRate     = "0"
 	baseErrorRate = "0.002"
 	slower        = "1"
+	delay         = "0s"
 	failStart     = "false"
 )
 
@@ -52,6 +54,8 @@ func run(ctx context.Context, args []string) error {
 	if traits.failStart {
 		return fmt.Errorf("version %s cannot start: the table \"prices\" has no column \"currency\"; run the migration first", traits.version)
 	}
+	held := hold(traits.hog)
+	defer runtime.KeepAlive(held)
 	listener, err := net.Listen("tcp", net.JoinHostPort(host, port))
 	if err != nil {
 		return err
@@ -76,32 +80,49 @@ func run(ctx context.Context, args []string) error {
 // traits are what tells one version of the shop from another.
 type traits struct {
 	version   string
-	errorRate float64 // share of answers that fail, the base included
-	slower    float64 // factor on the latency
+	faults    float64       // share of answers that fail in this version only
+	base      float64       // share of answers that fail in every version
+	slower    float64       // factor on the latency
+	delay     time.Duration // what this version waits on top
+	bears     float64       // requests per second that it can answer; 0 means any number
+	hog       int           // MiB of memory that it takes at its start
 	failStart bool
 }
 
 func parse(args []string) (host, port string, t traits, err error) {
 	flags := flag.NewFlagSet("shop", flag.ContinueOnError)
-	var faults, base float64
 	flags.StringVar(&host, "host", env("HOST", "127.0.0.1"), "address to listen on")
 	flags.StringVar(&port, "port", env("PORT", "8080"), "port to listen on")
 	flags.StringVar(&t.version, "version", env("SHOP_VERSION", version), "version to report")
-	flags.Float64Var(&faults, "error-rate", number("SHOP_ERROR_RATE", errorRate), "share of answers that fail, on top of the base")
-	flags.Float64Var(&base, "base-error-rate", number("SHOP_BASE_ERROR_RATE", baseErrorRate), "share of answers that fail in every version")
+	flags.Float64Var(&t.faults, "error-rate", number("SHOP_ERROR_RATE", errorRate), "share of answers that fail, beside the base")
+	flags.Float64Var(&t.base, "base-error-rate", number("SHOP_BASE_ERROR_RATE", baseErrorRate), "share of answers that fail in every version")
 	flags.Float64Var(&t.slower, "slower", number("SHOP_SLOWER", slower), "factor on the latency")
+	wait := flags.String("delay", env("SHOP_DELAY", delay), "how long it waits before each answer, on top of its latency")
+	flags.Float64Var(&t.bears, "bears", number("SHOP_BEARS", "0"), "requests per second that it can answer; others get 503; 0 means any number")
+	flags.IntVar(&t.hog, "hog", int(number("SHOP_HOG", "0")), "MiB of memory that it takes at its start")
 	flags.BoolVar(&t.failStart, "fail-start", env("SHOP_FAIL_START", failStart) == "true", "exit with an error instead of starting")
 	if err := flags.Parse(args); err != nil {
 		return "", "", t, err
 	}
-	if !(faults >= 0 && faults <= 1 && base >= 0 && base <= 1) || !(t.slower > 0) {
-		return "", "", t, errors.New("rates are between 0 and 1, and the factor on the latency is above 0")
+	if t.delay, err = time.ParseDuration(*wait); err != nil || t.delay < 0 {
+		return "", "", t, errors.New("a delay is like 300ms")
 	}
-	t.errorRate = min(1, faults+base)
+	if !(t.faults >= 0 && t.faults <= 1 && t.base >= 0 && t.base <= 1) || !(t.slower > 0) || !(t.bears >= 0) || t.hog < 0 {
+		return "", "", t, errors.New("rates are between 0 and 1, the factor on the latency is above 0, and nothing is negative")
+	}
 	return host, port, t, nil
 }
 
 func env(name, fallback string) string { return cmp.Or(os.Getenv(name), fallback) }
+
+// hold takes memory, and uses it: what is only asked for costs nothing.
+func hold(mib int) []byte {
+	memory := make([]byte, mib<<20)
+	for i := 0; i < len(memory); i += os.Getpagesize() {
+		memory[i] = 1
+	}
+	return memory
+}
 
 // number returns a value that parse refuses when the text is not a number.
 func number(name, fallback string) float64 {

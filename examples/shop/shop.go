@@ -20,10 +20,12 @@ type shop struct {
 
 	mu    sync.Mutex
 	carts map[string][]string
+	spare float64   // requests that it can answer at once
+	since time.Time // when that was so
 }
 
 func newShop(t traits, log *slog.Logger) http.Handler {
-	s := &shop{traits: t, log: log, carts: map[string][]string{}}
+	s := &shop{traits: t, log: log, carts: map[string][]string{}, spare: t.bears}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", s.healthy)
 	mux.HandleFunc("GET /{$}", s.lifelike(s.welcome))
@@ -39,23 +41,52 @@ func (s *shop) healthy(w http.ResponseWriter, _ *http.Request) {
 	s.answer(w, http.StatusOK, map[string]any{"ok": true})
 }
 
+// faultHeader marks what a version does wrong and others do not, so that who measures
+// can count the harm of a release apart from that of an ordinary day.
+const faultHeader = "Shop-Fault"
+
 // lifelike gives an answer the latency and the faults of the version.
 func (s *shop) lifelike(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		timer := time.NewTimer(latency(s.slower))
+		if !s.admit(time.Now()) {
+			s.answer(w, http.StatusServiceUnavailable, map[string]any{"error": "too many customers"})
+			return
+		}
+		timer := time.NewTimer(latency(s.slower) + s.delay)
 		defer timer.Stop()
 		select {
 		case <-timer.C:
 		case <-r.Context().Done():
 			return
 		}
-		if rand.Float64() < s.errorRate {
+		luck := rand.Float64()
+		if luck < s.faults || s.delay > 0 {
+			w.Header().Set(faultHeader, "injected")
+		}
+		if luck < s.faults+s.base {
 			s.log.Error("could not price the basket", "path", r.URL.Path)
 			s.answer(w, http.StatusInternalServerError, map[string]any{"error": "could not price the basket"})
 			return
 		}
 		next(w, r)
 	}
+}
+
+// admit tells whether the shop bears one more request; what it did not use of the last
+// second is kept.
+func (s *shop) admit(now time.Time) bool {
+	if s.bears == 0 {
+		return true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.spare = min(s.bears, s.spare+s.bears*now.Sub(s.since).Seconds())
+	s.since = now
+	if s.spare < 1 {
+		return false
+	}
+	s.spare--
+	return true
 }
 
 // latency is lognormal with a median of 3 ms; one request in a hundred waits for

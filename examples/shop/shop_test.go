@@ -49,12 +49,39 @@ func TestAnswersNameTheVersion(t *testing.T) {
 }
 
 func TestFaultsFailAnswersButNotTheHealthCheck(t *testing.T) {
-	server := serve(t, traits{version: "v3", slower: 1, errorRate: 1})
-	if response, _ := get(t, server.URL+"/products"); response.StatusCode != 500 {
-		t.Errorf("products answer %s", response.Status)
+	server := serve(t, traits{version: "v3", slower: 1, faults: 1})
+	if response, _ := get(t, server.URL+"/products"); response.StatusCode != 500 || response.Header.Get("Shop-Fault") != "injected" {
+		t.Errorf("products answer %s, marked %q", response.Status, response.Header.Get("Shop-Fault"))
 	}
 	if response, _ := get(t, server.URL+"/healthz"); response.StatusCode != 200 {
 		t.Errorf("the health check answers %s", response.Status)
+	}
+}
+
+func TestOnlyWhatTheVersionDoesWrongIsMarked(t *testing.T) {
+	base := serve(t, traits{version: "v1", slower: 1, base: 1})
+	if response, _ := get(t, base.URL+"/products"); response.StatusCode != 500 || response.Header.Get("Shop-Fault") != "" {
+		t.Errorf("a fault of every version answers %s, marked %q", response.Status, response.Header.Get("Shop-Fault"))
+	}
+	late := serve(t, traits{version: "v3", slower: 1, delay: 50 * time.Millisecond})
+	began := time.Now()
+	response, _ := get(t, late.URL+"/products")
+	if took := time.Since(began); took < 50*time.Millisecond || response.StatusCode != 200 || response.Header.Get("Shop-Fault") != "injected" {
+		t.Errorf("a late answer is %s after %s, marked %q", response.Status, took, response.Header.Get("Shop-Fault"))
+	}
+}
+
+func TestMoreThanItBearsIsTurnedAway(t *testing.T) {
+	s := &shop{traits: traits{bears: 10}}
+	begin := time.Now()
+	admitted := 0
+	for i := range 200 { // in two seconds
+		if s.admit(begin.Add(time.Duration(i) * 10 * time.Millisecond)) {
+			admitted++
+		}
+	}
+	if admitted < 28 || admitted > 31 {
+		t.Errorf("admitted %d: a second's worth at once, and ten a second", admitted)
 	}
 }
 
@@ -100,7 +127,7 @@ func TestABuildSetsVersionAndFaults(t *testing.T) {
 }
 
 func TestNonsenseIsRefused(t *testing.T) {
-	for _, args := range [][]string{{"-error-rate", "2"}, {"-slower", "0"}, {"-error-rate", "NaN"}, {"-nonsense"}} {
+	for _, args := range [][]string{{"-error-rate", "2"}, {"-slower", "0"}, {"-error-rate", "NaN"}, {"-delay", "long"}, {"-bears", "-1"}, {"-hog", "-1"}, {"-nonsense"}} {
 		if _, _, _, err := parse(args); err == nil {
 			t.Errorf("%v was accepted", args)
 		}

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"github.com/fairwayhq/fairway/internal/pipeline"
 	"github.com/fairwayhq/fairway/internal/platform"
 	"github.com/fairwayhq/fairway/internal/platform/host"
+	"github.com/fairwayhq/fairway/internal/platform/kubernetes"
 	"github.com/fairwayhq/fairway/internal/process"
 	"github.com/fairwayhq/fairway/internal/router"
 	"github.com/fairwayhq/fairway/internal/stage"
@@ -29,6 +31,7 @@ type hostParts struct {
 	clock    *clock
 	router   *router.Client
 	platform *host.Platform
+	clusters *kubernetes.Clusters
 	commands *command.Commands
 }
 
@@ -44,22 +47,29 @@ func newHost(ctx context.Context, dataDir string, log *slog.Logger, clock *clock
 	if err != nil {
 		return nil, err
 	}
+	h.clusters = kubernetes.New(kubernetes.Config{UserAgent: "fairway/" + Version(), Log: log, Now: clock.Now})
 	h.commands, err = command.Open(command.Config{Folder: filepath.Join(dir, "commands"), Now: clock.Now})
 	return h, err
 }
 
 func (h *hostParts) executors() map[pipeline.Kind]stage.Executor {
 	return stage.Executors(stage.Deps{
-		Now: h.clock.Now,
-		Platform: func(name string) (platform.Platform, error) {
-			if name != "host" {
-				return nil, fault.Errorf(fault.Invalid, "this worker has no platform %q", name).WithHint("it has: host")
-			}
-			return seamOfPlatform(h.platform), nil
-		},
+		Now:      h.clock.Now,
+		Platform: h.openPlatform,
 		Commands: seamOfCommands(h.commands),
 		Source:   func(m pipeline.Metrics) (metric.Source, error) { return openSource(m, h.router) },
 	})
+}
+
+// openPlatform opens a platform for a target.
+func (h *hostParts) openPlatform(name string, settings json.RawMessage) (platform.Platform, error) {
+	switch name {
+	case "host":
+		return seamOfPlatform(h.platform), nil
+	case "kubernetes":
+		return h.clusters.Open(settings)
+	}
+	return nil, fault.Errorf(fault.Invalid, "this worker has no platform %q", name).WithHint("it has: host, kubernetes")
 }
 
 // routerLook is how often the worker looks whether the router lives.

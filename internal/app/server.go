@@ -110,6 +110,7 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 		if err != nil {
 			return err
 		}
+		defer host.clusters.Close()
 		parts.run("router", func() error { return host.keepRouter(ctx) })
 		parts.run("keeper", func() error { host.platform.Keep(ctx); return nil })
 		w := worker.New(worker.Config{

@@ -37,6 +37,7 @@ func Worker(ctx context.Context, c WorkerConfig) error {
 	if err != nil {
 		return err
 	}
+	defer host.clusters.Close()
 	server, err := client.New(client.Config{URL: c.Server, Token: c.Token})
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/fairwayhq/fairway/internal/fault"
@@ -59,7 +60,28 @@ func readFiles(def *pipeline.Definition, path string) (map[string][]byte, error)
 // artifact is what --artifact says: where, and the digest.
 type artifact struct{ ref, digest string }
 
-// readArtifact takes "PATH", "URL" or either with "@sha256:…". The digest of a file
+// artifactOf reads the artifact that a definition's platform runs.
+func artifactOf(def *pipeline.Definition, text string) (artifact, error) {
+	if def.Environments[0].Platform == "kubernetes" {
+		return readImage(text)
+	}
+	return readArtifact(text)
+}
+
+var imageRegexp = regexp.MustCompile(`^([^\s@]+)@(sha256:[0-9a-f]{64})$`)
+
+// readImage takes the name of a container image with its digest.
+func readImage(text string) (artifact, error) {
+	m := imageRegexp.FindStringSubmatch(strings.TrimSpace(text))
+	if m == nil {
+		return artifact{}, fault.Errorf(fault.Invalid, "the artifact %q is not an image with its digest", text).
+			WithHint("on Kubernetes it is an image as it was pushed: registry.example.com/shop:v2@sha256:…")
+	}
+	return artifact{m[1], m[2]}, nil
+}
+
+// readArtifact takes "PATH", "URL" or either with "@sha256:…", or an image with its
+// digest. The digest of a file
 // on this machine is computed, and compared where one is given.
 func readArtifact(text string) (artifact, error) {
 	if strings.TrimSpace(text) == "" {
@@ -73,6 +95,9 @@ func readArtifact(text string) (artifact, error) {
 		if given == "" {
 			return artifact{}, fault.Errorf(fault.Invalid, "an artifact from a URL needs its digest").WithHint("write it as %s@sha256:…", ref)
 		}
+		return artifact{ref, given}, nil
+	}
+	if _, err := os.Stat(ref); errors.Is(err, fs.ErrNotExist) && imageRegexp.MatchString(text) {
 		return artifact{ref, given}, nil
 	}
 	path, err := filepath.Abs(strings.TrimPrefix(ref, "file://"))

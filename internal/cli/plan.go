@@ -29,7 +29,7 @@ func planCommand(c *command) *cobra.Command {
 			}
 			a := artifact{"(not named)", "sha256:" + strings.Repeat("0", 64)}
 			if ref != "" {
-				if a, err = readArtifact(ref); err != nil {
+				if a, err = artifactOf(def, ref); err != nil {
 					return err
 				}
 			}

@@ -31,7 +31,7 @@ release ended: 0 released, 10 rolled back, 11 failed, 12 superseded or called of
 			if err != nil {
 				return err
 			}
-			a, err := readArtifact(ref)
+			a, err := artifactOf(def, ref)
 			if err != nil {
 				return err
 			}
@@ -58,7 +58,7 @@ release ended: 0 released, 10 rolled back, 11 failed, 12 superseded or called of
 	}
 	flags := cmd.Flags()
 	flags.StringVarP(&file, "file", "f", defaultFile, "the definition")
-	flags.StringVar(&ref, "artifact", "", "path or URL of the artifact, with @sha256:… where its digest is known")
+	flags.StringVar(&ref, "artifact", "", "path, URL or image of the artifact, with @sha256:… where its digest is known")
 	flags.StringVar(&version, "version", "", "what people call it")
 	flags.StringVar(&note, "note", "", "what people should know of it")
 	flags.StringVar(&key, "idempotency-key", "", "the same key again creates no second release")

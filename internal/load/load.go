@@ -43,6 +43,20 @@ type Config struct {
 	// VersionHeader is the header of answers that is counted in Report.Versions;
 	// Fairway-Revision when empty.
 	VersionHeader string
+	// Each is told of every request when it is over, by several goroutines at once; nil
+	// is nobody.
+	Each func(Answer)
+}
+
+// Answer is how one request ended.
+type Answer struct {
+	// Due is when it had to be sent, Done when the answer was there or it had failed.
+	Due, Done time.Time
+	// Status is 0 and Header nil when there was no answer; Failure then says why, in the
+	// words of Report.Transport.
+	Status  int
+	Header  http.Header
+	Failure string
 }
 
 // Validate returns the first fault.
@@ -113,7 +127,7 @@ func (l *Load) Run(ctx context.Context) Report {
 		if l.inflight.Add(1) > l.config.MaxInflight {
 			l.inflight.Add(-1)
 			now := time.Now()
-			l.tally.fail("too many in flight", times{due, now, now})
+			l.failed("too many in flight", times{due, now, now})
 			return
 		}
 		wait.Go(func() {
@@ -158,10 +172,20 @@ func (l *Load) one(due time.Time) {
 	res, err := l.client.do()
 	at := times{due, sent, time.Now()}
 	if err != nil {
-		l.tally.fail(classOf(err), at)
+		l.failed(classOf(err), at)
 		return
 	}
 	l.tally.answer(res.StatusCode, res.Header.Get(l.config.VersionHeader), at)
+	if l.config.Each != nil {
+		l.config.Each(Answer{Due: at.due, Done: at.done, Status: res.StatusCode, Header: res.Header})
+	}
+}
+
+func (l *Load) failed(class string, at times) {
+	l.tally.fail(class, at)
+	if l.config.Each != nil {
+		l.config.Each(Answer{Due: at.due, Done: at.done, Failure: class})
+	}
 }
 
 // Report returns what came back so far.

@@ -51,6 +51,35 @@ func TestEveryOutcomeIsCounted(t *testing.T) {
 	}
 }
 
+func TestEachAnswerIsTold(t *testing.T) {
+	var n atomic.Int64
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if n.Add(1)%2 == 0 {
+			panic(http.ErrAbortHandler)
+		}
+		w.Header().Set("Mark", "odd")
+		w.WriteHeader(http.StatusTeapot)
+	}))
+	defer s.Close()
+	told := make(chan load.Answer, 100)
+	run(t, load.Config{URL: s.URL, Rate: 2000, Requests: 100, Each: func(a load.Answer) { told <- a }})
+	close(told)
+	answered, closed := 0, 0
+	for a := range told {
+		switch {
+		case a.Due.IsZero() || a.Done.Before(a.Due):
+			t.Errorf("the times of %+v are wrong", a)
+		case a.Status == http.StatusTeapot && a.Header.Get("Mark") == "odd" && a.Failure == "":
+			answered++
+		case a.Status == 0 && a.Failure == "closed":
+			closed++
+		}
+	}
+	if answered != 50 || closed != 50 {
+		t.Errorf("told of %d answers and %d closed connections, not of 50 each", answered, closed)
+	}
+}
+
 func TestSlowAnswersAreCountedByVersion(t *testing.T) {
 	var n atomic.Int64
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -136,7 +136,7 @@ func (c *compiler) environment(def EnvironmentDefinition) Environment {
 	fillDefaults(&def)
 	return Environment{
 		Name: def.Name, Region: def.Region, Platform: def.Platform,
-		Settings:    hostSettings(mergeHost(c.def.Host, def.Host)),
+		Settings:    c.settings(def),
 		Config:      c.config(def.Config),
 		Metrics:     compileMetrics(c.def.Metrics, def.Metrics),
 		Needs:       slices.Clone(def.Needs),
@@ -145,6 +145,14 @@ func (c *compiler) environment(def EnvironmentDefinition) Environment {
 		Budget:      float64(def.FalseAlarm),
 		Stages:      compileStages(def.Stages, c.def.Expect),
 	}
+}
+
+// settings are those of the environment's platform.
+func (c *compiler) settings(def EnvironmentDefinition) json.RawMessage {
+	if def.Platform == "kubernetes" {
+		return kubernetesSettings(c.def.Service, mergeKubernetes(c.def.Kubernetes, def.Kubernetes))
+	}
+	return hostSettings(mergeHost(c.def.Host, def.Host))
 }
 
 // shareBudget leaves each environment that judges its part of the false alarms, and

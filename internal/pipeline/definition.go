@@ -19,6 +19,8 @@ type Definition struct {
 	Config ConfigDefinition `yaml:"config"`
 	// Host is what holds for every environment on the host platform; an environment's own `host` is laid over it.
 	Host *HostDefinition `yaml:"host"`
+	// Kubernetes is what holds for every environment on Kubernetes; an environment's own `kubernetes` is laid over it.
+	Kubernetes *KubernetesDefinition `yaml:"kubernetes"`
 	// Metrics is where the samples of both arms come from, for every environment that does not say so itself.
 	Metrics MetricsDefinition `yaml:"metrics"`
 	// Environments are gone through in this order.
@@ -84,7 +86,7 @@ type EnvironmentDefinition struct {
 	// Region is a place inside the environment, where it has several.
 	Region string `yaml:"region" check:"name" example:"eu-west"`
 	// Platform is where the service runs.
-	Platform string `yaml:"platform" enum:"host" default:"host"`
+	Platform string `yaml:"platform" enum:"host kubernetes" default:"host"`
 	// Needs lists earlier environments in which the release must have succeeded
 	// first, each with the time that it must have run there since: `[staging]` or `{staging: 30m}`.
 	Needs Needs `yaml:"needs" example:"{staging: 30m}"`
@@ -102,6 +104,8 @@ type EnvironmentDefinition struct {
 	Metrics *MetricsDefinition `yaml:"metrics"`
 	// Host are the settings of the host platform, laid over those that hold for all environments.
 	Host *HostDefinition `yaml:"host"`
+	// Kubernetes are the settings of the Kubernetes platform, laid over those that hold for all environments.
+	Kubernetes *KubernetesDefinition `yaml:"kubernetes"`
 	// Stages are gone through in this order. Without them: canary, watch, promote.
 	// A stage is a mapping with one kind and optionally `name` and `timeLimit`, or
 	// only the kind's word where it needs no settings.

@@ -20,6 +20,8 @@ func Pattern(check string) string {
 	switch check {
 	case "name":
 		return namePattern
+	case "object":
+		return objectPattern
 	case "variable":
 		return variablePattern
 	case "token":

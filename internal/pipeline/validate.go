@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net"
@@ -66,8 +67,10 @@ func (v *validator) validate() {
 		v.config(path+".config", e.Config, v.def.Config)
 		v.metrics(path+".metrics", e.Metrics)
 		v.host(path, e)
+		v.kubernetes(path, e)
 		v.stages(path, e)
 	}
+	v.platforms()
 	v.needs(names)
 	v.listens()
 }
@@ -129,6 +132,44 @@ func (v *validator) host(path string, e *EnvironmentDefinition) {
 	}
 	if merged.Listen == "" && !v.known("host.listen") && !v.known(path+".host.listen") {
 		v.fault(at, `for instance: host: {listen: "127.0.0.1:8080"}`, "the environment %q does not say where to listen", e.Name)
+	}
+}
+
+// kubernetes checks what only holds on that platform.
+func (v *validator) kubernetes(path string, e *EnvironmentDefinition) {
+	if e.Platform != "kubernetes" {
+		return
+	}
+	metrics := v.def.Metrics
+	if e.Metrics != nil {
+		metrics = *e.Metrics
+	}
+	judged := len(e.Stages) == 0 || slices.ContainsFunc(e.Stages, func(s StageDefinition) bool { return falseAlarmParts[s.Kind()] > 0 })
+	if judged && metrics.Prometheus == nil && !v.known("metrics.prometheus") && !v.known(path+".metrics.prometheus") {
+		v.fault(v.key(path+".platform"), "for instance: metrics: {prometheus: {url: \"http://prometheus:9090\", requests: …, errors: …}}",
+			"the environment %q compares two versions on Kubernetes, and nothing says where their metrics come from", e.Name)
+	}
+	for at, c := range map[string]ConfigDefinition{"config": v.def.Config, path + ".config": e.Config} {
+		if len(c.Files) > 0 || len(c.Secrets) > 0 {
+			v.fault(v.key(at), "put a ConfigMap or a Secret among the manifests; only `env` is set on pods",
+				"the environment %q is on Kubernetes, where config files and secrets of this file do not reach pods", e.Name)
+		}
+	}
+	merged := mergeKubernetes(v.def.Kubernetes, e.Kubernetes)
+	if merged.Split == "pods" && merged.Route != (RouteDefinition{}) {
+		v.fault(v.key(path+".kubernetes"), "leave out `route`, or `split: pods`", "the environment %q names a route and splits the traffic by pods", e.Name)
+	}
+}
+
+// platforms finds environments that cannot run the same artifact.
+func (v *validator) platforms() {
+	for i, e := range v.def.Environments {
+		first := v.def.Environments[0].Platform
+		if first = cmp.Or(first, "host"); cmp.Or(e.Platform, "host") != first {
+			v.fault(v.at(fmt.Sprintf("environments[%d].platform", i)), "write a definition for each platform",
+				"%q is on %s and %q is on %s, which do not run the same artifact", e.Name, cmp.Or(e.Platform, "host"), v.def.Environments[0].Name, first)
+			return
+		}
 	}
 }
 

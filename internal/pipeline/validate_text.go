@@ -27,6 +27,7 @@ var checks map[string]func(string) *problem
 func init() {
 	checks = map[string]func(string) *problem{
 		"name":       checkName,
+		"object":     checkObject,
 		"path":       checkPath,
 		"relative":   checkRelative,
 		"url":        checkURL,
@@ -44,6 +45,7 @@ func init() {
 // The patterns of names, also used by the JSON Schema.
 const (
 	namePattern     = `^[a-z][a-z0-9-]{0,61}[a-z0-9]$|^[a-z]$`
+	objectPattern   = `^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$`
 	variablePattern = `^[A-Za-z_][A-Za-z0-9_]*$`
 	tokenPattern    = "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"
 	hostPattern     = `^(\*\.)?[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$`
@@ -51,6 +53,7 @@ const (
 
 var (
 	nameRegexp     = regexp.MustCompile(namePattern)
+	objectRegexp   = regexp.MustCompile(objectPattern)
 	variableRegexp = regexp.MustCompile(variablePattern)
 	tokenRegexp    = regexp.MustCompile(tokenPattern)
 	hostRegexp     = regexp.MustCompile(hostPattern)
@@ -61,6 +64,13 @@ func checkName(s string) *problem {
 		return nil
 	}
 	return wrong("a name has at most 63 lower-case letters, digits and dashes, and begins with a letter", "%q is not a name", s)
+}
+
+func checkObject(s string) *problem {
+	if objectRegexp.MatchString(s) {
+		return nil
+	}
+	return wrong("Kubernetes names have lower-case letters, digits, dashes and dots", "%q is not the name of a Kubernetes object", s)
 }
 
 func checkPath(s string) *problem {

@@ -53,6 +53,17 @@ type Weigher interface {
 	CanaryWeights(ctx context.Context, target Target, capacity Capacity) ([]int, error)
 }
 
+// Settler is the optional ability of a platform on which the home is an object of its
+// own, such as the user's Deployment: it brings the revision that has all the traffic
+// there from the side, where it was judged.
+type Settler interface {
+	// Settle takes one step and says in a few words what it waits for; nothing means
+	// that the revision is at home and nothing of it is left on the side. Each step
+	// follows from what Observe shows, so it may be repeated from any point. A revision
+	// without all the traffic is refused.
+	Settle(ctx context.Context, lease Lease, target Target, revision string) (awaits string, err error)
+}
+
 // Target is one service in one environment and region.
 type Target struct {
 	Service     string `json:"service"`
@@ -83,8 +94,8 @@ type Revision struct {
 	Version  string   `json:"version,omitempty"`
 	Artifact Artifact `json:"artifact"`
 	Config   Config   `json:"config,omitzero"`
-	// Settings are the platform's own, as they stand in the plan (for the host
-	// platform, a host.Settings).
+	// Settings are the platform's own, as they stand in the plan: a host.Settings or a
+	// kubernetes.Settings.
 	Settings []byte `json:"settings,omitempty"`
 	// Fault is done to its requests on purpose, for a drill; nil is none. Only a
 	// platform that is an Injector may be given one.
@@ -131,6 +142,9 @@ type State struct {
 	Home      string          `json:"home,omitempty"`
 	Revisions []RevisionState `json:"revisions,omitempty"`
 	Weights   Weights         `json:"weights,omitempty"`
+	// Foreign tells who has changed the weights behind Fairway's back, and how; empty if
+	// they are what Route wrote last.
+	Foreign string `json:"foreign,omitempty"`
 }
 
 // RevisionState is one revision on a target.
@@ -138,6 +152,9 @@ type RevisionState struct {
 	Revision  Revision   `json:"revision"`
 	Capacity  Capacity   `json:"capacity"`
 	Instances []Instance `json:"instances,omitempty"`
+	// Awaits says why there are fewer instances than the capacity, in the platform's
+	// words (a quota, no room); empty if nothing is known to stand in the way.
+	Awaits string `json:"awaits,omitempty"`
 }
 
 // Instance is one copy of a revision that runs, or tried to.

@@ -56,7 +56,7 @@ type canaryTick struct {
 }
 
 func (e *canary) Tick(ctx context.Context, task Task) (Outcome, error) {
-	p, err := e.Platform(task.Platform)
+	p, err := e.Platform(task.Platform, task.Settings)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -82,6 +82,8 @@ func (t *canaryTick) step(ctx context.Context) (Outcome, error) {
 		return out, nil
 	}
 	switch {
+	case contested(t.task, t.s) && t.m.Weight > 0:
+		return t.contested(ctx)
 	case t.m.Mine:
 		return t.pass(name(t.task) + " is already at home"), nil
 	case t.m.Previous == nil:
@@ -102,7 +104,7 @@ func (t *canaryTick) step(ctx context.Context) (Outcome, error) {
 
 // first brings up a service that has nothing to be compared with.
 func (t *canaryTick) first(ctx context.Context) (Outcome, error) {
-	want := full(t.task.Revision)
+	want := t.full()
 	st, err := place(ctx, t.p, t.task, t.s, t.task.Revision, want)
 	switch {
 	case err != nil:
@@ -110,7 +112,7 @@ func (t *canaryTick) first(ctx context.Context) (Outcome, error) {
 	case st.Failed != "":
 		return t.notReady(st), nil
 	case st.Ready < want.Instances:
-		return next(t.m, readyInterval, &Progress{Now: waiting(st.Ready, want), Next: "It is the first release here: there is nothing to compare it with."}), nil
+		return next(t.m, readyInterval, &Progress{Now: waiting(st, want), Next: "It is the first release here: there is nothing to compare it with."}), nil
 	case t.task.Hold != "":
 		return next(t.m, readyInterval, &Progress{Now: "Ready, and held: " + t.task.Hold + "."}), nil
 	}
@@ -119,6 +121,8 @@ func (t *canaryTick) first(ctx context.Context) (Outcome, error) {
 	}
 	return t.pass("it is the first release here, so there was nothing to compare it with"), nil
 }
+
+func (t *canaryTick) full() platform.Capacity { return t.m.full(t.task, t.s) }
 
 func (t *canaryTick) notReady(st standing) Outcome {
 	reason := name(t.task) + " did not become ready: " + st.Failed
@@ -135,7 +139,7 @@ func (t *canaryTick) place(ctx context.Context) (Outcome, error) {
 	case st.Failed != "":
 		return t.notReady(st), nil
 	case st.Ready < want.Instances:
-		return next(t.m, readyInterval, &Progress{Now: waiting(st.Ready, want), Next: "Then it gets the first traffic."}), nil
+		return next(t.m, readyInterval, &Progress{Now: waiting(st, want), Next: "Then it gets the first traffic."}), nil
 	case t.task.Hold != "":
 		return next(t.m, readyInterval, &Progress{Now: "Ready, and held: " + t.task.Hold + "."}), nil
 	}
@@ -167,7 +171,7 @@ func (t *canaryTick) place(ctx context.Context) (Outcome, error) {
 // instances evens out and they are warm when the traffic comes; or, where the plan
 // starts with fewer, those and as many as are in proportion to the traffic.
 func (t *canaryTick) capacity(weight float64) platform.Capacity {
-	all := full(t.task.Revision).Instances
+	all := t.full().Instances
 	least := all
 	if n := t.task.Stage.Canary.Instances; n > 0 {
 		least = min(n, all)
@@ -298,34 +302,34 @@ func (t *canaryTick) continued(v judge.Verdict, lines []Line) Outcome {
 // untold is why a canary or a watch fails whose traffic is back already.
 const untold = "its traffic was taken back by a worker that ended before it could say why"
 
-// takenBack tells that the canary has no traffic any more, though it was given some: the
-// traffic was taken back, and the report of that was lost. Who decides anew may, with
+// takenBack tells that the canary has less traffic than it was given: it was taken back,
+// as far as stable could bear it, and the report of that was lost. Who decides anew may, with
 // other numbers, not come to the same end; but the decision has been made.
 func (t *canaryTick) takenBack() bool {
-	return t.m.Weight > 0 && t.s.Weights[t.task.Revision.ID] == 0
+	return t.m.Weight > 0 && shareOf(t.s, t.task.Revision.ID) < t.m.Weight-aMillionth
 }
 
 // takeBack gives stable all the traffic at once; the undoing of the stage does the rest.
 func (t *canaryTick) takeBack(ctx context.Context, reason string) (Outcome, error) {
 	decided := t.Now()
-	if t.s.Weights[t.m.stable()] < platform.Whole {
-		if err := t.p.Route(ctx, t.task.Lease(), t.task.Target(), split(t.m.stable(), 1, "")); err != nil {
-			return Outcome{}, err
-		}
+	share, err := shiftToStable(ctx, t.p, t.task, t.s, t.m.footing)
+	if err != nil {
+		return Outcome{}, err
 	}
 	return Outcome{
 		Status: Failed, State: remember(t.left()), Reason: reason, Exposed: t.m.Weight > 0,
 		Progress: &Progress{Now: "Taken back: " + reason},
-		Lines:    append([]Line{backLine("canary.back", t.task, t.Now().Sub(decided))}, t.drilled(reason)...),
+		Lines:    append([]Line{backLine("canary.back", t.task, share, t.Now().Sub(decided))}, t.drilled(reason)...),
 	}, nil
 }
 
-// backLine tells that the traffic is back, and how long that took from the decision.
-func backLine(kind string, task Task, took time.Duration) Line {
-	return Line{
-		Kind: kind, Text: fmt.Sprintf("All traffic in %s is back on the running version.", task.Environment),
-		Data: remember(map[string]float64{"weight": 0, "seconds": took.Seconds()}),
+// backLine tells how much of the traffic is back, and how long that took from the decision.
+func backLine(kind string, task Task, share float64, took time.Duration) Line {
+	text := fmt.Sprintf("All traffic in %s is back on the running version.", task.Environment)
+	if share < 1 {
+		text = fmt.Sprintf("%s of the traffic in %s is back on the running version, as much as its ready instances bear.", percent(share), task.Environment)
 	}
+	return Line{Kind: kind, Text: text, Data: remember(map[string]float64{"weight": 1 - share, "seconds": took.Seconds()})}
 }
 
 func (t *canaryTick) observation() time.Duration {
@@ -386,7 +390,7 @@ func (t *canaryTick) grow(ctx context.Context) (Outcome, error) {
 		return Outcome{}, err
 	}
 	if st.Ready < want.Instances && st.Failed == "" {
-		out := next(t.m, readyInterval, &Progress{Now: waiting(st.Ready, want), Next: "Then it gets " + percent(t.m.Want) + " of the traffic.", Weight: t.m.Weight})
+		out := next(t.m, readyInterval, &Progress{Now: waiting(st, want), Next: "Then it gets " + percent(t.m.Want) + " of the traffic.", Weight: t.m.Weight})
 		out.Exposed, out.Asks = t.m.Weight > 0, t.m.Asks
 		return out, nil
 	}
@@ -430,7 +434,7 @@ func (t *canaryTick) stableDown() Outcome {
 
 // fill brings the revision to full capacity and gives it all but the holdback.
 func (t *canaryTick) fill(ctx context.Context) (Outcome, error) {
-	want := full(t.task.Revision)
+	want := t.full()
 	st, err := place(ctx, t.p, t.task, t.s, t.task.Revision, want)
 	switch {
 	case err != nil:
@@ -438,7 +442,7 @@ func (t *canaryTick) fill(ctx context.Context) (Outcome, error) {
 	case st.Failed != "":
 		return t.takeBack(ctx, st.Failed)
 	case st.Ready < want.Instances || t.task.Hold != "":
-		now := waiting(st.Ready, want)
+		now := waiting(st, want)
 		if t.task.Hold != "" {
 			now = "Held: " + t.task.Hold + "."
 		}

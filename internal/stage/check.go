@@ -36,7 +36,7 @@ func (e *check) Tick(ctx context.Context, task Task) (Outcome, error) {
 	if err := recall(task, &m); err != nil {
 		return Outcome{}, err
 	}
-	p, err := e.Platform(task.Platform)
+	p, err := e.Platform(task.Platform, task.Settings)
 	if err != nil {
 		return Outcome{}, err
 	}

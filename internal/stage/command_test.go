@@ -50,7 +50,7 @@ func newMachine(t *testing.T) *machine {
 
 func (m *machine) executor(kind pipeline.Kind) stage.Executor {
 	return stage.Executors(stage.Deps{
-		Platform: func(string) (platform.Platform, error) { return m.world, nil },
+		Platform: func(string, json.RawMessage) (platform.Platform, error) { return m.world, nil },
 		Commands: m.Commands, Now: func() time.Time { return time.Now().Add(m.ahead) },
 	})[kind]
 }

@@ -3,6 +3,7 @@ package stage
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/fairwayhq/fairway/internal/platform"
 )
@@ -12,7 +13,7 @@ import (
 type deploy struct{ Deps }
 
 func (e *deploy) Tick(ctx context.Context, task Task) (Outcome, error) {
-	p, err := e.Platform(task.Platform)
+	p, err := e.Platform(task.Platform, task.Settings)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -35,14 +36,15 @@ func (e *deploy) Tick(ctx context.Context, task Task) (Outcome, error) {
 	if s.Weights[mine] == platform.Whole {
 		return retireOthers(ctx, p, task, s, m)
 	}
-	st, err := place(ctx, p, task, s, task.Revision, full(task.Revision))
+	want := m.full(task, s)
+	st, err := place(ctx, p, task, s, task.Revision, want)
 	switch {
 	case err != nil:
 		return Outcome{}, err
 	case st.Failed != "":
 		return Outcome{Status: Failed, State: remember(m), Reason: name(task) + " did not become ready: " + st.Failed}, nil
-	case st.Ready < full(task.Revision).Instances:
-		return next(m, readyInterval, &Progress{Now: waiting(st.Ready, full(task.Revision))}), nil
+	case st.Ready < want.Instances:
+		return next(m, readyInterval, &Progress{Now: waiting(st, want)}), nil
 	case task.Hold != "":
 		return next(m, readyInterval, &Progress{Now: "Ready, and held: " + task.Hold + "."}), nil
 	}
@@ -55,8 +57,12 @@ func (e *deploy) Tick(ctx context.Context, task Task) (Outcome, error) {
 	return out, nil
 }
 
-func waiting(ready int, want platform.Capacity) string {
-	return fmt.Sprintf("Waiting for instances to become ready: %d of %d.", ready, want.Instances)
+func waiting(st standing, want platform.Capacity) string {
+	now := fmt.Sprintf("Waiting for instances to become ready: %d of %d.", st.Ready, want.Instances)
+	if st.Awaits != "" {
+		now += " " + st.Awaits + "."
+	}
+	return now
 }
 
 // retireOthers ends a stage after which only the task's revision remains.
@@ -69,8 +75,26 @@ func retireOthers(ctx context.Context, p platform.Platform, task Task, s platfor
 			return Outcome{}, err
 		}
 	}
+	if awaits, err := settle(ctx, p, task, task.Revision.ID); err != nil || awaits != "" {
+		out := next(memory, settleInterval, &Progress{Now: name(task) + " has all the traffic and is brought home: " + awaits + ".", Weight: 1})
+		out.Exposed = true
+		return out, err
+	}
 	return Outcome{
 		Status: Passed, State: remember(memory), Exposed: true,
 		Reason: name(task) + " is at home", Progress: &Progress{Now: name(task) + " has all the traffic.", Weight: 1},
 	}, nil
+}
+
+// settleInterval is how often a revision that is brought home is looked at.
+const settleInterval = time.Second
+
+// settle brings the revision home where a platform has a home of its own, and says what
+// it waits for; nothing says that it is there.
+func settle(ctx context.Context, p platform.Platform, task Task, revision string) (awaits string, err error) {
+	s, ok := p.(platform.Settler)
+	if !ok {
+		return "", nil
+	}
+	return s.Settle(ctx, task.Lease(), task.Target(), revision)
 }

@@ -12,8 +12,9 @@ import (
 
 // Deps are what executors work with.
 type Deps struct {
-	// Platform returns the platform of that name.
-	Platform func(name string) (platform.Platform, error)
+	// Platform opens the platform of that name with a target's settings, as they stand
+	// in the plan.
+	Platform func(name string, settings json.RawMessage) (platform.Platform, error)
 	// Source opens the source of samples that the environment names.
 	Source func(m pipeline.Metrics) (metric.Source, error)
 	// Commands run the commands of jobs and checks.

@@ -158,7 +158,7 @@ func TestADrillSurvivesKills(t *testing.T) {
 		k := drill(w, time.Hour)
 		k.Revision.Fault = &platform.Fault{Errors: 0.06, Until: k.Drill.Until}
 		e := stage.Executors(stage.Deps{
-			Platform: func(string) (platform.Platform, error) { return harmful{w}, nil },
+			Platform: func(string, json.RawMessage) (platform.Platform, error) { return harmful{w}, nil },
 			Source:   func(pipeline.Metrics) (metric.Source, error) { return w, nil },
 			Now:      func() time.Time { return w.now },
 		})[pipeline.KindCanary]

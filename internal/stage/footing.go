@@ -66,13 +66,18 @@ func (f footing) stable() string {
 	return f.Previous.ID
 }
 
-// full is the capacity of a revision that takes all the traffic.
-func full(r platform.Revision) platform.Capacity {
-	var s struct {
+// full is the capacity of the task's revision when it takes all the traffic: what its
+// settings say or, where they leave it open, as much as the home has or had.
+func (f footing) full(task Task, s platform.State) platform.Capacity {
+	var set struct {
 		Instances int `json:"instances"`
 	}
-	_ = json.Unmarshal(r.Settings, &s) // the platform refuses settings that it cannot read
-	return platform.Capacity{Instances: max(s.Instances, 1)}
+	_ = json.Unmarshal(task.Revision.Settings, &set) // the platform refuses settings that it cannot read
+	if set.Instances > 0 {
+		return platform.Capacity{Instances: set.Instances}
+	}
+	home, _ := s.Revision(f.stable())
+	return platform.Capacity{Instances: max(f.Capacity.Instances, home.Capacity.Instances, 1)}
 }
 
 // readyInterval is how often a revision that starts is looked at.
@@ -82,6 +87,7 @@ const readyInterval = 200 * time.Millisecond
 type standing struct {
 	Ready  int
 	Failed string // why it will not become ready; empty while it may
+	Awaits string // why it has fewer instances than it should, if that is known
 }
 
 // place brings the task's revision to the capacity and tells how it stands.
@@ -89,7 +95,7 @@ func place(ctx context.Context, p platform.Platform, task Task, s platform.State
 	now, placed := s.Revision(r.ID)
 	if !placed || now.Capacity.Instances < c.Instances {
 		err := p.Place(ctx, task.Lease(), task.Target(), r, c)
-		if fault.CodeOf(err) == fault.Invalid {
+		if code := fault.CodeOf(err); code == fault.Invalid || code == fault.Denied && !task.Undo {
 			return standing{Ready: now.Ready(), Failed: fault.MessageOf(err)}, nil // trying again would change nothing
 		}
 		if err != nil {
@@ -97,7 +103,7 @@ func place(ctx context.Context, p platform.Platform, task Task, s platform.State
 		}
 		return standing{Ready: now.Ready()}, nil
 	}
-	st := standing{Ready: now.Ready()}
+	st := standing{Ready: now.Ready(), Awaits: now.Awaits}
 	for _, i := range now.Instances {
 		if i.Failed && !i.Ready && st.Ready < c.Instances {
 			st.Failed = fmt.Sprintf("instance %s: %s", i.ID, i.Message)
@@ -122,6 +128,9 @@ func split(revision string, share float64, rest string) platform.Weights {
 	}
 	return w
 }
+
+// aMillionth is the least difference between two shares.
+const aMillionth = 1e-6
 
 // shareOf is the revision's share of the traffic, in [0, 1].
 func shareOf(s platform.State, revision string) float64 {

@@ -21,6 +21,7 @@ func TestACanaryIsJudgedWhileItsInstancesComeUp(t *testing.T) {
 	_, out := w.play(k, func() bool {
 		if w.weights[fresh] > 0 && w.now.Sub(began) > 30*time.Second {
 			w.errors = 0.3 // by now it waits for its second instance
+			w.placed[old].since = time.Time{}
 		}
 		return false
 	})
@@ -63,5 +64,27 @@ func TestAPassedCanaryThatIsHeldIsJudgedOn(t *testing.T) {
 	w.errors = 0.3
 	if _, out = w.play(k, never); out.Status != stage.Failed || w.weights[old] != platform.Whole {
 		t.Errorf("it went bad while it was held, and ended %s (%s) with %v", out.Status, out.Reason, w.weights)
+	}
+}
+
+// Stable gets back what it bears at once, and not what would break it.
+func TestAStableThatWasShrunkGetsBackWhatItBears(t *testing.T) {
+	for first, share := range map[float64]int{0.05: platform.Whole, 0.4: 600_000, 0.5: 500_000} {
+		w := newWorld(t, 33).withHome()
+		w.placed[old].state.Capacity.Instances = 4
+		w.errors = 0.3
+		k := task(canaryStage())
+		k.Stage.Canary.FirstWeight = first
+		shrunk := false
+		_, out := w.play(k, func() bool {
+			if w.weights[fresh] > 0 && !shrunk {
+				shrunk = true
+				w.placed[old].state.Capacity.Instances = 1 // a person has, of four
+			}
+			return false
+		})
+		if out.Status != stage.Failed || w.weights[old] != share {
+			t.Errorf("with a canary of %.2f it ended %s (%s) with %v", first, out.Status, out.Reason, w.weights)
+		}
 	}
 }

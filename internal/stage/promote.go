@@ -23,7 +23,7 @@ type promoteMemory struct {
 }
 
 func (e *promote) Tick(ctx context.Context, task Task) (Outcome, error) {
-	p, err := e.Platform(task.Platform)
+	p, err := e.Platform(task.Platform, task.Settings)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -53,6 +53,9 @@ func (e *promote) Tick(ctx context.Context, task Task) (Outcome, error) {
 		}
 		return retireOthers(ctx, p, task, s, m)
 	}
+	if contested(task, s) {
+		return waitContested(m, time.Second, task, s), nil
+	}
 	return e.batch(ctx, p, task, s, m)
 }
 
@@ -65,7 +68,7 @@ func (e *promote) batch(ctx context.Context, p platform.Platform, task Task, s p
 	}
 	m.Batch = min(m.Batch, batches)
 	part := float64(m.Batch) / float64(batches)
-	capacity := platform.Capacity{Instances: int(math.Ceil(part * float64(full(task.Revision).Instances)))}
+	capacity := platform.Capacity{Instances: int(math.Ceil(part * float64(m.full(task, s).Instances)))}
 	st, err := place(ctx, p, task, s, task.Revision, capacity)
 	share := shareOf(s, mine)
 	switch {
@@ -74,7 +77,7 @@ func (e *promote) batch(ctx context.Context, p platform.Platform, task Task, s p
 	case st.Failed != "":
 		return Outcome{Status: Failed, State: remember(m), Reason: name(task) + " did not become ready: " + st.Failed}, nil
 	case st.Ready < capacity.Instances:
-		return next(m, readyInterval, &Progress{Now: waiting(st.Ready, capacity), Weight: share}), nil
+		return next(m, readyInterval, &Progress{Now: waiting(st, capacity), Weight: share}), nil
 	case task.Hold != "":
 		return next(m, readyInterval, &Progress{Now: "Held: " + task.Hold + ".", Weight: share}), nil
 	}

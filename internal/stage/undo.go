@@ -29,7 +29,7 @@ type undoMemory struct {
 }
 
 func (r reversible) back(ctx context.Context, task Task) (Outcome, error) {
-	p, err := r.Platform(task.Platform)
+	p, err := r.Platform(task.Platform, task.Settings)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -100,7 +100,32 @@ func (r reversible) shiftBack(ctx context.Context, p platform.Platform, task Tas
 	if err := p.Retire(ctx, task.Lease(), task.Target(), mine); err != nil {
 		return Outcome{}, err
 	}
+	if awaits, err := settle(ctx, p, task, m.stable()); err != nil || awaits != "" {
+		return next(m, settleInterval, &Progress{Now: "All traffic is back on the previous revision, which is brought home: " + awaits + "."}), err
+	}
 	return Outcome{Status: Passed, State: remember(m), Progress: &Progress{Now: "Rolled back."}}, nil
+}
+
+// aboutAll is the share of the traffic from which stable bears the rest as well: whoever
+// serves nine users serves the tenth.
+const aboutAll = 0.9
+
+// shiftToStable gives stable at once what its ready instances bear, and returns its share
+// of the traffic, in [0, 1]; the undoing of the stage goes on from there.
+func shiftToStable(ctx context.Context, p platform.Platform, task Task, s platform.State, f footing) (float64, error) {
+	was := shareOf(s, f.stable())
+	now, _ := s.Revision(f.stable())
+	if was == 1 || now.Ready() == 0 {
+		return was, nil
+	}
+	share := bearable(s, task.Revision.ID, now.Ready(), f.Capacity.Instances)
+	if was >= aboutAll {
+		share = 1
+	}
+	if share <= was {
+		return was, nil
+	}
+	return share, p.Route(ctx, task.Lease(), task.Target(), split(f.stable(), share, task.Revision.ID))
 }
 
 // bearable is the share of the traffic that the ready instances of the previous

@@ -29,7 +29,7 @@ func (e *watch) Tick(ctx context.Context, task Task) (Outcome, error) {
 	if task.Undo {
 		return Outcome{Status: Passed}, nil // looking leaves nothing to undo
 	}
-	p, err := e.Platform(task.Platform)
+	p, err := e.Platform(task.Platform, task.Settings)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -115,14 +115,13 @@ func handedOn(task Task) handed {
 func (e *watch) act(ctx context.Context, p platform.Platform, task Task, s platform.State, m watchMemory, v judge.Verdict) (Outcome, error) {
 	takeBack := func(reason string) (Outcome, error) {
 		decided := e.Now()
-		if s.Weights[m.stable()] < platform.Whole {
-			if err := p.Route(ctx, task.Lease(), task.Target(), split(m.stable(), 1, "")); err != nil {
-				return Outcome{}, err
-			}
+		share, err := shiftToStable(ctx, p, task, s, m.footing)
+		if err != nil {
+			return Outcome{}, err
 		}
 		return Outcome{
 			Status: Failed, State: remember(m.footing), Reason: reason,
-			Lines:    []Line{m.line("watch.verdict", v), backLine("watch.back", task, e.Now().Sub(decided))},
+			Lines:    []Line{m.line("watch.verdict", v), backLine("watch.back", task, share, e.Now().Sub(decided))},
 			Progress: &Progress{Now: "Taken back: " + reason, Verdict: &v},
 		}, nil
 	}
@@ -137,8 +136,12 @@ func (e *watch) act(ctx context.Context, p platform.Platform, task Task, s platf
 	switch {
 	case v.Kind == judge.Fail:
 		return takeBack(v.Sentence())
-	case m.Weight == 0:
+	case m.Weight == 0 && s.Foreign == "":
 		return takeBack(untold)
+	case contested(task, s):
+		out := waitContested(m, sampleInterval(task.Metrics), task, s)
+		out.Lines = m.tell("watch.verdict", v)
+		return out, nil
 	case v.Kind == judge.Pass && task.Hold == "":
 		return pass("no harm showed in " + pipeline.Duration(m.Ends.Sub(m.Began).Round(time.Second)).String()), nil
 	case task.Decision == "promote" && task.Hold == "":

@@ -16,7 +16,7 @@ func (t *canaryTick) possible(ctx context.Context) (judge.Shares, error) {
 	if !ok {
 		return nil, nil
 	}
-	weights, err := w.CanaryWeights(ctx, t.task.Target(), full(t.task.Revision))
+	weights, err := w.CanaryWeights(ctx, t.task.Target(), t.full())
 	if err != nil {
 		return nil, err
 	}

@@ -38,7 +38,7 @@ func (w coarseWorld) Route(ctx context.Context, l platform.Lease, t platform.Tar
 // told plays a canary to its end and returns all the lines that it told.
 func (w coarseWorld) told(k stage.Task) (stage.Outcome, []stage.Line) {
 	e := stage.Executors(stage.Deps{
-		Platform: func(string) (platform.Platform, error) { return w, nil },
+		Platform: func(string, json.RawMessage) (platform.Platform, error) { return w, nil },
 		Source:   func(pipeline.Metrics) (metric.Source, error) { return w, nil },
 		Now:      func() time.Time { return w.now },
 	})[k.Stage.Kind]

@@ -43,6 +43,8 @@ type world struct {
 	source    metric.Source
 	openFails error
 	address   string
+	// foreign is what somebody else has done to the weights.
+	foreign string
 	// history of what was routed, for the tests, and when.
 	routed   []platform.Weights
 	routedAt []time.Time
@@ -90,7 +92,7 @@ func (w *world) must(err error) {
 const startUp = 700 * time.Millisecond
 
 func (w *world) Observe(context.Context, platform.Target) (platform.State, error) {
-	s := platform.State{Fence: w.fence, Home: w.home, Weights: platform.Weights{}}
+	s := platform.State{Fence: w.fence, Home: w.home, Foreign: w.foreign, Weights: platform.Weights{}}
 	for k, v := range w.weights {
 		s.Weights[k] = v
 	}
@@ -244,7 +246,7 @@ func (w *world) binomial(n int64, p float64) (k int64) {
 // executors work in this world.
 func (w *world) executors() map[pipeline.Kind]stage.Executor {
 	return stage.Executors(stage.Deps{
-		Platform: func(string) (platform.Platform, error) { return w, nil },
+		Platform: func(string, json.RawMessage) (platform.Platform, error) { return w, nil },
 		Source: func(pipeline.Metrics) (metric.Source, error) {
 			if w.source != nil {
 				return w.source, w.openFails

@@ -27,6 +27,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -67,6 +68,13 @@ type Cluster struct {
 	sandbox   *sandbox.Sandbox
 	fell      context.CancelCauseFunc // called when a component ends by itself
 	authority *authority
+
+	ending context.Context // ends with Close, which waits for work
+	end    context.CancelFunc
+	work   sync.WaitGroup
+
+	mu         sync.Mutex
+	references map[string]string // of images, by their names
 }
 
 // Start brings a cluster up for a test and takes it down after it. The test is skipped,
@@ -108,9 +116,10 @@ func Need(t testing.TB, o Options) {
 // Up brings a cluster up; say hears of each step.
 func Up(ctx context.Context, o Options, say func(format string, args ...any)) (*Cluster, error) {
 	begin := time.Now()
-	c := &Cluster{options: o, say: func(format string, args ...any) {
+	c := &Cluster{options: o, references: map[string]string{}, say: func(format string, args ...any) {
 		say("%5.1f s  %s", time.Since(begin).Seconds(), fmt.Sprintf(format, args...))
 	}}
+	c.ending, c.end = context.WithCancel(context.Background())
 	var err error
 	if c.built, err = build(ctx, o, say); err != nil {
 		return nil, err
@@ -140,6 +149,8 @@ func Up(ctx context.Context, o Options, say func(format string, args ...any)) (*
 
 // Close takes the cluster down. An error means that something is left.
 func (c *Cluster) Close() error {
+	c.end()
+	c.work.Wait()
 	if c.API != nil {
 		c.API.client.CloseIdleConnections()
 	}

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"strings"
@@ -116,6 +117,129 @@ func TestPodsRunAndTheGatewaySplitsTraffic(t *testing.T) {
 		if is, _ := os.ReadFile(name); string(is) != was {
 			t.Errorf("%s was %q and is %q: the cluster has tuned the machine", name, was, is)
 		}
+	}
+}
+
+func TestAPodRunsAnImageByItsDigestAndPrometheusSeesItsRequests(t *testing.T) {
+	if _, err := exec.LookPath("prometheus"); err != nil {
+		t.Skip("there is no prometheus on this machine; it is in the Debian package prometheus")
+	}
+	c := cluster.Start(t, cluster.Options{Node: true, Gateway: true})
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	prometheus, err := c.StartPrometheus(ctx, cluster.PrometheusOptions{Interval: time.Second, Pods: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const hello = "github.com/fairwayhq/fairway/test/cluster/hello"
+	err = c.Load(ctx, cluster.Image{Name: "fairway.test/hello:v1", Package: hello, LDFlags: "-X main.version=v1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	both := c.Reference("fairway.test/hello:v1")
+	digestAlone := strings.Replace(both, ":v1@", "@", 1)
+	if err := c.API.Apply(ctx, strings.ReplaceAll(deployment("hello", "v1", 1), "fairway.test/hello:v1", both)+
+		strings.ReplaceAll(deployment("hello-canary", "v1", 1), "fairway.test/hello:v1", digestAlone)+route(50, 50)); err != nil {
+		t.Fatal(err)
+	}
+	ready(ctx, t, c, "hello", 1)
+	ready(ctx, t, c, "hello-canary", 1)
+	eventually(ctx, t, "the gateway leads to it", func() error { return says(ctx, http.DefaultClient, c.GatewayURL, "v1") })
+
+	const counter = `traefik_service_requests_total{service="default-hello-http-80@kubernetesgateway"}`
+	const bucket = `traefik_service_request_duration_seconds_bucket{service="default-hello-http-80@kubernetesgateway",le="0.005"}`
+	eventually(ctx, t, "Prometheus counts requests", func() error {
+		if err := says(ctx, http.DefaultClient, c.GatewayURL, "v1"); err != nil {
+			return err
+		}
+		return has(ctx, prometheus.URL, counter, bucket)
+	})
+	if err := prometheus.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := has(ctx, prometheus.URL, counter); err == nil {
+		t.Error("Prometheus was stopped and answers")
+	}
+	if err := prometheus.Start(ctx); err != nil {
+		t.Fatal(err)
+	}
+	eventually(ctx, t, "Prometheus counts again", func() error { return has(ctx, prometheus.URL, counter) })
+}
+
+// has tells whether there is something of each selector.
+func has(ctx context.Context, prometheus string, selectors ...string) error {
+	for _, selector := range selectors {
+		text, err := get(ctx, http.DefaultClient, prometheus+"/api/v1/query?query="+url.QueryEscape(selector))
+		if err != nil {
+			return err
+		}
+		if !strings.Contains(text, `"__name__"`) {
+			return fmt.Errorf("%s is %s", selector, text)
+		}
+	}
+	return nil
+}
+
+func TestRequestsAreCountedByWhoSendsThemAndTheAPIServerComesBack(t *testing.T) {
+	c := cluster.Start(t, cluster.Options{})
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	file, err := c.KubeconfigFor("worker", "system:masters")
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin := time.Now()
+	for range 3 {
+		versionByKubeconfig(t, file)
+	}
+	versionByKubeconfig(t, c.Kubeconfig)
+	eventually(ctx, t, "the worker's requests are written down", func() error {
+		requests, err := c.Requests("worker", begin, time.Now())
+		if err == nil && (len(requests) != 3 || requests[0].URI != "/version" || requests[0].Verb != "get" || requests[0].Status != http.StatusOK) {
+			err = fmt.Errorf("they are %+v", requests)
+		}
+		return err
+	})
+	if requests, err := c.Requests("worker", begin.Add(-time.Minute), begin); err != nil || len(requests) != 0 {
+		t.Errorf("before the first request there were %v: %v", requests, err)
+	}
+
+	if err := c.API.Apply(ctx, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: kept}"); err != nil {
+		t.Fatal(err)
+	}
+	killed := time.Now()
+	if err := c.RestartAPIServer(ctx); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("the API server was back after %.1f s", time.Since(killed).Seconds())
+	if err := c.API.Get(ctx, "/api/v1/namespaces/default/configmaps/kept", nil); err != nil {
+		t.Error(err)
+	}
+	if version := versionByKubeconfig(t, file); version == "" {
+		t.Error("the way from this machine is gone")
+	}
+}
+
+func TestAHollowNodePretendsToRunPods(t *testing.T) {
+	c := cluster.Start(t, cluster.Options{})
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	if err := c.StartHollowNode(ctx); err != nil {
+		t.Fatal(err)
+	}
+	hollow := func(replicas int) string {
+		return strings.Replace(deployment("hello", "v1", replicas), "    spec:\n", "    spec:\n      "+cluster.HollowSelector+"\n      "+cluster.HollowToleration+"\n", 1)
+	}
+	if err := c.API.Apply(ctx, hollow(50)); err != nil {
+		t.Fatal(err)
+	}
+	ready(ctx, t, c, "hello", 50)
+	if err := c.API.Apply(ctx, hollow(1)); err != nil {
+		t.Fatal(err)
+	}
+	var pods struct{ Items []any }
+	if err := c.API.Until(ctx, "/api/v1/namespaces/default/pods", &pods, func() bool { return len(pods.Items) == 1 }); err != nil {
+		t.Error(err)
 	}
 }
 

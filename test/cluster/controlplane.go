@@ -34,12 +34,10 @@ func (c *Cluster) startControlPlane(ctx context.Context) error {
 	if err := c.run("etcd", c.etcd()...); err != nil {
 		return err
 	}
-	if err := c.run("kube-apiserver", c.apiServer()...); err != nil {
+	if err := c.write("audit.yaml", []byte(auditPolicy)); err != nil {
 		return err
 	}
-	if err := c.API.until(ctx, "the API server is ready", func() error {
-		return c.API.Get(ctx, "/readyz", nil)
-	}); err != nil {
+	if err := c.startAPIServer(ctx); err != nil {
 		return err
 	}
 	if err := c.run("kube-controller-manager", c.controllerManager()...); err != nil {
@@ -50,6 +48,24 @@ func (c *Cluster) startControlPlane(ctx context.Context) error {
 	}
 	return c.API.until(ctx, "pods can be made", func() error {
 		return c.API.Get(ctx, "/api/v1/namespaces/default/serviceaccounts/default", nil)
+	})
+}
+
+// RestartAPIServer kills the API server, by SIGKILL and with all connections to it, and
+// starts it again on the same data. It returns when the new one is ready.
+func (c *Cluster) RestartAPIServer(ctx context.Context) error {
+	if err := c.sandbox.Kill("kube-apiserver"); err != nil {
+		return err
+	}
+	return c.startAPIServer(ctx)
+}
+
+func (c *Cluster) startAPIServer(ctx context.Context) error {
+	if err := c.run("kube-apiserver", c.apiServer()...); err != nil {
+		return err
+	}
+	return c.API.until(ctx, "the API server is ready", func() error {
+		return c.API.Get(ctx, "/readyz", nil)
 	})
 }
 
@@ -94,6 +110,8 @@ func (c *Cluster) apiServer() []string {
 		"requestheader-extra-headers-prefix": "X-Remote-Extra-",
 		"proxy-client-cert-file":             c.path("pki/front-proxy.crt"),
 		"proxy-client-key-file":              c.path("pki/front-proxy.key"),
+		"audit-policy-file":                  c.path("audit.yaml"),
+		"audit-log-path":                     c.path(auditLog),
 	}.list()
 }
 

@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"archive/tar"
-
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -33,7 +32,7 @@ type Image struct {
 var pause = Image{Name: "fairway.test/pause:v1", Package: "github.com/fairwayhq/fairway/test/cluster/pause"}
 
 // Load makes images and gives them to the node. Pods find them without a pull, unless
-// their policy is Always.
+// their policy is Always, by their names and, as Reference tells, by their digests.
 func (c *Cluster) Load(ctx context.Context, images ...Image) error {
 	if !c.options.Node {
 		return fmt.Errorf("load images: the cluster has no node to run them")
@@ -44,6 +43,15 @@ func (c *Cluster) Load(ctx context.Context, images ...Image) error {
 		}
 	}
 	return nil
+}
+
+// Reference is the name of an image that was loaded with its digest behind it, such as
+// "fairway.test/shop:v1@sha256:…"; empty if none of that name was. The same sources give
+// the same digest.
+func (c *Cluster) Reference(name string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.references[name]
 }
 
 func (c *Cluster) load(ctx context.Context, i Image) error {
@@ -61,8 +69,12 @@ func (c *Cluster) load(ctx context.Context, i Image) error {
 			return fmt.Errorf("build %s: %w: %s", i.Package, err, out)
 		}
 	}
+	parts, err := i.describe()
+	if err != nil {
+		return err
+	}
 	archive, archiver := io.Pipe()
-	go func() { archiver.CloseWithError(i.write(archiver)) }()
+	go func() { archiver.CloseWithError(i.write(archiver, parts)) }()
 	load := c.ctr(ctx, "images", "import", "-")
 	load.Stdin = archive
 	out, err := load.CombinedOutput()
@@ -71,6 +83,9 @@ func (c *Cluster) load(ctx context.Context, i Image) error {
 	if err != nil {
 		return fmt.Errorf("%w: %s", err, out)
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.references[i.Name] = i.Name + "@" + parts.manifest.Digest
 	return nil
 }
 
@@ -82,48 +97,66 @@ type descriptor struct {
 	Annotations map[string]string `json:"annotations,omitempty"`
 }
 
-// write writes the image as an archive in the OCI image layout.
-func (i Image) write(w io.Writer) error {
+// description is all of an image but for its layer.
+type description struct {
+	layer, config, manifest descriptor
+	configText              []byte
+	manifestText            []byte
+	index                   []byte
+}
+
+func (i Image) describe() (d description, err error) {
 	// The layer's digest is needed before its content, and it is too big for memory.
 	hash, size := sha256.New(), new(counter)
 	if err := i.writeLayer(io.MultiWriter(hash, size)); err != nil {
-		return err
+		return d, err
 	}
-	layer := descriptor{
+	d.layer = descriptor{
 		MediaType: "application/vnd.oci.image.layer.v1.tar",
 		Digest:    "sha256:" + hex.EncodeToString(hash.Sum(nil)),
 		Size:      int64(*size),
 	}
-	config, configText, err := blob("application/vnd.oci.image.config.v1+json", map[string]any{
+	d.config, d.configText, err = blob("application/vnd.oci.image.config.v1+json", map[string]any{
 		"os": "linux", "architecture": runtime.GOARCH,
 		"config": map[string]any{"Entrypoint": []string{"/program"}},
-		"rootfs": map[string]any{"type": "layers", "diff_ids": []string{layer.Digest}},
+		"rootfs": map[string]any{"type": "layers", "diff_ids": []string{d.layer.Digest}},
 	})
 	if err != nil {
-		return err
+		return d, err
 	}
-	manifest, manifestText, err := blob("application/vnd.oci.image.manifest.v1+json", map[string]any{
+	d.manifest, d.manifestText, err = blob("application/vnd.oci.image.manifest.v1+json", map[string]any{
 		"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
-		"config": config, "layers": []descriptor{layer},
+		"config": d.config, "layers": []descriptor{d.layer},
 	})
 	if err != nil {
-		return err
+		return d, err
 	}
-	manifest.Annotations = map[string]string{"io.containerd.image.name": i.Name}
-	_, index, err := blob("", map[string]any{"schemaVersion": 2, "manifests": []descriptor{manifest}})
-	if err != nil {
-		return err
+	// A runtime looks an image with a digest up without its tag.
+	repository := i.Name
+	if colon := strings.LastIndex(i.Name, ":"); colon > strings.LastIndex(i.Name, "/") {
+		repository = i.Name[:colon]
 	}
+	var names []descriptor
+	for _, name := range []string{i.Name, repository + "@" + d.manifest.Digest} {
+		named := d.manifest
+		named.Annotations = map[string]string{"io.containerd.image.name": name}
+		names = append(names, named)
+	}
+	_, d.index, err = blob("", map[string]any{"schemaVersion": 2, "manifests": names})
+	return d, err
+}
 
+// write writes the image as an archive in the OCI image layout.
+func (i Image) write(w io.Writer, d description) error {
 	out := tar.NewWriter(w)
 	for _, file := range []struct {
 		name    string
 		content []byte
 	}{
 		{"oci-layout", []byte(`{"imageLayoutVersion":"1.0.0"}`)},
-		{"index.json", index},
-		{blobPath(manifest), manifestText},
-		{blobPath(config), configText},
+		{"index.json", d.index},
+		{blobPath(d.manifest), d.manifestText},
+		{blobPath(d.config), d.configText},
 	} {
 		if err := out.WriteHeader(&tar.Header{Name: file.name, Mode: 0o644, Size: int64(len(file.content))}); err != nil {
 			return err
@@ -132,7 +165,7 @@ func (i Image) write(w io.Writer) error {
 			return err
 		}
 	}
-	if err := out.WriteHeader(&tar.Header{Name: blobPath(layer), Mode: 0o644, Size: layer.Size}); err != nil {
+	if err := out.WriteHeader(&tar.Header{Name: blobPath(d.layer), Mode: 0o644, Size: d.layer.Size}); err != nil {
 		return err
 	}
 	if err := i.writeLayer(out); err != nil {

@@ -20,8 +20,13 @@ func TestAnImageIsWhatItsDigestsSay(t *testing.T) {
 	if err := os.WriteFile(binary, []byte("a static program"), 0o700); err != nil {
 		t.Fatal(err)
 	}
+	image := Image{Name: "fairway.test/x:v1", Binary: binary}
+	described, err := image.describe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	var archive bytes.Buffer
-	if err := (Image{Name: "fairway.test/x:v1", Binary: binary}).write(&archive); err != nil {
+	if err := image.write(&archive, described); err != nil {
 		t.Fatal(err)
 	}
 	files := untar(t, &archive)
@@ -37,7 +42,12 @@ func TestAnImageIsWhatItsDigestsSay(t *testing.T) {
 
 	var index struct{ Manifests []descriptor }
 	decode(t, files["index.json"], &index)
-	if len(index.Manifests) != 1 || index.Manifests[0].Annotations["io.containerd.image.name"] != "fairway.test/x:v1" {
+	names := map[string]string{}
+	for _, m := range index.Manifests {
+		names[m.Annotations["io.containerd.image.name"]] = m.Digest
+	}
+	digest := described.manifest.Digest
+	if len(names) != 2 || names["fairway.test/x:v1"] != digest || names["fairway.test/x@"+digest] != digest {
 		t.Fatalf("the index is %s", files["index.json"])
 	}
 	var manifest struct {

@@ -33,6 +33,9 @@ type Fixture struct {
 	Crash func(t *testing.T, revision string)
 	// Serving sends one request as a user does and returns the ID of the revision that answered.
 	Serving func(t *testing.T) string
+	// Lag is how long after a Route a request may still go where it went before, as
+	// behind a gateway that hears of changes by and by. Default 0: not at all.
+	Lag time.Duration
 	// Patience bounds every wait for the world. Default 30 s.
 	Patience time.Duration
 }

@@ -2,6 +2,8 @@ package platformtest
 
 import (
 	"reflect"
+	"runtime"
+	"time"
 
 	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/platform"
@@ -156,6 +158,9 @@ func (b *bench) served(id string) {
 	if b.Serving == nil {
 		b.Log("not tried: requests, for the fixture cannot send any")
 		return
+	}
+	for late := time.Now().Add(b.Lag); b.Serving(b.T) != id && time.Now().Before(late); {
+		runtime.Gosched() // the requests themselves take the time
 	}
 	for range 20 {
 		if got := b.Serving(b.T); got != id {

@@ -1,4 +1,5 @@
-// Command hello is a service for tests of the cluster: it says which version it is.
+// Command hello is a service for tests of the cluster: it says which version it is. Its
+// environment makes it a bad one.
 package main
 
 import (
@@ -12,13 +13,25 @@ import (
 	"time"
 )
 
-var version = "unknown" // set by the linker
+var version = "unknown" // set by the linker, or by HELLO_VERSION
 
 func main() {
+	if v := os.Getenv("HELLO_VERSION"); v != "" {
+		version = v
+	}
+	if why := os.Getenv("HELLO_EXIT"); why != "" {
+		fmt.Fprintln(os.Stderr, "hello: cannot start:", why)
+		os.Exit(3)
+	}
 	server := &http.Server{Addr: ":8080", ReadHeaderTimeout: 10 * time.Second}
-	server.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintln(w, version)
+	http.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, version) })
+	http.HandleFunc("/ready", func(w http.ResponseWriter, _ *http.Request) {
+		if os.Getenv("HELLO_READY") == "never" {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
 	})
+	http.HandleFunc("/crash", func(http.ResponseWriter, *http.Request) { os.Exit(4) })
+	server.Handler = http.DefaultServeMux
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
 	context.AfterFunc(ctx, func() { _ = server.Close() })

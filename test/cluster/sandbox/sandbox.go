@@ -100,7 +100,8 @@ type Sandbox struct {
 	mu      sync.Mutex
 	closing bool
 	open    map[io.Closer]struct{} // connections and listeners that reach inside
-	work    sync.WaitGroup         // the goroutines that serve them
+	dying   map[string]chan struct{}
+	work    sync.WaitGroup // the goroutines that serve them
 }
 
 // Start makes an empty sandbox. It needs root.
@@ -117,6 +118,7 @@ func Start(ctx context.Context, o Options) (*Sandbox, error) {
 		answers: make(chan Report),
 		gone:    make(chan struct{}),
 		open:    map[io.Closer]struct{}{},
+		dying:   map[string]chan struct{}{},
 	}
 	s.ending, s.end = context.WithCancel(context.Background())
 	if err := s.start(ctx); err != nil {
@@ -129,13 +131,37 @@ func Start(ctx context.Context, o Options) (*Sandbox, error) {
 func (s *Sandbox) Run(p Process) error {
 	s.running.Lock()
 	defer s.running.Unlock()
-	if err := s.send.Encode(p); err != nil {
-		return fmt.Errorf("run %s: the sandbox is gone: %w", p.Name, err)
-	}
-	if err := s.answer(); err != nil {
+	if err := s.order(Order{Run: &p}); err != nil {
 		return fmt.Errorf("run %s: %w", p.Name, err)
 	}
 	return nil
+}
+
+// Kill ends the program of that name by SIGKILL, and returns when it is gone. OnEnd
+// hears of it too. It may be run again after that.
+func (s *Sandbox) Kill(name string) error {
+	s.running.Lock()
+	defer s.running.Unlock()
+	ended := make(chan struct{})
+	s.mu.Lock()
+	s.dying[name] = ended
+	s.mu.Unlock()
+	if err := s.order(Order{Kill: name}); err != nil {
+		s.buried(name)
+		return fmt.Errorf("kill %s: %w", name, err)
+	}
+	select {
+	case <-ended:
+	case <-s.gone:
+	}
+	return nil
+}
+
+func (s *Sandbox) order(o Order) error {
+	if err := s.send.Encode(o); err != nil {
+		return fmt.Errorf("the sandbox is gone: %w", err)
+	}
+	return s.answer()
 }
 
 // Command is a program outside that sees the sandbox's network and no other. It is
@@ -260,13 +286,26 @@ func (s *Sandbox) follow(stdout io.Reader) {
 		}
 		if r.Ended == "" {
 			s.answers <- r
-		} else if s.options.OnEnd != nil && !s.isClosing() {
+			continue
+		}
+		s.buried(r.Name)
+		if s.options.OnEnd != nil && !s.isClosing() {
 			s.options.OnEnd(r.Name, r.Ended)
 		}
 	}
 	close(s.answers)
 	_ = s.cmd.Wait()
 	s.left = RemoveCgroups(s.Cgroup)
+}
+
+// buried tells who waits for it that a process is gone.
+func (s *Sandbox) buried(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if ended, waits := s.dying[name]; waits {
+		close(ended)
+		delete(s.dying, name)
+	}
 }
 
 func (s *Sandbox) answer() error {

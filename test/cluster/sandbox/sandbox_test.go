@@ -104,6 +104,25 @@ func run(t *testing.T, s *sandbox.Sandbox, name string, args ...string) {
 	}
 }
 
+func TestAProcessThatIsKilledIsGoneAndCanRunAgain(t *testing.T) {
+	ends := make(chan string, 10)
+	s := start(t, sandbox.Options{OnEnd: func(name, how string) { ends <- name + " " + how }})
+	for range 2 {
+		run(t, s, "sleep", "sleep", "1000")
+		if err := s.Kill("sleep"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Kill("sleep"); err == nil {
+		t.Error("a process that does not run was killed")
+	}
+	for range 2 {
+		if end := <-ends; end != "sleep by signal: killed" {
+			t.Errorf("heard of the end %q", end)
+		}
+	}
+}
+
 // eventually waits until a log says something.
 func eventually(t *testing.T, s *sandbox.Sandbox, name, says string) {
 	t.Helper()

@@ -44,6 +44,24 @@ func (c *children) start(p sandbox.Process, log string) {
 	c.answer(r)
 }
 
+// kill ends a process at once, and answers; that it has ended is reported like any end.
+func (c *children) kill(name string) {
+	r := sandbox.Report{Name: name, Error: "no process of that name runs"}
+	// Who is in the list was not waited for yet, so the number is still its own.
+	c.mu.Lock()
+	for pid, n := range c.names {
+		if n != name {
+			continue
+		}
+		r.Error = ""
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			r.Error = err.Error()
+		}
+	}
+	c.mu.Unlock()
+	c.answer(r)
+}
+
 func (c *children) answer(r sandbox.Report) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

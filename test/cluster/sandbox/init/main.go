@@ -49,7 +49,7 @@ func main() {
 	}
 }
 
-// serve makes the inside ready and starts processes until there is nobody to ask for
+// serve makes the inside ready and starts and kills processes until there is nobody to ask for
 // more, or somebody sends a signal to end.
 func serve(setup sandbox.Setup, lines *json.Decoder) {
 	c := newChildren(json.NewEncoder(os.Stdout))
@@ -60,26 +60,30 @@ func serve(setup sandbox.Setup, lines *json.Decoder) {
 	c.answer(sandbox.Report{})
 	go c.bury()
 
-	requests := make(chan sandbox.Process)
+	orders := make(chan sandbox.Order)
 	go func() {
-		defer close(requests)
+		defer close(orders)
 		for {
-			var p sandbox.Process
-			if lines.Decode(&p) != nil {
+			var o sandbox.Order
+			if lines.Decode(&o) != nil {
 				return
 			}
-			requests <- p
+			orders <- o
 		}
 	}()
 	end := make(chan os.Signal, 1)
 	signal.Notify(end, syscall.SIGTERM, syscall.SIGINT)
 	for {
 		select {
-		case p, ok := <-requests:
-			if !ok {
+		case o, ok := <-orders:
+			switch {
+			case !ok:
 				return
+			case o.Run != nil:
+				c.start(*o.Run, setup.LogFile(*o.Run))
+			default:
+				c.kill(o.Kill)
 			}
-			c.start(p, setup.LogFile(p))
 		case <-end:
 			return
 		}

@@ -1,0 +1,71 @@
+package pipeline
+
+import "encoding/json"
+
+// kubernetesPlan is KubernetesDefinition as the Kubernetes platform reads it from a plan.
+type kubernetesPlan struct {
+	Context      string            `json:"context,omitempty"`
+	Namespace    string            `json:"namespace"`
+	Deployment   string            `json:"deployment"`
+	Service      string            `json:"service"`
+	Route        routePlan         `json:"route,omitzero"`
+	Container    string            `json:"container,omitempty"`
+	Instances    int               `json:"instances,omitempty"`
+	ReadyTimeout Duration          `json:"readyTimeout"`
+	Drain        Duration          `json:"drain"`
+	Objects      []json.RawMessage `json:"objects,omitempty"`
+}
+
+type routePlan struct {
+	Kind string `json:"kind,omitempty"`
+	Name string `json:"name,omitempty"`
+}
+
+// kubernetesSettings resolves the settings of a service; names that are left open follow
+// from the service's.
+func kubernetesSettings(service string, k KubernetesDefinition) json.RawMessage {
+	fillDefaults(&k)
+	plan := kubernetesPlan{
+		Context: k.Context, Namespace: k.Namespace, Deployment: k.Deployment, Service: k.Service,
+		Container: k.Container, Instances: k.Instances, ReadyTimeout: k.ReadyTimeout, Drain: k.Drain,
+	}
+	if plan.Deployment == "" {
+		plan.Deployment = service
+	}
+	if plan.Service == "" {
+		plan.Service = plan.Deployment
+	}
+	if k.Split == "route" {
+		plan.Route = routePlan{Kind: k.Route.Kind, Name: k.Route.Name}
+		if plan.Route.Name == "" {
+			plan.Route.Name = plan.Service
+		}
+	}
+	b, err := json.Marshal(plan)
+	if err != nil {
+		// Text, numbers and JSON always become JSON.
+		panic("pipeline: kubernetes settings: " + err.Error())
+	}
+	return b
+}
+
+// mergeKubernetes lays an environment's settings over those for all; either may be nil.
+func mergeKubernetes(all, own *KubernetesDefinition) KubernetesDefinition {
+	var k KubernetesDefinition
+	for _, layer := range []*KubernetesDefinition{all, own} {
+		if layer == nil {
+			continue
+		}
+		replace(&k.Context, layer.Context, layer.Context != "")
+		replace(&k.Namespace, layer.Namespace, layer.Namespace != "")
+		replace(&k.Deployment, layer.Deployment, layer.Deployment != "")
+		replace(&k.Service, layer.Service, layer.Service != "")
+		replace(&k.Route, layer.Route, layer.Route != RouteDefinition{})
+		replace(&k.Split, layer.Split, layer.Split != "")
+		replace(&k.Container, layer.Container, layer.Container != "")
+		replace(&k.Instances, layer.Instances, layer.Instances != 0)
+		replace(&k.ReadyTimeout, layer.ReadyTimeout, layer.ReadyTimeout != 0)
+		replace(&k.Drain, layer.Drain, layer.Drain != 0)
+	}
+	return k
+}

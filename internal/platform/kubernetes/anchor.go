@@ -1,0 +1,135 @@
+package kubernetes
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/platform"
+)
+
+// fieldManager is the name under which Fairway owns the fields that it writes.
+const fieldManager = "fairway"
+
+// What Fairway writes on objects.
+const (
+	trafficAnnotation  = "fairway.dev/traffic"  // on the anchor: a mark
+	revisionLabel      = "fairway.dev/revision" // on what stands on a side: its revision's ID
+	homeLabel          = "fairway.dev/home"     // on what stands on a side: the home beside which it stands
+	placedAnnotation   = "fairway.dev/placed"   // on a Deployment: the whole revision, packed
+	fenceAnnotation    = "fairway.dev/fence"    // on a Deployment: the fence of who wrote it last
+	sinceAnnotation    = "fairway.dev/since"    // on a Deployment: when its pods were asked for
+	createdAnnotation  = "fairway.dev/created"  // on a home that was not there before
+	minimumAnnotation  = "fairway.dev/minimum"  // on an autoscaler: its minimum before it was raised
+	managedByLabel     = "app.kubernetes.io/managed-by"
+	managedByUs        = "fairway"
+	lastAppliedAnswers = "kubectl.kubernetes.io/last-applied-configuration"
+)
+
+// mark is what Fairway keeps on the anchor, beside the weights: an annotation that is
+// written with them in one update.
+type mark struct {
+	Fence  int64  `json:"fence"`
+	Holder string `json:"holder"`
+	// Home is the revision that last had all the traffic.
+	Home string `json:"home,omitempty"`
+	// Weights were written last, at RoutedAt.
+	Weights  platform.Weights `json:"weights"`
+	RoutedAt time.Time        `json:"routedAt,omitzero"`
+	// Away are revisions that were retired and whose pods may still be there.
+	Away []string `json:"away,omitempty"`
+	// Original are the weights of the home's backendRefs before Fairway came, one per rule.
+	Original []*int64 `json:"original,omitempty"`
+}
+
+// readMark returns nil for an anchor that Fairway has not written yet.
+func readMark(anchor *unstructured.Unstructured) (*mark, error) {
+	if anchor == nil {
+		return nil, nil
+	}
+	text, ok := anchor.GetAnnotations()[trafficAnnotation]
+	if !ok {
+		return nil, nil
+	}
+	var m mark
+	if err := json.Unmarshal([]byte(text), &m); err != nil {
+		return nil, fault.Errorf(fault.Invalid, "the annotation %s of %s %s cannot be read: %w", trafficAnnotation, anchor.GetKind(), anchor.GetName(), err).
+			WithHint("somebody has changed it; without it Fairway adopts what runs anew")
+	}
+	return &m, nil
+}
+
+func (m mark) clone() mark {
+	m.Weights, m.Away = maps.Clone(m.Weights), slices.Clone(m.Away)
+	return m
+}
+
+func (m mark) text() string {
+	b, err := json.Marshal(m)
+	if err != nil {
+		panic("kubernetes: a mark that is not JSON: " + err.Error()) // only plain values
+	}
+	return string(b)
+}
+
+// claim brings the lease's fence onto the anchor, together with what change makes of the
+// mark and, where it returns one, of the route. What would stay as it is, is not written.
+func (p *Platform) claim(ctx context.Context, w *world, lease platform.Lease, t platform.Target, change func(m *mark) (*unstructured.Unstructured, error)) error {
+	was := w.mark
+	m := w.adopt(p)
+	if was != nil && (lease.Fence < was.Fence || lease.Fence == was.Fence && lease.Holder != was.Holder) {
+		return platform.Fenced(t, lease.Fence, was.Fence)
+	}
+	m.Fence, m.Holder = lease.Fence, lease.Holder
+	anchor := w.anchor
+	if change != nil {
+		changed, err := change(&m)
+		if err != nil {
+			return err
+		}
+		if changed != nil {
+			anchor = changed
+		}
+	}
+	if was != nil && anchor == w.anchor && was.text() == m.text() {
+		return nil
+	}
+	anchor = anchor.DeepCopy()
+	annotations := anchor.GetAnnotations()
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	annotations[trafficAnnotation] = m.text()
+	anchor.SetAnnotations(annotations)
+	written, err := p.client(p.anchorResource()).Update(ctx, anchor, metav1.UpdateOptions{FieldManager: fieldManager})
+	if stale(err) {
+		return err
+	}
+	if err != nil {
+		return faultOf(err, fmt.Sprintf("write %s %s", anchor.GetKind(), anchor.GetName()))
+	}
+	p.anchors().wrote(written)
+	w.anchor, w.mark = written, &m
+	return nil
+}
+
+// adopt is the mark to go on from: the one that is there, or what a target looks like
+// that Fairway sees for the first time.
+func (w *world) adopt(p *Platform) mark {
+	if w.mark != nil {
+		return w.mark.clone()
+	}
+	m := mark{Weights: platform.Weights{}, Original: w.backends.original()}
+	if w.home != nil {
+		m.Home = w.homeRevision.ID
+		m.Weights[m.Home] = platform.Whole
+	}
+	return m
+}

@@ -1,0 +1,226 @@
+package kubernetes
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/fairwayhq/fairway/internal/fault"
+)
+
+// mirror is what the API server has of one kind, kept up to date by a watch. What this
+// process wrote is in it at once. While the watch reports trouble it reads directly.
+type mirror[T metav1.Object] struct {
+	client   dynamic.ResourceInterface
+	selector string // of fields; empty is all
+	convert  func(*unstructured.Unstructured) (T, error)
+	informer cache.SharedIndexInformer
+
+	mu      sync.Mutex
+	trouble error
+	written map[types.NamespacedName]written[T]
+}
+
+// written is an own write that the watch may not have told of yet.
+type written[T metav1.Object] struct {
+	object T
+	gone   bool
+	at     time.Time
+}
+
+const (
+	// syncLimit is how long the first list may take before a caller hears of it.
+	syncLimit = 15 * time.Second
+	// toldAfter is when the watch has certainly told of a write of which it has passed
+	// the resource version; forgetAfter is when a write is not remembered in any case.
+	toldAfter   = 2 * time.Second
+	forgetAfter = 30 * time.Second
+)
+
+func newMirror[T metav1.Object](c *cluster, client dynamic.ResourceInterface, selector string, convert func(*unstructured.Unstructured) (T, error)) *mirror[T] {
+	m := &mirror[T]{client: client, selector: selector, convert: convert, written: map[types.NamespacedName]written[T]{}}
+	m.informer = cache.NewSharedIndexInformerWithOptions(&cache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+			o.FieldSelector = selector
+			list, err := client.List(ctx, o)
+			m.heard(err)
+			return list, err
+		},
+		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
+			o.FieldSelector = selector
+			w, err := client.Watch(ctx, o)
+			m.heard(err)
+			return w, err
+		},
+	}, &unstructured.Unstructured{}, cache.SharedIndexInformerOptions{})
+	_ = m.informer.SetTransform(func(object any) (any, error) {
+		if u, ok := object.(*unstructured.Unstructured); ok {
+			return convert(u)
+		}
+		return object, nil
+	})
+	c.watches.Go(func() { m.informer.RunWithContext(c.ctx) })
+	return m
+}
+
+// heard notes how the last question went. An expired resource version is no trouble: the
+// watch lists again by itself.
+func (m *mirror[T]) heard(err error) {
+	if apierrors.IsResourceExpired(err) || apierrors.IsGone(err) {
+		err = nil
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.trouble = err
+}
+
+func (m *mirror[T]) troubled() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.trouble
+}
+
+// list returns all objects that are not being deleted; direct asks the API server in any case.
+func (m *mirror[T]) list(ctx context.Context, direct bool) ([]T, error) {
+	if !m.informer.HasSynced() {
+		if err := m.sync(ctx); err != nil {
+			return nil, err
+		}
+	}
+	var all []T
+	if direct || m.troubled() != nil {
+		read, err := m.read(ctx)
+		if err != nil {
+			return nil, err
+		}
+		all = read
+	} else {
+		all = m.mirrored()
+	}
+	living := all[:0]
+	for _, o := range all {
+		if o.GetDeletionTimestamp() == nil {
+			living = append(living, o)
+		}
+	}
+	return living, nil
+}
+
+// sync waits for the first list.
+func (m *mirror[T]) sync(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, syncLimit)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !m.informer.HasSynced() {
+		if err := m.troubled(); apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) || apierrors.IsNotFound(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			if err := m.troubled(); err != nil {
+				return err
+			}
+			return fault.Errorf(fault.Unavailable, "the Kubernetes API did not answer within %s: %w", syncLimit, ctx.Err())
+		case <-tick.C:
+		}
+	}
+	return nil
+}
+
+// read asks the API server itself.
+func (m *mirror[T]) read(ctx context.Context) ([]T, error) {
+	list, err := m.client.List(ctx, metav1.ListOptions{FieldSelector: m.selector})
+	if err != nil {
+		return nil, err
+	}
+	all := make([]T, 0, len(list.Items))
+	for i := range list.Items {
+		o, err := m.convert(&list.Items[i])
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, o)
+	}
+	return all, nil
+}
+
+// mirrored is what the watch has told, with the own writes that it has not told of yet.
+func (m *mirror[T]) mirrored() []T {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var all []T
+	for _, stored := range m.informer.GetStore().List() {
+		o, ok := stored.(T)
+		if !ok {
+			continue
+		}
+		w, ok := m.written[keyOf(o)]
+		switch {
+		case !ok:
+			all = append(all, o)
+		case w.gone && w.object.GetUID() == o.GetUID():
+			// deleted by this process
+		case w.gone || !older(o, w.object):
+			delete(m.written, keyOf(o))
+			all = append(all, o)
+		default:
+			all = append(all, w.object)
+		}
+	}
+	for key, w := range m.written {
+		_, stored, _ := m.informer.GetStore().GetByKey(key.String())
+		age := time.Since(w.at)
+		switch {
+		case age > forgetAfter, !stored && age > toldAfter && m.passed(w.object):
+			delete(m.written, key)
+		case !stored && !w.gone:
+			all = append(all, w.object)
+		}
+	}
+	return all
+}
+
+// passed tells whether the watch is beyond the object's resource version.
+func (m *mirror[T]) passed(o T) bool {
+	n, err := resourceversion.CompareResourceVersion(m.informer.LastSyncResourceVersion(), o.GetResourceVersion())
+	return err == nil && n >= 0
+}
+
+// wrote puts an object into the mirror as the API server answered it.
+func (m *mirror[T]) wrote(u *unstructured.Unstructured) {
+	o, err := m.convert(u)
+	if err != nil {
+		return // the watch will tell
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.written[keyOf(o)] = written[T]{object: o, at: time.Now()}
+}
+
+// deleted takes an object out of the mirror.
+func (m *mirror[T]) deleted(o T) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.written[keyOf(o)] = written[T]{object: o, gone: true, at: time.Now()}
+}
+
+func keyOf(o metav1.Object) types.NamespacedName {
+	return types.NamespacedName{Namespace: o.GetNamespace(), Name: o.GetName()}
+}
+
+// older tells whether a was written before b.
+func older(a, b metav1.Object) bool {
+	n, err := resourceversion.CompareResourceVersion(a.GetResourceVersion(), b.GetResourceVersion())
+	return err == nil && n < 0
+}

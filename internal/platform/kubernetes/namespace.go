@@ -1,0 +1,114 @@
+package kubernetes
+
+import (
+	"sync"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
+)
+
+// The kinds that the platform reads and writes.
+var (
+	deployments     = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
+	replicaSets     = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "replicasets"}
+	pods            = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
+	services        = schema.GroupVersionResource{Version: "v1", Resource: "services"}
+	configMaps      = schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}
+	secrets         = schema.GroupVersionResource{Version: "v1", Resource: "secrets"}
+	autoscalers     = schema.GroupVersionResource{Group: "autoscaling", Version: "v2", Resource: "horizontalpodautoscalers"}
+	budgets         = schema.GroupVersionResource{Group: "policy", Version: "v1", Resource: "poddisruptionbudgets"}
+	networkPolicies = schema.GroupVersionResource{Group: "networking.k8s.io", Version: "v1", Resource: "networkpolicies"}
+	serviceMonitors = schema.GroupVersionResource{Group: "monitoring.coreos.com", Version: "v1", Resource: "servicemonitors"}
+	httpRoutes      = schema.GroupVersionResource{Group: "gateway.networking.k8s.io", Version: "v1", Resource: "httproutes"}
+	grpcRoutes      = schema.GroupVersionResource{Group: "gateway.networking.k8s.io", Version: "v1", Resource: "grpcroutes"}
+)
+
+// namespace is the mirror of what the platform watches in one namespace.
+type namespace struct {
+	deployments *mirror[*appsv1.Deployment]
+	replicaSets *mirror[*appsv1.ReplicaSet]
+	pods        *mirror[*corev1.Pod]
+
+	mu      sync.Mutex
+	anchors map[anchorName]*mirror[*unstructured.Unstructured]
+}
+
+type anchorName struct {
+	resource schema.GroupVersionResource
+	name     string
+}
+
+// in returns the mirror of a namespace, which is started at the first call.
+func (c *cluster) in(name string) *namespace {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if n, ok := c.namespaces[name]; ok {
+		return n
+	}
+	of := func(r schema.GroupVersionResource) dynamic.ResourceInterface {
+		return c.client.Resource(r).Namespace(name)
+	}
+	n := &namespace{
+		deployments: newMirror(c, of(deployments), "", slimDeployment),
+		replicaSets: newMirror(c, of(replicaSets), "", slim[appsv1.ReplicaSet]),
+		pods:        newMirror(c, of(pods), "", slimPod),
+		anchors:     map[anchorName]*mirror[*unstructured.Unstructured]{},
+	}
+	c.namespaces[name] = n
+	return n
+}
+
+// anchor returns the mirror of the one object that carries the weights.
+func (n *namespace) anchor(c *cluster, in string, name anchorName) *mirror[*unstructured.Unstructured] {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	m, ok := n.anchors[name]
+	if !ok {
+		whole := func(u *unstructured.Unstructured) (*unstructured.Unstructured, error) { return u, nil }
+		m = newMirror(c, c.client.Resource(name.resource).Namespace(in), "metadata.name="+name.name, whole)
+		n.anchors[name] = m
+	}
+	return m
+}
+
+// slim converts an object and drops what nobody here reads. T is a struct whose pointer
+// is an object.
+func slim[T any, P interface {
+	*T
+	metav1.Object
+}](u *unstructured.Unstructured) (P, error) {
+	o := P(new(T))
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, o); err != nil {
+		return nil, err
+	}
+	o.SetManagedFields(nil)
+	return o, nil
+}
+
+func slimDeployment(u *unstructured.Unstructured) (*appsv1.Deployment, error) {
+	d, err := slim[appsv1.Deployment](u)
+	if err == nil {
+		delete(d.Annotations, "kubectl.kubernetes.io/last-applied-configuration")
+	}
+	return d, err
+}
+
+// slimPod keeps what tells how a pod does.
+func slimPod(u *unstructured.Unstructured) (*corev1.Pod, error) {
+	p, err := slim[corev1.Pod](u)
+	if err != nil {
+		return nil, err
+	}
+	p.Annotations = nil
+	var containers []corev1.Container
+	for _, c := range p.Spec.Containers {
+		containers = append(containers, corev1.Container{Name: c.Name, Image: c.Image, Ports: c.Ports})
+	}
+	p.Spec = corev1.PodSpec{Containers: containers}
+	return p, nil
+}

@@ -1,0 +1,185 @@
+package kubernetes
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+
+	"github.com/fairwayhq/fairway/internal/platform"
+)
+
+// Observe reads the target. A home that Fairway has never written is shown as a revision
+// with all the traffic.
+func (p *Platform) Observe(ctx context.Context, _ platform.Target) (platform.State, error) {
+	w, err := p.look(ctx, false)
+	if err != nil {
+		return platform.State{}, err
+	}
+	return p.state(ctx, w), nil
+}
+
+func (p *Platform) state(ctx context.Context, w *world) platform.State {
+	s := platform.State{Revisions: p.revisions(ctx, w)}
+	m := w.adopt(p)
+	s.Fence, s.Home = m.Fence, m.Home
+	s.Weights, s.Foreign = p.weights(w)
+	// Somebody has given the home another revision behind Fairway's back.
+	if _, there := s.Revision(s.Home); !there && s.Home != "" && w.home != nil && s.Weights[w.homeRevision.ID] == platform.Whole {
+		s.Home = w.homeRevision.ID
+	}
+	return s
+}
+
+// revisions are those on the sides and the one at home, by their IDs. One that is both,
+// while it settles, is shown once.
+func (p *Platform) revisions(ctx context.Context, w *world) []platform.RevisionState {
+	var all []platform.RevisionState
+	for _, s := range w.sides {
+		if w.mark == nil || !slices.Contains(w.mark.Away, s.revision.ID) {
+			all = append(all, p.revision(ctx, w, s.deployment, s.revision))
+		}
+	}
+	if w.home == nil || w.mark != nil && slices.Contains(w.mark.Away, w.homeRevision.ID) {
+		return all
+	}
+	at := p.revision(ctx, w, w.home, w.homeRevision)
+	for i := range all {
+		if all[i].Revision.ID == at.Revision.ID { // the side bears the traffic
+			return all
+		}
+	}
+	all = append(all, at)
+	slices.SortFunc(all, func(a, b platform.RevisionState) int { return strings.Compare(a.Revision.ID, b.Revision.ID) })
+	return all
+}
+
+func (p *Platform) revision(ctx context.Context, w *world, d *appsv1.Deployment, r platform.Revision) platform.RevisionState {
+	s := platform.RevisionState{Revision: r, Capacity: platform.Capacity{Instances: int(replicas(d))}}
+	for _, pod := range w.podsOf(d) {
+		s.Instances = append(s.Instances, p.instance(ctx, pod, d))
+	}
+	slices.SortFunc(s.Instances, func(a, b platform.Instance) int { return strings.Compare(a.ID, b.ID) })
+	s.Awaits = awaits(d, s)
+	return s
+}
+
+func replicas(d *appsv1.Deployment) int32 {
+	if d.Spec.Replicas == nil {
+		return 1
+	}
+	return *d.Spec.Replicas
+}
+
+// awaits says why pods are missing, in the words of who should have made or placed them.
+func awaits(d *appsv1.Deployment, s platform.RevisionState) string {
+	if s.Ready() >= s.Capacity.Instances {
+		return ""
+	}
+	for _, c := range d.Status.Conditions {
+		if c.Type == appsv1.DeploymentReplicaFailure && c.Status == "True" {
+			return strings.TrimSuffix(c.Message, ".")
+		}
+	}
+	for _, i := range s.Instances {
+		if !i.Ready && i.Message != "" {
+			return strings.TrimSuffix(i.Message, ".")
+		}
+	}
+	return ""
+}
+
+// weights are the revisions' shares as the route has them now, and what differs from what
+// was written last.
+func (p *Platform) weights(w *world) (platform.Weights, string) {
+	shares, agree := w.backends.weights()
+	weights := platform.Weights{}
+	if w.mark == nil && w.home == nil {
+		return weights, ""
+	}
+	unknown := ""
+	for service, share := range shares {
+		switch {
+		case service == p.settings.Service && w.home != nil:
+			weights[w.homeRevision.ID] += share
+		case service == p.settings.Service:
+			// a Service without a Deployment
+		default:
+			if id, ok := p.revisionOf(w, service); ok {
+				weights[id] += share
+			} else {
+				unknown = service
+			}
+		}
+	}
+	return weights, p.foreign(w, weights, agree, unknown)
+}
+
+func (p *Platform) revisionOf(w *world, service string) (string, bool) {
+	for _, s := range w.sides {
+		if p.sideName(s.revision.ID) == service {
+			return s.revision.ID, true
+		}
+	}
+	return "", false
+}
+
+// foreign tells who has changed the weights, and to what.
+func (p *Platform) foreign(w *world, now platform.Weights, agree bool, unknown string) string {
+	if w.mark == nil || len(w.mark.Weights) == 0 {
+		return ""
+	}
+	if w.home != nil && agree && unknown == "" && p.replaced(w, now) {
+		return fmt.Sprintf("somebody has changed the Deployment %s: it runs another version than the release found there", p.settings.Deployment)
+	}
+	what := ""
+	switch {
+	case unknown != "":
+		what = fmt.Sprintf("it leads to the Service %s", unknown)
+	case !agree:
+		what = "its rules split the traffic differently"
+	case !sameShares(now, w.mark.Weights) && !p.settled(w, now):
+		what = fmt.Sprintf("its weights are %s, not %s", text(now), text(w.mark.Weights))
+	default:
+		return ""
+	}
+	who := lastWriter(w.anchor)
+	if who == "" {
+		who = "somebody"
+	}
+	return fmt.Sprintf("%s has changed the %s: %s", who, p.anchorText(), what)
+}
+
+// replaced tells that the weights are as written, but the home has become another revision.
+func (p *Platform) replaced(w *world, now platform.Weights) bool {
+	share, is := now[w.homeRevision.ID]
+	if _, known := w.mark.Weights[w.homeRevision.ID]; !is || known || len(now) < 2 || len(now) != len(w.mark.Weights) {
+		return false
+	}
+	for id, ppm := range w.mark.Weights {
+		if _, still := now[id]; !still && ppm == share {
+			return true
+		}
+	}
+	return false
+}
+
+// settled tells that the weights differ only because the home has been given another
+// revision while it had all the traffic.
+func (p *Platform) settled(w *world, now platform.Weights) bool {
+	return w.home != nil && now[w.homeRevision.ID] == platform.Whole && len(w.mark.Weights) == 1
+}
+
+func text(w platform.Weights) string {
+	var parts []string
+	for id, ppm := range w {
+		parts = append(parts, fmt.Sprintf("%s %.4g %%", id, float64(ppm)/platform.Whole*100))
+	}
+	if len(parts) == 0 {
+		return "none"
+	}
+	slices.Sort(parts)
+	return strings.Join(parts, ", ")
+}

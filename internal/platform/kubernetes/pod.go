@@ -1,0 +1,290 @@
+package kubernetes
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/client-go/rest"
+
+	"github.com/fairwayhq/fairway/internal/platform"
+)
+
+// reach is how long a gateway may take to hear of a new pod. A pod counts as ready when
+// it has been for as long, so that traffic that is sent to it arrives.
+const reach = 2 * time.Second
+
+// podsOf are the pods that run a Deployment's present template.
+func (w *world) podsOf(d *appsv1.Deployment) []*corev1.Pod {
+	var current *appsv1.ReplicaSet
+	for _, rs := range w.replicaSets {
+		owner := ownerOf(rs.OwnerReferences)
+		if owner != string(d.UID) {
+			continue
+		}
+		template := rs.Spec.Template.DeepCopy()
+		delete(template.Labels, appsv1.DefaultDeploymentUniqueLabelKey)
+		if equality.Semantic.DeepEqual(*template, d.Spec.Template) {
+			current = rs
+		}
+	}
+	if current == nil {
+		return nil
+	}
+	var own []*corev1.Pod
+	for _, p := range w.pods {
+		if ownerOf(p.OwnerReferences) == string(current.UID) {
+			own = append(own, p)
+		}
+	}
+	return own
+}
+
+func (p *Platform) instance(ctx context.Context, pod *corev1.Pod, d *appsv1.Deployment) platform.Instance {
+	i := platform.Instance{ID: pod.Name, Address: address(pod), StartedAt: pod.CreationTimestamp.Time}
+	if pod.Status.StartTime != nil {
+		i.StartedAt = pod.Status.StartTime.Time
+	}
+	for _, c := range pod.Status.ContainerStatuses {
+		i.Restarts += int(c.RestartCount)
+	}
+	ready, since := readyCondition(pod)
+	if ready {
+		i.Ready = p.config.Now().Sub(since) >= reach
+		return i
+	}
+	if why := broken(pod); why != "" {
+		i.Failed, i.Message = true, p.withLog(ctx, pod, why)
+		return i
+	}
+	i.Message = waits(pod)
+	if limit := time.Duration(p.settings.ReadyTimeout); p.config.Now().Sub(later(i.StartedAt, sinceOf(d))) > limit {
+		i.Failed = true
+		i.Message = p.withLog(ctx, pod, strings.TrimSuffix(fmt.Sprintf("not ready after %s: %s", limit, i.Message), ": "))
+	}
+	return i
+}
+
+func address(pod *corev1.Pod) string {
+	if pod.Status.PodIP == "" {
+		return ""
+	}
+	for _, c := range pod.Spec.Containers {
+		for _, port := range c.Ports {
+			return net.JoinHostPort(pod.Status.PodIP, strconv.Itoa(int(port.ContainerPort)))
+		}
+	}
+	return pod.Status.PodIP
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// sinceOf is when the Deployment's pods were last asked for.
+func sinceOf(d *appsv1.Deployment) time.Time {
+	at, _ := time.Parse(time.RFC3339, d.Annotations[sinceAnnotation])
+	return at
+}
+
+func readyCondition(pod *corev1.Pod) (ready bool, since time.Time) {
+	for _, c := range pod.Status.Conditions {
+		if c.Type == corev1.PodReady {
+			return c.Status == corev1.ConditionTrue, c.LastTransitionTime.Time
+		}
+	}
+	return false, time.Time{}
+}
+
+// broken says why a pod will not become ready by itself; empty while it may.
+func broken(pod *corev1.Pod) string {
+	if pod.Status.Phase == corev1.PodFailed {
+		return strings.TrimSpace("the pod has failed: " + pod.Status.Reason + " " + pod.Status.Message)
+	}
+	for _, all := range [][]corev1.ContainerStatus{pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses} {
+		for _, c := range all {
+			if why := brokenContainer(c); why != "" {
+				return fmt.Sprintf("container %s: %s", c.Name, why)
+			}
+		}
+	}
+	return ""
+}
+
+func brokenContainer(c corev1.ContainerStatus) string {
+	last := c.LastTerminationState.Terminated
+	if last != nil && last.Reason == "OOMKilled" && !c.Ready {
+		return fmt.Sprintf("it was out of memory and killed, %s", times(c.RestartCount))
+	}
+	waiting := c.State.Waiting
+	if waiting == nil {
+		return ""
+	}
+	switch waiting.Reason {
+	case "CrashLoopBackOff":
+		if last == nil {
+			return "it ends again and again"
+		}
+		return fmt.Sprintf("it ended with exit code %d (%s), %s", last.ExitCode, last.Reason, times(c.RestartCount))
+	case "ErrImagePull", "ImagePullBackOff":
+		if transient.MatchString(waiting.Message) || waiting.Message == "" {
+			return ""
+		}
+		return fmt.Sprintf("the image %s cannot be pulled: %s", c.Image, waiting.Message)
+	case "InvalidImageName", "ErrImageNeverPull", "CreateContainerConfigError", "CreateContainerError", "RunContainerError", "ImageInspectError":
+		return waiting.Reason + ": " + waiting.Message
+	}
+	return ""
+}
+
+func times(n int32) string {
+	if n <= 1 {
+		return "once so far"
+	}
+	return fmt.Sprintf("%d times so far", n)
+}
+
+// transient matches what a registry says when it may well answer the next time.
+var transient = regexp.MustCompile(`(?i)\b(429|5\d\d)\b|too ?many ?requests|time-?out|timed out|deadline exceeded|connection re(set|fused)|temporar|no such host|\bEOF\b|TLS handshake|unavailable`)
+
+// waits says what a pod that is not broken waits for.
+func waits(pod *corev1.Pod) string {
+	for _, c := range pod.Status.Conditions {
+		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse {
+			return "no node has room for it: " + c.Message
+		}
+	}
+	for _, c := range pod.Status.ContainerStatuses {
+		if c.State.Waiting != nil && c.State.Waiting.Message != "" {
+			return c.State.Waiting.Reason + ": " + c.State.Waiting.Message
+		}
+	}
+	for _, c := range pod.Status.Conditions {
+		if c.Type == corev1.PodReady && c.Message != "" {
+			return c.Message
+		}
+	}
+	return ""
+}
+
+// logLines is how much of a log is told with a failure, logLimit how long it may take.
+const (
+	logLines = 10
+	logLimit = 3 * time.Second
+)
+
+// withLog adds the last lines of the pod's log.
+func (p *Platform) withLog(ctx context.Context, pod *corev1.Pod, why string) string {
+	lines := p.cluster.logs.last(ctx, pod)
+	if lines == "" {
+		return why
+	}
+	return why + "; its log ends: " + lines
+}
+
+// Logs returns the last lines of all pods of the revision.
+func (p *Platform) Logs(ctx context.Context, _ platform.Target, revision string, lines int) ([]string, error) {
+	w, err := p.look(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	d := w.home
+	if s, ok := w.side(revision); ok {
+		d = s.deployment
+	} else if !w.atHome(revision) {
+		return nil, nil
+	}
+	var all []string
+	for _, pod := range w.podsOf(d) {
+		text, err := p.cluster.logs.read(ctx, pod, lines, false)
+		if err != nil {
+			return nil, faultOf(err, "read the log of pod "+pod.Name)
+		}
+		all = append(all, strings.Split(strings.TrimSuffix(text, "\n"), "\n")...)
+	}
+	return all[max(0, len(all)-lines):], nil
+}
+
+// logReader reads logs, and remembers the ends that it has read.
+type logReader struct {
+	client rest.Interface
+	known  *sync.Map // the pod's UID and restarts → text
+}
+
+func newLogReader(config *rest.Config) (logReader, error) {
+	config = rest.CopyConfig(config)
+	config.GroupVersion, config.APIPath = &corev1.SchemeGroupVersion, "/api"
+	config.NegotiatedSerializer = serializer.NewCodecFactory(runtime.NewScheme()).WithoutConversion()
+	client, err := rest.RESTClientFor(config)
+	return logReader{client: client, known: &sync.Map{}}, err
+}
+
+// last returns the end of what a broken pod has printed in its last life, on one line;
+// empty if there is nothing to be had.
+func (l logReader) last(ctx context.Context, pod *corev1.Pod) string {
+	restarts, began := int32(0), false
+	for _, c := range pod.Status.ContainerStatuses {
+		restarts += c.RestartCount
+		began = began || c.RestartCount > 0 || c.State.Running != nil || c.State.Terminated != nil
+	}
+	if !began {
+		return ""
+	}
+	key := fmt.Sprintf("%s/%d", pod.UID, restarts)
+	if text, ok := l.known.Load(key); ok {
+		return text.(string)
+	}
+	ctx, cancel := context.WithTimeout(ctx, logLimit)
+	defer cancel()
+	text, err := l.read(ctx, pod, logLines, false)
+	if err != nil || text == "" {
+		text, err = l.read(ctx, pod, logLines, true)
+	}
+	if err != nil {
+		return ""
+	}
+	text = strings.Join(strings.Split(strings.TrimSpace(text), "\n"), " | ")
+	l.known.Store(key, text)
+	return text
+}
+
+func (l logReader) read(ctx context.Context, pod *corev1.Pod, lines int, previous bool) (string, error) {
+	get := l.client.Get().Namespace(pod.Namespace).Name(pod.Name).Resource("pods").SubResource("log").
+		Param("tailLines", strconv.Itoa(lines)).Param("previous", strconv.FormatBool(previous))
+	if len(pod.Spec.Containers) > 0 {
+		get = get.Param("container", pod.Spec.Containers[0].Name)
+	}
+	stream, err := get.Stream(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer stream.Close()
+	const most = 64 << 10
+	text, err := io.ReadAll(io.LimitReader(stream, most))
+	return string(text), err
+}
+
+// ownerOf is the UID of the object's controller; empty if it has none.
+func ownerOf(refs []metav1.OwnerReference) string {
+	for _, r := range refs {
+		if r.Controller != nil && *r.Controller {
+			return string(r.UID)
+		}
+	}
+	return ""
+}

@@ -1,0 +1,115 @@
+package kubernetes
+
+import (
+	"context"
+	"slices"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	appsv1 "k8s.io/api/apps/v1"
+
+	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/platform"
+)
+
+// Retire takes a side away. Its pods go on answering for the time to drain. What is at
+// home stays until another revision settles there, and is no longer counted meanwhile;
+// only a home that Fairway has made itself, and that nobody else follows, is deleted.
+func (p *Platform) Retire(ctx context.Context, lease platform.Lease, t platform.Target, revision string) error {
+	return p.change(ctx, t, "retire "+revision+" from", func(w *world) error {
+		weights, _ := p.weights(w)
+		if weights[revision] > 0 && (w.mark == nil || !slices.Contains(w.mark.Away, revision)) {
+			return fenceFirst(w, lease, t, fault.Errorf(fault.Conflict, "revision %s has %s of the traffic", revision, text(platform.Weights{revision: weights[revision]})).
+				WithHint("route the traffic to another revision first"))
+		}
+		s, beside := w.side(revision)
+		err := p.claim(ctx, w, lease, t, func(m *mark) (*unstructured.Unstructured, error) {
+			m.Away = p.away(w, m.Away, revision)
+			if !beside {
+				return nil, nil
+			}
+			return p.without(w, revision), nil
+		})
+		switch {
+		case err != nil:
+			return err
+		case beside:
+			if err := p.delete(ctx, s.deployment); err != nil {
+				return err
+			}
+			return p.afterLast(ctx, w, revision)
+		case w.atHome(revision) && w.home.Annotations[createdAnnotation] != "" && len(weights) == 0:
+			return p.delete(ctx, w.home)
+		}
+		return nil
+	})
+}
+
+// fenceFirst refuses an older fence before anything else is refused.
+func fenceFirst(w *world, lease platform.Lease, t platform.Target, err error) error {
+	if w.mark != nil && (lease.Fence < w.mark.Fence || lease.Fence == w.mark.Fence && lease.Holder != w.mark.Holder) {
+		return platform.Fenced(t, lease.Fence, w.mark.Fence)
+	}
+	return err
+}
+
+// away are the retired revisions that may still be seen, with one more.
+func (p *Platform) away(w *world, before []string, revision string) []string {
+	var all []string
+	for _, id := range append(slices.Clone(before), revision) {
+		_, beside := w.side(id)
+		if (beside || w.atHome(id)) && !slices.Contains(all, id) {
+			all = append(all, id)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// without is the route without a side's Service, so that it leads to nothing that goes; nil
+// if it does not lead there anyway.
+func (p *Platform) without(w *world, revision string) *unstructured.Unstructured {
+	gone := p.sideName(revision)
+	shares, _ := w.backends.weights()
+	named := false
+	for _, i := range w.backends.ours {
+		named = named || w.backends.find(i, gone) != nil
+	}
+	if !named {
+		return nil
+	}
+	left := slices.DeleteFunc(p.services(w), func(s string) bool { return s == gone })
+	if len(left) == 1 && shares[p.settings.Service] == platform.Whole {
+		return w.backends.restore(w.adopt(p).Original)
+	}
+	return w.backends.set(left, shares)
+}
+
+// afterLast gives the home's autoscaler back when its last side has gone.
+func (p *Platform) afterLast(ctx context.Context, w *world, gone string) error {
+	for _, s := range w.sides {
+		if s.revision.ID != gone {
+			return nil
+		}
+	}
+	return p.giveBack(ctx)
+}
+
+// delete deletes the version of a Deployment that was read, with all that it owns.
+func (p *Platform) delete(ctx context.Context, d *appsv1.Deployment) error {
+	background := metav1.DeletePropagationBackground
+	err := p.client(deployments).Delete(ctx, d.Name, metav1.DeleteOptions{
+		PropagationPolicy: &background,
+		Preconditions:     &metav1.Preconditions{UID: &d.UID},
+	})
+	switch {
+	case stale(err):
+		return err
+	case err != nil && !apierrors.IsNotFound(err):
+		return faultOf(err, "delete Deployment "+d.Name)
+	}
+	p.namespace().deployments.deleted(d)
+	return nil
+}

@@ -1,0 +1,181 @@
+package kubernetes_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"text/template"
+	"time"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/fairwayhq/fairway/internal/platform"
+	"github.com/fairwayhq/fairway/internal/platform/kubernetes"
+	"github.com/fairwayhq/fairway/test/cluster"
+)
+
+const (
+	helloPackage = "github.com/fairwayhq/fairway/test/cluster/hello"
+	helloImage   = "fairway.test/hello:v1"
+)
+
+// rig is a real cluster with a gateway; each test works in a namespace of its own.
+type rig struct {
+	*cluster.Cluster
+	namespaces atomic.Int32
+}
+
+func newRig(t *testing.T) *rig {
+	c := cluster.Start(t, cluster.Options{Node: true, Gateway: true})
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	for _, v := range []string{"v1", "v2"} {
+		if err := c.Load(ctx, cluster.Image{Name: "fairway.test/hello:" + v, Package: helloPackage, LDFlags: "-X main.version=" + v}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return &rig{Cluster: c}
+}
+
+// place is a namespace with what a team has there.
+type place struct {
+	*rig
+	t         *testing.T
+	namespace string
+	clusters  *kubernetes.Clusters
+}
+
+// newPlace makes a namespace with a Service and a route, and no Deployment.
+func (r *rig) newPlace(t *testing.T) *place {
+	p := &place{rig: r, t: t, namespace: fmt.Sprintf("place-%d", r.namespaces.Add(1))}
+	p.apply(`
+apiVersion: v1
+kind: Namespace
+metadata: {name: {{.Namespace}}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: hello, namespace: {{.Namespace}}, labels: {app: hello}}
+spec:
+  selector: {app: hello}
+  ports: [{port: 80, targetPort: 8080}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: hello, namespace: {{.Namespace}}}
+spec:
+  parentRefs: [{name: fairway, namespace: default}]
+  hostnames: [{{.Namespace}}.test]
+  rules:
+  - backendRefs: [{name: hello, port: 80}]
+`)
+	p.clusters = p.newClusters(t)
+	t.Cleanup(func() {
+		_ = r.API.Do(context.Background(), http.MethodDelete, "/api/v1/namespaces/"+p.namespace, "", nil, nil)
+	})
+	return p
+}
+
+func (p *place) newClusters(t *testing.T) *kubernetes.Clusters {
+	c := kubernetes.New(kubernetes.Config{Kubeconfig: p.Kubeconfig, UserAgent: "fairway-test"})
+	t.Cleanup(c.Close)
+	return c
+}
+
+func (p *place) fill(text string) string {
+	var b bytes.Buffer
+	if err := template.Must(template.New("").Parse(text)).Execute(&b, map[string]string{"Namespace": p.namespace}); err != nil {
+		p.t.Fatal(err)
+	}
+	return b.String()
+}
+
+// apply applies manifests as a team does.
+func (p *place) apply(manifests string) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.t.Context(), 30*time.Second)
+	defer cancel()
+	if err := p.API.Apply(ctx, p.fill(manifests)); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+const deployment = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: hello, namespace: {{.Namespace}}}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: hello}}
+  template:
+    metadata: {labels: {app: hello}}
+    spec:
+      terminationGracePeriodSeconds: 5
+      containers:
+      - name: hello
+        image: fairway.test/hello:v1
+        readinessProbe: {httpGet: {path: /ready, port: 8080}, periodSeconds: 1}
+        ports: [{containerPort: 8080}]
+`
+
+// settings of the place; with manifests, the Deployment is one of them.
+func (p *place) settings(manifests bool) []byte {
+	s := kubernetes.Settings{
+		Namespace: p.namespace, Deployment: "hello", Service: "hello", Route: kubernetes.RouteName{Kind: "HTTPRoute", Name: "hello"},
+		ReadyTimeout: kubernetes.Duration(8 * time.Second), Drain: kubernetes.Duration(2 * time.Second),
+	}
+	if manifests {
+		object, err := yaml.YAMLToJSON([]byte(p.fill(deployment)))
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		s.Objects = []json.RawMessage{object}
+	}
+	text, err := json.Marshal(s)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return text
+}
+
+func (p *place) open(t *testing.T, c *kubernetes.Clusters) *kubernetes.Platform {
+	t.Helper()
+	opened, err := c.Open(p.settings(false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return opened
+}
+
+// revision is a version of hello, as another environment makes it.
+func (p *place) revision(id string, env map[string]string) platform.Revision {
+	return platform.Revision{
+		ID: id, Version: id, Artifact: platform.Artifact{Ref: helloImage},
+		Config: platform.Config{Env: env}, Settings: p.settings(true),
+	}
+}
+
+// ask sends one request through the gateway and returns what was answered.
+func (p *place) ask(path string) (string, error) {
+	r, err := http.NewRequest(http.MethodGet, p.GatewayURL+path, nil)
+	if err != nil {
+		return "", err
+	}
+	r.Host = p.namespace + ".test"
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return "", err
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err == nil && answer.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s", answer.Status, text)
+	}
+	return strings.TrimSpace(string(text)), err
+}

@@ -1,0 +1,162 @@
+package kubernetes
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/platform"
+)
+
+// Settle brings the revision that has all the traffic from its side into the home: the
+// home is updated while the side bears the traffic, gets the traffic when it is ready, and
+// the side goes when nobody is sent there any more.
+func (p *Platform) Settle(ctx context.Context, lease platform.Lease, t platform.Target, revision string) (awaits string, err error) {
+	err = p.change(ctx, t, "settle "+revision+" on", func(w *world) error {
+		awaits = ""
+		weights, _ := p.weights(w)
+		if weights[revision] != platform.Whole {
+			return fenceFirst(w, lease, t, fault.Errorf(fault.Conflict, "revision %s has not all of the traffic", revision))
+		}
+		s, beside := w.side(revision)
+		if !beside {
+			return p.claim(ctx, w, lease, t, func(m *mark) (*unstructured.Unstructured, error) {
+				m.Away = p.away(w, m.Away, "")
+				return nil, nil
+			})
+		}
+		awaits, err = p.settleStep(ctx, w, lease, t, s)
+		return err
+	})
+	return awaits, err
+}
+
+// settleStep takes the next step of a revision that is still on its side.
+func (p *Platform) settleStep(ctx context.Context, w *world, lease platform.Lease, t platform.Target, s side) (string, error) {
+	shares, _ := w.backends.weights()
+	atHome, onSide := shares[p.settings.Service], shares[p.sideName(s.revision.ID)]
+	drained := w.mark != nil && p.config.Now().Sub(w.mark.RoutedAt) >= time.Duration(p.settings.Drain)
+	switch {
+	case !w.atHome(s.revision.ID) && !drained:
+		return "requests to the former version come to their end", nil
+	case !w.atHome(s.revision.ID):
+		return "the Deployment " + p.settings.Deployment + " is updated", p.updateHome(ctx, w, lease, t, s)
+	case onSide > 0:
+		if left := p.unready(ctx, w, int(replicas(s.deployment))); left != "" {
+			return left, nil
+		}
+		return "the traffic goes to the Deployment " + p.settings.Deployment, p.moveIn(ctx, w, lease, t, s)
+	case atHome != platform.Whole:
+		return "", fault.Errorf(fault.Conflict, "the Service %s has %d of the traffic, not all", p.settings.Service, atHome)
+	case !drained:
+		return "requests to the canary's pods come to their end", nil
+	}
+	return "", p.leaveSide(ctx, w, lease, t, s)
+}
+
+// updateHome gives the home the revision's pods. It has no traffic meanwhile.
+func (p *Platform) updateHome(ctx context.Context, w *world, lease platform.Lease, t platform.Target, s side) error {
+	if err := p.claim(ctx, w, lease, t, nil); err != nil {
+		return err
+	}
+	if w.home == nil {
+		return fault.Errorf(fault.Conflict, "the Deployment %s is gone", p.settings.Deployment).WithHint("somebody has deleted it; apply it again")
+	}
+	if n := replicas(s.deployment); replicas(w.home) < n {
+		if err := p.scale(ctx, w.home, int(n)); err != nil {
+			return err
+		}
+		return nil // and the pods at the next step, on what that has made of it
+	}
+	d, err := p.wanted(s.revision, w.home)
+	if err != nil {
+		return err
+	}
+	update := d.DeepCopy()
+	update.Labels, update.Spec.Replicas = nil, nil
+	if err := dress(update, s.revision, lease.Fence); err != nil {
+		return err
+	}
+	return p.applyHome(ctx, update, w.home, s.revision)
+}
+
+// applyHome writes the home's pods. Without manifests that is the image alone: what is not
+// written stays its owners'.
+func (p *Platform) applyHome(ctx context.Context, d, was *appsv1.Deployment, r platform.Revision) error {
+	o, err := plain(d)
+	if err != nil {
+		return err
+	}
+	o.SetResourceVersion(was.ResourceVersion)
+	unstructured.RemoveNestedField(o.Object, "spec", "strategy")
+	if set, err := ParseSettings(r.Settings); err != nil || len(set.Objects) == 0 {
+		c, err := chosen(d.Spec.Template.Spec, p.settings.Container, r.Artifact)
+		if err != nil {
+			return err
+		}
+		own := map[string]any{"name": c.Name, "image": c.Image}
+		if len(r.Config.Env) > 0 {
+			own["env"] = envOf(r.Config.Env)
+		}
+		o.Object["spec"] = map[string]any{"template": map[string]any{"spec": map[string]any{"containers": []any{own}}}}
+	}
+	written, err := p.apply(ctx, placedObject{deployments, o})
+	if err != nil {
+		return err
+	}
+	p.namespace().deployments.wrote(written)
+	return nil
+}
+
+func envOf(env map[string]string) []any {
+	var all []any
+	for _, name := range sortedKeys(env) {
+		all = append(all, map[string]any{"name": name, "value": env[name]})
+	}
+	return all
+}
+
+// unready says what is missing until the home can take the traffic that n pods bear;
+// nothing if it can.
+func (p *Platform) unready(ctx context.Context, w *world, n int) string {
+	now := p.revision(ctx, w, w.home, w.homeRevision)
+	want := min(n, now.Capacity.Instances)
+	if ready := now.Ready(); ready < want {
+		text := fmt.Sprintf("%d of %d pods of the Deployment %s are ready", ready, want, p.settings.Deployment)
+		for _, i := range now.Instances {
+			if i.Message != "" {
+				return text + "; " + i.ID + ": " + i.Message
+			}
+		}
+		return text
+	}
+	return ""
+}
+
+// moveIn sends the traffic to the home.
+func (p *Platform) moveIn(ctx context.Context, w *world, lease platform.Lease, t platform.Target, s side) error {
+	return p.claim(ctx, w, lease, t, func(m *mark) (*unstructured.Unstructured, error) {
+		m.Home, m.Weights = s.revision.ID, platform.Weights{s.revision.ID: platform.Whole}
+		m.RoutedAt = p.config.Now().UTC()
+		return w.backends.set(p.services(w), map[string]int{p.settings.Service: platform.Whole}), nil
+	})
+}
+
+// leaveSide takes the side away and gives back what was held for its time.
+func (p *Platform) leaveSide(ctx context.Context, w *world, lease platform.Lease, t platform.Target, s side) error {
+	err := p.claim(ctx, w, lease, t, func(m *mark) (*unstructured.Unstructured, error) {
+		m.Away = nil
+		return p.without(w, s.revision.ID), nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := p.delete(ctx, s.deployment); err != nil {
+		return err
+	}
+	return p.afterLast(ctx, w, s.revision.ID)
+}

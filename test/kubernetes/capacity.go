@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/fairwayhq/fairway/internal/bar"
+	"github.com/fairwayhq/fairway/test/kubernetes/rig"
+)
+
+// bears is how many requests per second one pod can answer. Three bear the load of 100
+// well, one does not.
+const bears = 60
+
+// tryCapacity rolls back, under load, to a stable that a person has shrunk to one pod
+// during the watch. Traffic may only come back as fast as pods can bear it.
+func tryCapacity(ctx context.Context, r *rig.Rig, _ options) ([]bar.Bar, error) {
+	team, err := open(ctx, r, rig.TeamOptions{Name: "shop", First: rig.Calm1, Bears: bears})
+	if err != nil {
+		return nil, err
+	}
+	release, err := team.Ship(ctx, rig.Calm2)
+	if err != nil {
+		return nil, err
+	}
+	if err := release.UntilShare(ctx, most, func(share float64) bool { return share >= 0.95 }); err != nil {
+		return nil, err
+	}
+	if err := team.Scale(ctx, 1); err != nil {
+		return nil, err
+	}
+	fmt.Println("a person has shrunk stable to one pod")
+	// Long enough for pods to go, and to come again if Fairway sees to it.
+	if err := pause(ctx, 10*time.Second); err != nil {
+		return nil, err
+	}
+	pods, err := team.Pods(ctx, "shop")
+	if err != nil {
+		return nil, err
+	}
+	fmt.Printf("rolling back, with %d pods of stable ready\n", pods)
+	began := time.Now()
+	d, err := release.RollBack(ctx, "to see whether stable bears it")
+	if err != nil {
+		return nil, err
+	}
+	back := team.Route.When(began, func(share float64) bool { return share == 0 })
+	if err := pause(ctx, 10*time.Second); err != nil {
+		return nil, err
+	}
+	answers := team.Traffic.Since(release.Shipped)
+	failed := rig.Count(answers, rig.Answer.Failed)
+	fmt.Printf("%s, all traffic back after %.1f s; %d of %d requests failed\n", d.State, back.Sub(began).Seconds(), failed, len(answers))
+	for _, w := range team.Route.Since(began) {
+		fmt.Printf("  %s %v\n", w.At.Format("15:04:05.000"), w.Of)
+	}
+	return []bar.Bar{
+		bar.AtMost("capacity_first", float64(failed), "requests", 0),
+		bar.AtMost("wrong_weights_capacity", float64(tellWrong(team)), "sightings", 0),
+	}, nil
+}
