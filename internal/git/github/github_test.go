@@ -169,3 +169,25 @@ func TestAConfigThatMakesNoSenseIsRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestTheRepositoryIsFoundInItsURL(t *testing.T) {
+	here := github.Config{Repository: "acme/deploy"}
+	own := github.Config{Repository: "acme/deploy", API: "https://git.example.com/api/v3/"}
+	for url, want := range map[string]github.Config{
+		"https://github.com/acme/deploy":                 here,
+		"https://x:y@github.com/acme/deploy.git/":        here,
+		"git@github.com:acme/deploy.git":                 here,
+		"ssh://git@ssh.github.com:443/acme/deploy.git":   here,
+		"https://git.example.com/acme/deploy":            own,
+		"ssh://git@git.example.com:2222/acme/deploy.git": own,
+		"git.example.com:acme/deploy":                    own,
+		"https://github.com/deploy":                      {},
+		"/srv/acme/deploy.git":                           {},
+		"https://git.example.com/a/b/c":                  {},
+		"file:///acme/deploy":                            {},
+	} {
+		if got, ok := github.ConfigOf(url); got != want || ok != (want != github.Config{}) {
+			t.Errorf("ConfigOf(%q) = %+v, %v, want %+v", url, got, ok, want)
+		}
+	}
+}
