@@ -322,3 +322,18 @@ func TestATerminalIsSafeFromValues(t *testing.T) {
 		t.Errorf("it shows %q", text)
 	}
 }
+
+// People also write down what they have read from a cluster.
+func TestWhatOnlyAClusterWritesIsNeverDesired(t *testing.T) {
+	read, live := liveObjects(t), liveObjects(t)
+	for _, o := range read {
+		for _, name := range []string{"uid", "resourceVersion", "creationTimestamp", "generation", "managedFields", "selfLink"} {
+			set("metadata "+name, "of another cluster")(o)
+		}
+		set("metadata annotations", map[string]any{"kubectl.kubernetes.io/last-applied-configuration": "{}"})(o)
+		set("status", map[string]any{"replicas": 9.0})(o)
+	}
+	if got := drift.Compare(read, live, drift.Options{}); len(got) > 0 {
+		t.Errorf("it drifts:\n%s", drift.Text(got, "desired", "live"))
+	}
+}
