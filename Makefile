@@ -86,6 +86,11 @@ test-cluster: ## Test with a real Kubernetes, as root on Linux; the first time i
 	@go run ./test/cluster/up -prepare
 	FAIRWAY_TEST_CLUSTER=1 go test -count=1 -v -timeout 15m ./test/cluster/... $(ARGS)
 
+.PHONY: e2e-kubernetes
+e2e-kubernetes: binary ## Try outages, kills and rollbacks on a real Kubernetes; ARGS="-only outage"
+	@test/setup.sh prometheus >&2
+	@go run ./test/kubernetes -fairway bin/fairway $(ARGS)
+
 .PHONY: cluster
 cluster: ## Bring a real Kubernetes up on this machine until ctrl-C; ARGS="-node=false"
 	@go build -o bin/cluster ./test/cluster/up && exec bin/cluster $(ARGS)
@@ -143,3 +148,8 @@ bench-demo: binary shops ## Seconds to promote and to roll back, and what bad ve
 .PHONY: bench-judge
 bench-judge: ## The judge beside an oracle and the field's rules, in simulation; SEED=1 N=200
 	@go run ./bench/judge -seed $(SEED) -n $(N) $(ARGS)
+
+.PHONY: bench-kubernetes
+bench-kubernetes: binary ## What bad versions cost on a real Kubernetes, in two hours; ARGS="-only bad -runs 1"
+	@test/setup.sh prometheus >&2
+	@go run ./bench/kubernetes -fairway bin/fairway $(ARGS)

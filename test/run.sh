@@ -10,7 +10,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-parts=(setup vet go race web browser)
+parts=(setup vet go race web browser kubernetes)
 [ $# -gt 0 ] && parts=("$@")
 
 # Where goroutines meet: these are tested again with the race detector.
@@ -25,6 +25,12 @@ race=(
   ./internal/stage
   ./internal/store
   ./internal/worker
+)
+
+# What is tested again with a real Kubernetes; without being asked for, these skip it.
+kubernetes=(
+  ./test/cluster/...
+  ./test/kubernetes/...
 )
 
 failed=()
@@ -88,6 +94,23 @@ browser() {
   part browser test/browser.sh
 }
 
+# kubernetes builds Kubernetes where it is not built yet, which two cores do in half an
+# hour, once. One package after the other: each brings up clusters of its own.
+kubernetes_tests() {
+  local up said code=0
+  up=$(mktemp)
+  go build -o "$up" ./test/cluster/up
+  said=$(mktemp)
+  echo "=== kubernetes/build"
+  "$up" -prepare 2> >(tee "$said" >&2) || code=$?
+  case $code in
+    0) FAIRWAY_TEST_CLUSTER=1 part kubernetes go test -count=1 -p 1 -timeout 30m "${kubernetes[@]}" ;;
+    3) leave_out "kubernetes" "$(tail -n 1 "$said")" ;;
+    *) part kubernetes/build false ;;
+  esac
+  rm -f "$up" "$said"
+}
+
 for p in "${parts[@]}"; do
   case $p in
     setup) setup ;;
@@ -96,8 +119,9 @@ for p in "${parts[@]}"; do
     race) race_tests ;;
     web) web ;;
     browser) browser ;;
+    kubernetes) kubernetes_tests ;;
     *)
-      echo "There is no part $p; there are setup, vet, go, race, web and browser." >&2
+      echo "There is no part $p; there are setup, vet, go, race, web, browser and kubernetes." >&2
       exit 2
       ;;
   esac

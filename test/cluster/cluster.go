@@ -8,6 +8,10 @@
 //	err = c.API.Apply(ctx, manifests)
 //	answer, err := http.Get(c.GatewayURL)
 //
+// Besides it can run a Prometheus that scrapes the gateway (StartPrometheus), count what
+// one user asks of the API server (KubeconfigFor, Requests), kill and restart that
+// (RestartAPIServer), and pretend to run thousands of pods (StartHollowNode).
+//
 // Nothing is downloaded as a binary: Kubernetes, etcd and Traefik are built from their
 // Go modules (the nested modules in kubernetes and traefik) once, into the user's cache
 // folder; containerd and runc are Debian's packages; images are made on the spot from

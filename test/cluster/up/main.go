@@ -2,10 +2,13 @@
 // repository's root, as root, on Linux:
 //
 //	go run ./test/cluster/up
+//
+// Its exit code is 3 where the machine cannot run one, and 1 when something failed.
 package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -22,11 +25,20 @@ func main() {
 	flag.BoolVar(&o.Gateway, "gateway", true, "with the Gateway API, and Traefik if there is a node")
 	prepare := flag.Bool("prepare", false, "only install and build what is needed, and bring nothing up")
 	flag.Parse()
-	if err := run(o, *prepare); err != nil {
+	err := run(o, *prepare)
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "up:", err)
+	}
+	switch {
+	case errors.Is(err, cluster.ErrUnable):
+		os.Exit(unable)
+	case err != nil:
 		os.Exit(1)
 	}
 }
+
+// unable is the exit code that says that this machine cannot, which is no failure.
+const unable = 3
 
 func run(o cluster.Options, prepare bool) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

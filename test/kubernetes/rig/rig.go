@@ -103,9 +103,9 @@ func (r *Rig) Close() error {
 			p.Kill()
 		}
 	}
-	var err error
+	err := r.stopRouter()
 	if r.Cluster != nil {
-		err = r.Cluster.Close()
+		err = errors.Join(err, r.Cluster.Close())
 	}
 	return errors.Join(err, os.RemoveAll(r.dir))
 }
