@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/platform"
 )
 
@@ -16,10 +17,21 @@ type reversible struct {
 }
 
 func (r reversible) Tick(ctx context.Context, task Task) (Outcome, error) {
-	if !task.Undo {
-		return r.forward.Tick(ctx, task)
+	if task.Undo {
+		return r.back(ctx, task)
 	}
-	return r.back(ctx, task)
+	out, err := r.forward.Tick(ctx, task)
+	if len(task.State) == 0 && hopeless(err) { // nothing was touched yet
+		return Outcome{Status: Failed, Reason: fault.MessageOf(err)}, nil
+	}
+	return out, err
+}
+
+// hopeless tells that a target is not as the release needs it, or not the worker's to
+// change; that does not pass by itself.
+func hopeless(err error) bool {
+	code := fault.CodeOf(err)
+	return code == fault.Invalid || code == fault.Denied
 }
 
 // undoMemory is what an undoing remembers.
@@ -42,6 +54,9 @@ func (r reversible) back(ctx context.Context, task Task) (Outcome, error) {
 		return Outcome{}, err
 	}
 	s, err := p.Observe(ctx, task.Target())
+	if hopeless(err) && !m.Known { // what was never remembered was never changed
+		return Outcome{Status: Passed}, nil
+	}
 	if err != nil {
 		return Outcome{}, err
 	}
