@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/platform"
 )
 
@@ -16,10 +17,36 @@ type reversible struct {
 }
 
 func (r reversible) Tick(ctx context.Context, task Task) (Outcome, error) {
-	if !task.Undo {
-		return r.forward.Tick(ctx, task)
+	tick := r.forward.Tick
+	if task.Undo {
+		tick = r.back
 	}
-	return r.back(ctx, task)
+	out, err := tick(ctx, task)
+	if code := fault.CodeOf(err); (code == fault.Invalid || code == fault.Denied) && untouched(task) {
+		return neverBegun(task, err), nil
+	}
+	return out, err
+}
+
+// untouched tells that no stage of the environment has come so far as to change anything:
+// each remembers its footing before it does.
+func untouched(task Task) bool {
+	var own footing
+	_, earlier := earlierFooting(task)
+	err := recall(task, &own)
+	if left, ok := task.Memories[task.Stage.Name]; err == nil && !own.Known && ok {
+		err = json.Unmarshal(left, &own)
+	}
+	return err == nil && !own.Known && !earlier
+}
+
+// neverBegun ends a stage whose target cannot even be looked at, because its settings are
+// wrong or the worker may not: trying again would change nothing.
+func neverBegun(task Task, err error) Outcome {
+	if task.Undo {
+		return Outcome{Status: Passed, Progress: &Progress{Now: "Nothing was changed, so there is nothing to take back."}}
+	}
+	return Outcome{Status: Failed, Reason: fault.MessageOf(err)}
 }
 
 // undoMemory is what an undoing remembers.
