@@ -10,7 +10,6 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/pipeline"
 	"github.com/fairwayhq/fairway/internal/platform"
 	"github.com/fairwayhq/fairway/internal/stage"
@@ -360,22 +359,5 @@ func TestAnOldLeaseIsRefused(t *testing.T) {
 	k.State = out.State
 	if _, err := e.Tick(context.Background(), k); !errors.Is(err, platform.ErrFenced) {
 		t.Errorf("a tick with an old lease = %v", err)
-	}
-}
-
-// A target that the release does not fit is told at once, before anything is touched, and
-// there is nothing to undo.
-func TestATargetThatDoesNotFitFailsAtOnce(t *testing.T) {
-	for _, code := range []fault.Code{fault.Invalid, fault.Denied} {
-		w := newWorld(t, 61)
-		w.unseen = fault.Errorf(code, "there is no HTTPRoute shop")
-		k, out := w.play(task(canaryStage()), never)
-		if out.Status != stage.Failed || out.Reason != "there is no HTTPRoute shop" {
-			t.Fatalf("%s: it ended %s (%s)", code, out.Status, out.Reason)
-		}
-		k.Undo = true
-		if _, out = w.play(k, never); out.Status != stage.Passed || len(w.routed) != 0 {
-			t.Errorf("%s: the undo ended %s (%s)", code, out.Status, out.Reason)
-		}
 	}
 }

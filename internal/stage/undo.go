@@ -17,21 +17,36 @@ type reversible struct {
 }
 
 func (r reversible) Tick(ctx context.Context, task Task) (Outcome, error) {
+	tick := r.forward.Tick
 	if task.Undo {
-		return r.back(ctx, task)
+		tick = r.back
 	}
-	out, err := r.forward.Tick(ctx, task)
-	if len(task.State) == 0 && hopeless(err) { // nothing was touched yet
-		return Outcome{Status: Failed, Reason: fault.MessageOf(err)}, nil
+	out, err := tick(ctx, task)
+	if code := fault.CodeOf(err); (code == fault.Invalid || code == fault.Denied) && untouched(task) {
+		return neverBegun(task, err), nil
 	}
 	return out, err
 }
 
-// hopeless tells that a target is not as the release needs it, or not the worker's to
-// change; that does not pass by itself.
-func hopeless(err error) bool {
-	code := fault.CodeOf(err)
-	return code == fault.Invalid || code == fault.Denied
+// untouched tells that no stage of the environment has come so far as to change anything:
+// each remembers its footing before it does.
+func untouched(task Task) bool {
+	var own footing
+	_, earlier := earlierFooting(task)
+	err := recall(task, &own)
+	if left, ok := task.Memories[task.Stage.Name]; err == nil && !own.Known && ok {
+		err = json.Unmarshal(left, &own)
+	}
+	return err == nil && !own.Known && !earlier
+}
+
+// neverBegun ends a stage whose target cannot even be looked at, because its settings are
+// wrong or the worker may not: trying again would change nothing.
+func neverBegun(task Task, err error) Outcome {
+	if task.Undo {
+		return Outcome{Status: Passed, Progress: &Progress{Now: "Nothing was changed, so there is nothing to take back."}}
+	}
+	return Outcome{Status: Failed, Reason: fault.MessageOf(err)}
 }
 
 // undoMemory is what an undoing remembers.
@@ -54,9 +69,6 @@ func (r reversible) back(ctx context.Context, task Task) (Outcome, error) {
 		return Outcome{}, err
 	}
 	s, err := p.Observe(ctx, task.Target())
-	if hopeless(err) && !m.Known { // what was never remembered was never changed
-		return Outcome{Status: Passed}, nil
-	}
 	if err != nil {
 		return Outcome{}, err
 	}

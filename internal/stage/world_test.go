@@ -43,8 +43,6 @@ type world struct {
 	source    metric.Source
 	openFails error
 	address   string
-	// unseen keeps the target from being observed.
-	unseen error
 	// truth is what is told, where a task has a repository.
 	truth *repository
 	// foreign is what somebody else has done to the weights.
@@ -98,9 +96,6 @@ func (w *world) must(err error) {
 const startUp = 700 * time.Millisecond
 
 func (w *world) Observe(context.Context, platform.Target) (platform.State, error) {
-	if w.unseen != nil {
-		return platform.State{}, w.unseen
-	}
 	s := platform.State{Fence: w.fence, Home: w.home, Foreign: w.foreign, Weights: platform.Weights{}}
 	for k, v := range w.weights {
 		s.Weights[k] = v

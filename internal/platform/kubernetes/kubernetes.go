@@ -112,6 +112,7 @@ type cluster struct {
 	ctx        context.Context
 	client     dynamic.Interface
 	logs       logReader
+	events     eventReader
 	watches    sync.WaitGroup
 	mu         sync.Mutex
 	namespaces map[string]*namespace

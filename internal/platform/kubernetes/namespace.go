@@ -17,6 +17,7 @@ var (
 	deployments     = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
 	replicaSets     = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "replicasets"}
 	pods            = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
+	events          = schema.GroupVersionResource{Version: "v1", Resource: "events"}
 	services        = schema.GroupVersionResource{Version: "v1", Resource: "services"}
 	configMaps      = schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}
 	secrets         = schema.GroupVersionResource{Version: "v1", Resource: "secrets"}

@@ -30,6 +30,9 @@ func (p *Platform) Place(ctx context.Context, lease platform.Lease, t platform.T
 		if _, err := p.wanted(r, w.home); err != nil {
 			return err
 		}
+		if err := p.permittedTo(ctx, w, r); err != nil {
+			return err
+		}
 		err := p.claim(ctx, w, lease, t, func(m *mark) (*unstructured.Unstructured, error) {
 			m.Away = slices.DeleteFunc(m.Away, func(id string) bool { return id == r.ID })
 			if w.mark == nil && w.home == nil { // what comes up must have no traffic yet
@@ -69,6 +72,26 @@ func (p *Platform) admissible(w *world) error {
 			WithHint("Fairway splits the traffic of rules that lead to %s alone; move %s into a rule of its own", p.settings.Service, name)
 	}
 	return nil
+}
+
+// permittedTo asks for the rights to all that a release will do, when its revision is new.
+func (p *Platform) permittedTo(ctx context.Context, w *world, r platform.Revision) error {
+	if _, beside := w.side(r.ID); beside || w.atHome(r.ID) {
+		return nil
+	}
+	s, err := ParseSettings(r.Settings)
+	if err != nil {
+		return err
+	}
+	var objects []placedObject
+	for _, before := range []bool{true, false} {
+		some, err := s.placeable(before)
+		if err != nil {
+			return err
+		}
+		objects = append(objects, some...)
+	}
+	return p.permitted(ctx, objects)
 }
 
 // placeHome makes the Deployment of a first release from its manifests.

@@ -70,7 +70,10 @@ func (p *Platform) instance(ctx context.Context, pod *corev1.Pod, d *appsv1.Depl
 		return i
 	}
 	i.Message = waits(pod)
-	if limit := time.Duration(p.settings.ReadyTimeout); p.config.Now().Sub(later(i.StartedAt, sinceOf(d))) > limit {
+	if warning := p.warned(ctx, pod); warning != "" {
+		i.Message, i.Failed = warning, gone.MatchString(warning)
+	}
+	if limit := time.Duration(p.settings.ReadyTimeout); !i.Failed && p.config.Now().Sub(later(i.StartedAt, sinceOf(d))) > limit {
 		i.Failed = true
 		i.Message = p.withLog(ctx, pod, strings.TrimSuffix(fmt.Sprintf("not ready after %s: %s", limit, i.Message), ": "))
 	}

@@ -16,6 +16,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -69,8 +70,7 @@ func (p *Platform) look(ctx context.Context, direct bool) (*world, error) {
 		return nil, faultOf(err, "read "+p.anchorText())
 	}
 	if len(anchors) == 0 {
-		return nil, fault.Errorf(fault.Invalid, "there is no %s in the namespace %s", p.anchorText(), p.settings.Namespace).
-			WithHint("`route` names what leads traffic to the Service %s; make it first, or correct the name", p.settings.Service)
+		return nil, p.noAnchor(ctx)
 	}
 	w.anchor = anchors[0]
 	if w.mark, err = readMark(w.anchor); err != nil {
@@ -86,6 +86,21 @@ func (p *Platform) look(ctx context.Context, direct bool) (*world, error) {
 		return nil, faultOf(err, "read Pods")
 	}
 	return w, p.lookAtDeployments(ctx, w, direct)
+}
+
+// noAnchor says why there is no route, as far as the worker may know.
+func (p *Platform) noAnchor(ctx context.Context) error {
+	namespaces := schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
+	n, err := p.cluster.client.Resource(namespaces).Get(ctx, p.settings.Namespace, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err):
+		return fault.Errorf(fault.Invalid, "there is no namespace %s", p.settings.Namespace).
+			WithHint("correct `namespace`, or `context`, if it is on another cluster")
+	case err == nil && n.GetDeletionTimestamp() != nil:
+		return fault.Errorf(fault.Invalid, "the namespace %s is being deleted", p.settings.Namespace)
+	}
+	return fault.Errorf(fault.Invalid, "there is no %s in the namespace %s", p.anchorText(), p.settings.Namespace).
+		WithHint("`route` names what leads traffic to the Service %s; make it first, or correct the name", p.settings.Service)
 }
 
 func (p *Platform) anchorText() string { return p.settings.Route.Kind + " " + p.settings.Route.Name }
