@@ -16,7 +16,7 @@ import (
 type promote struct{ Deps }
 
 type promoteMemory struct {
-	footing
+	arrival
 	// Batch is the batch under way, from 1; Since is when its traffic was routed.
 	Batch int       `json:"batch,omitempty"`
 	Since time.Time `json:"since,omitzero"`
@@ -51,7 +51,7 @@ func (e *promote) Tick(ctx context.Context, task Task) (Outcome, error) {
 		if task.Hold != "" {
 			return next(m, readyInterval, &Progress{Now: "Held before the old version is taken away: " + task.Hold + ".", Weight: 1}), nil
 		}
-		return retireOthers(ctx, p, task, s, m)
+		return e.bringHome(ctx, p, task, s, &m.arrival, func() any { return m })
 	}
 	if contested(task, s) {
 		return waitContested(m, time.Second, task, s), nil

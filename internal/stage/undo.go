@@ -53,6 +53,10 @@ func neverBegun(task Task, err error) Outcome {
 type undoMemory struct {
 	footing
 	Exposed bool `json:"exposed,omitempty"`
+	// Telling says that the stage may have told the repository of the revision; TakenBack
+	// that the repository has been told of the previous one.
+	Telling   bool `json:"telling,omitempty"`
+	TakenBack bool `json:"takenBack,omitempty"`
 }
 
 func (r reversible) back(ctx context.Context, task Task) (Outcome, error) {
@@ -127,8 +131,19 @@ func (r reversible) shiftBack(ctx context.Context, p platform.Platform, task Tas
 	if err := p.Retire(ctx, task.Lease(), task.Target(), mine); err != nil {
 		return Outcome{}, err
 	}
+	line, wrong, err := r.takeBackTruth(ctx, task, m)
+	switch {
+	case err != nil:
+		return Outcome{}, err
+	case line != nil:
+		m.TakenBack = true
+		return next(m, 0, &Progress{Now: line.Text}, *line), nil
+	}
 	if awaits, err := settle(ctx, p, task, m.stable()); err != nil || awaits != "" {
 		return next(m, settleInterval, &Progress{Now: "All traffic is back on the previous revision, which is brought home: " + awaits + "."}), err
+	}
+	if wrong != "" {
+		return Outcome{Status: Failed, State: remember(m), Reason: wrong}, nil
 	}
 	return Outcome{Status: Passed, State: remember(m), Progress: &Progress{Now: "Rolled back."}}, nil
 }

@@ -36,10 +36,10 @@ func (p *Platform) Retire(ctx context.Context, lease platform.Lease, t platform.
 		case err != nil:
 			return err
 		case beside:
-			if err := p.delete(ctx, s.deployment); err != nil {
+			if err := p.afterLast(ctx, w, revision); err != nil {
 				return err
 			}
-			return p.afterLast(ctx, w, revision)
+			return p.delete(ctx, s.deployment)
 		case w.atHome(revision) && w.home.Annotations[createdAnnotation] != "" && len(weights) == 0:
 			return p.delete(ctx, w.home)
 		}
@@ -87,7 +87,8 @@ func (p *Platform) without(w *world, revision string) *unstructured.Unstructured
 	return w.backends.set(left, shares)
 }
 
-// afterLast gives the home's autoscaler back when its last side has gone.
+// afterLast gives the home's autoscaler back when its last side goes. It comes before the
+// deletion, after which nobody would know that it is to be done.
 func (p *Platform) afterLast(ctx context.Context, w *world, gone string) error {
 	for _, s := range w.sides {
 		if s.revision.ID != gone {

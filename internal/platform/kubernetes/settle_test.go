@@ -55,9 +55,20 @@ type scaler struct {
 	Spec     struct{ MinReplicas int }
 }
 
+func TestOnARealCluster(t *testing.T) {
+	r := newRig(t)
+	for name, test := range map[string]func(*testing.T, *place){
+		"a revision goes from a side into the user's Deployment": fromASideIntoTheHome,
+		"a home that a controller updates is waited for":         homeOfAController,
+		"who else writes the weights is named":                   anotherWriter,
+		"each revision has its own config":                       ownConfig,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, r.newPlace(t)) })
+	}
+}
+
 // The whole way of a release on a Deployment that a team has made, and back again.
-func TestARevisionGoesFromASideIntoTheUsersDeployment(t *testing.T) {
-	p := newRig(t).newPlace(t)
+func fromASideIntoTheHome(t *testing.T, p *place) {
 	p.apply(deployment + "---" + beside)
 	b := &bench{place: p, Platform: p.open(t, p.clusters), lease: platform.Lease{Fence: 1, Holder: "w"}}
 

@@ -79,16 +79,13 @@ func (p *Platform) look(ctx context.Context, direct bool) (*world, error) {
 	if w.backends, err = readBackends(w.anchor, p.settings.Service); err != nil {
 		return nil, err
 	}
-	if err := p.lookAtDeployments(ctx, w, direct); err != nil {
-		return nil, err
-	}
 	if w.replicaSets, err = p.namespace().replicaSets.list(ctx, direct); err != nil {
 		return nil, faultOf(err, "read ReplicaSets")
 	}
 	if w.pods, err = p.namespace().pods.list(ctx, direct); err != nil {
 		return nil, faultOf(err, "read Pods")
 	}
-	return w, nil
+	return w, p.lookAtDeployments(ctx, w, direct)
 }
 
 // noAnchor says why there is no route, as far as the worker may know.
@@ -117,7 +114,7 @@ func (p *Platform) lookAtDeployments(ctx context.Context, w *world, direct bool)
 		switch {
 		case d.Name == p.settings.Deployment:
 			w.home = d
-			if w.homeRevision, err = p.revisionAtHome(d); err != nil {
+			if w.homeRevision, err = p.revisionAtHome(w, d); err != nil {
 				return err
 			}
 		case d.Labels[homeLabel] == p.settings.Deployment:
@@ -164,18 +161,41 @@ func (p *Platform) services(w *world) []string {
 
 // revisionAtHome is what the home runs: what Fairway has settled there, or else, if
 // somebody has changed it since or Fairway has never written it, the Deployment as it is.
-func (p *Platform) revisionAtHome(d *appsv1.Deployment) (platform.Revision, error) {
+func (p *Platform) revisionAtHome(w *world, d *appsv1.Deployment) (platform.Revision, error) {
 	if d.Annotations[placedAnnotation] != "" {
 		r, err := unpack(d)
 		if err != nil {
 			return platform.Revision{}, err
 		}
 		c, err := chosen(d.Spec.Template.Spec, p.settings.Container, r.Artifact)
-		if err == nil && c.Image == imageOf(r.Artifact) {
+		if err == nil && sameImage(c.Image, imageOf(r.Artifact)) {
 			return r, nil
 		}
 	}
-	return adopted(d, p.settings)
+	r, err := adopted(d, p.settings)
+	if r.Artifact.Digest == "" {
+		r.Artifact.Digest = w.pulled(d, r.Artifact.Ref)
+	}
+	return r, err
+}
+
+// pulled is the digest of the image that the Deployment's pods run where it names none:
+// as the nodes say, empty if they do not agree.
+func (w *world) pulled(d *appsv1.Deployment, ref string) string {
+	digest := ""
+	for _, pod := range w.podsOf(d) {
+		for _, c := range pod.Status.ContainerStatuses {
+			image, found, _ := strings.Cut(c.ImageID, "@")
+			if found == "" || repositoryOf(image) != repositoryOf(ref) {
+				continue
+			}
+			if digest != "" && digest != found {
+				return ""
+			}
+			digest = found
+		}
+	}
+	return digest
 }
 
 // adopted describes a Deployment that Fairway has not written, so that it can be placed
@@ -226,6 +246,16 @@ func imageOf(a platform.Artifact) string {
 		return ref
 	}
 	return ref + "@" + a.Digest
+}
+
+// sameImage tells whether two names mean the same image: by their digests, where both have one.
+func sameImage(a, b string) bool {
+	_, first, _ := strings.Cut(a, "@")
+	_, second, _ := strings.Cut(b, "@")
+	if first == "" || second == "" {
+		return a == b
+	}
+	return first == second && repositoryOf(a) == repositoryOf(b)
 }
 
 // chosen is the container whose image is released: the one of that name, the only one,
