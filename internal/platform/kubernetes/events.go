@@ -19,6 +19,10 @@ import (
 // stands in events and not in its status.
 const stuckAfter = 3 * time.Second
 
+// keepBack are the reasons of warnings about what a pod cannot start without. Others may be
+// there as well, and keep no pod from starting.
+var keepBack = []string{"FailedMount", "FailedMapVolume", "FailedAttachVolume", "FailedCreatePodSandBox", "NetworkNotReady"}
+
 // eventReader reads what nodes tell of pods, and remembers it.
 type eventReader struct {
 	known sync.Map // the pod's UID and how long it is stuck, by doublings → text
@@ -54,7 +58,7 @@ func (p *Platform) warned(ctx context.Context, pod *corev1.Pod) string {
 	var all []corev1.Event
 	for i := range list.Items {
 		var e corev1.Event
-		if runtime.DefaultUnstructuredConverter.FromUnstructured(list.Items[i].Object, &e) == nil {
+		if runtime.DefaultUnstructuredConverter.FromUnstructured(list.Items[i].Object, &e) == nil && slices.Contains(keepBack, e.Reason) {
 			all = append(all, e)
 		}
 	}

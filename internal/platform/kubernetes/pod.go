@@ -145,7 +145,9 @@ func brokenContainer(c corev1.ContainerStatus) string {
 		}
 		return fmt.Sprintf("it ended with exit code %d (%s), %s", last.ExitCode, last.Reason, times(c.RestartCount))
 	case "ErrImagePull", "ImagePullBackOff":
-		if transient.MatchString(waiting.Message) || waiting.Message == "" {
+		// An image's name may well have such words and numbers in it.
+		said := strings.ReplaceAll(waiting.Message, c.Image, "")
+		if said == "" || transient.MatchString(said) {
 			return ""
 		}
 		return fmt.Sprintf("the image %s cannot be pulled: %s", c.Image, waiting.Message)
