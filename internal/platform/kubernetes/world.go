@@ -27,9 +27,9 @@ import (
 
 // world is a target as it was at one look.
 type world struct {
-	anchor   *unstructured.Unstructured
-	backends backends
-	mark     *mark // nil before Fairway's first write
+	anchor *unstructured.Unstructured
+	split  split
+	mark   *mark // nil before Fairway's first write
 	// home is the user's Deployment, nil where there is none; homeRevision is what it runs.
 	home         *appsv1.Deployment
 	homeRevision platform.Revision
@@ -51,14 +51,27 @@ func (p *Platform) client(r schema.GroupVersionResource) dynamic.ResourceInterfa
 func (p *Platform) namespace() *namespace { return p.cluster.in(p.settings.Namespace) }
 
 func (p *Platform) anchorResource() schema.GroupVersionResource {
-	if p.settings.Route.Kind == "GRPCRoute" {
+	switch {
+	case p.byPods():
+		return services
+	case p.settings.Route.Kind == "GRPCRoute":
 		return grpcRoutes
 	}
 	return httpRoutes
 }
 
+// byPods tells that there is no route: the one Service splits the traffic.
+func (p *Platform) byPods() bool { return p.settings.Route.Name == "" }
+
+func (p *Platform) anchorName() string {
+	if p.byPods() {
+		return p.settings.Service
+	}
+	return p.settings.Route.Name
+}
+
 func (p *Platform) anchors() *mirror[*unstructured.Unstructured] {
-	return p.namespace().anchor(p.cluster, p.settings.Namespace, anchorName{p.anchorResource(), p.settings.Route.Name})
+	return p.namespace().anchor(p.cluster, p.settings.Namespace, anchorName{p.anchorResource(), p.anchorName()})
 }
 
 // look reads the target; direct reads past the mirror.
@@ -69,14 +82,10 @@ func (p *Platform) look(ctx context.Context, direct bool) (*world, error) {
 		return nil, faultOf(err, "read "+p.anchorText())
 	}
 	if len(anchors) == 0 {
-		return nil, fault.Errorf(fault.Invalid, "there is no %s in the namespace %s", p.anchorText(), p.settings.Namespace).
-			WithHint("`route` names what leads traffic to the Service %s; make it first, or correct the name", p.settings.Service)
+		return nil, p.noAnchor()
 	}
 	w.anchor = anchors[0]
 	if w.mark, err = readMark(w.anchor); err != nil {
-		return nil, err
-	}
-	if w.backends, err = readBackends(w.anchor, p.settings.Service); err != nil {
 		return nil, err
 	}
 	if err := p.lookAtDeployments(ctx, w, direct); err != nil {
@@ -88,10 +97,29 @@ func (p *Platform) look(ctx context.Context, direct bool) (*world, error) {
 	if w.pods, err = p.namespace().pods.list(ctx, direct); err != nil {
 		return nil, faultOf(err, "read Pods")
 	}
+	if w.split, err = p.splitOf(w); err != nil {
+		return nil, err
+	}
+	if p.byPods() && w.mark != nil {
+		p.keepOn()
+	}
 	return w, nil
 }
 
-func (p *Platform) anchorText() string { return p.settings.Route.Kind + " " + p.settings.Route.Name }
+func (p *Platform) noAnchor() error {
+	err := fault.Errorf(fault.Invalid, "there is no %s in the namespace %s", p.anchorText(), p.settings.Namespace)
+	if p.byPods() {
+		return err.WithHint("`service` names what leads to the pods of the Deployment %s; make it first, or correct the name", p.settings.Deployment)
+	}
+	return err.WithHint("`route` names what leads traffic to the Service %s; make it first, or correct the name. Where there is no gateway: kubernetes: {split: pods}", p.settings.Service)
+}
+
+func (p *Platform) anchorText() string {
+	if p.byPods() {
+		return "Service " + p.settings.Service
+	}
+	return p.settings.Route.Kind + " " + p.settings.Route.Name
+}
 
 func (p *Platform) lookAtDeployments(ctx context.Context, w *world, direct bool) error {
 	all, err := p.namespace().deployments.list(ctx, direct)
