@@ -50,6 +50,9 @@ type mark struct {
 	// Open is, without a route, how many pods of each side the Service selects, by the
 	// side's name; everyPod is all of them.
 	Open map[string]int `json:"open,omitempty"`
+	// Beside is, without a route, how many pods the home had when the first side was
+	// placed: the weights that are possible stay the same while an autoscaler is at work.
+	Beside int `json:"beside,omitempty"`
 	// Selector is the Service's own, while Fairway has put another in its place.
 	Selector map[string]string `json:"selector,omitempty"`
 }

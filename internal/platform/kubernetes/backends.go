@@ -70,6 +70,8 @@ func (b backends) admissible(known []string) error {
 		WithHint("Fairway splits the traffic of rules that lead to %s alone; move %s into a rule of its own", b.home, name)
 }
 
+func (b backends) begin(*mark) {}
+
 // possible: a gateway can give any weights.
 func (b backends) possible(map[string]int, func(string) int) error { return nil }
 

@@ -32,6 +32,9 @@ func (p *Platform) Place(ctx context.Context, lease platform.Lease, t platform.T
 		}
 		err := p.claim(ctx, w, lease, t, func(m *mark) (*unstructured.Unstructured, error) {
 			m.Away = slices.DeleteFunc(m.Away, func(id string) bool { return id == r.ID })
+			if w.home != nil && !w.atHome(r.ID) {
+				w.split.begin(m)
+			}
 			if w.mark == nil && w.home == nil { // what comes up must have no traffic yet
 				return w.split.give(m, []string{p.settings.Service}, nil), nil
 			}

@@ -25,7 +25,7 @@ func (p *Platform) Route(ctx context.Context, lease platform.Lease, t platform.T
 		}
 		shares, err := p.bearers(ctx, w, weights)
 		if err != nil {
-			return err
+			return fenceFirst(w, lease, t, err)
 		}
 		if err := p.holdHome(ctx, w, weights); err != nil {
 			return err

@@ -37,7 +37,7 @@ type selection struct {
 	own     map[string]string // the one that is the user's
 	mark    *mark
 	world   *world
-	pods    int // of the home
+	pods    int // of the home, as the weights are reckoned
 	side    func(revision string) string
 }
 
@@ -50,6 +50,9 @@ func (p *Platform) selectionOf(w *world) (selection, error) {
 	s := selection{service: w.anchor, home: p.settings.Deployment, present: present, own: present, mark: w.mark, world: w, side: p.sideName}
 	if w.home != nil {
 		s.pods = int(replicas(w.home))
+		if w.mark != nil && w.mark.Beside > 0 && len(w.sides) > 0 { // with more pods a canary has less than its weight, never more
+			s.pods = min(s.pods, w.mark.Beside)
+		}
 	}
 	if _, ours := present[homeLabel]; !ours {
 		return s, nil
@@ -182,14 +185,10 @@ func (s selection) possible(shares map[string]int, ready func(string) int) error
 		if k == everyPod {
 			continue
 		}
-		can := ready(name)
-		if got := part(k, beside+sum-k); got-shares[name] > nearly || shares[name]-got > nearly {
-			return fault.Errorf(fault.Conflict, "%s of the traffic for %s is not possible: it is split by pods, of which %d have the rest", ppmText(shares[name]), name, beside+sum-k).
-				WithHint("possible are %s and everything", weightsText(partsBeside(beside, max(can, 1))))
-		}
-		if can < k {
-			return fault.Errorf(fault.Conflict, "%s of the traffic for %s takes %d pods, of which %d are ready", ppmText(shares[name]), name, k, can).
-				WithHint("place more of it, or wait until Observe shows them ready")
+		can, got := ready(name), part(k, beside+sum-k)
+		if can < k || got-shares[name] > nearly || shares[name]-got > nearly {
+			return fault.Errorf(fault.Conflict, "%s of the traffic for %s is not possible: it is split by pods, and %d of its pods are ready beside %d others", ppmText(shares[name]), name, can, beside+sum-k).
+				WithHint("possible are %s and everything", weightsText(partsBeside(beside+sum-k, can)))
 		}
 	}
 	return nil
@@ -230,6 +229,13 @@ func weightsText(all []int) string {
 		text = append(text, "… up to "+ppmText(all[len(all)-1]))
 	}
 	return strings.Join(text, ", ")
+}
+
+// begin notes how many pods the home has when the first side comes.
+func (s selection) begin(m *mark) {
+	if len(s.world.sides) == 0 {
+		m.Beside = s.pods
+	}
 }
 
 // give changes the Service's selector where it must be another, and notes how many pods

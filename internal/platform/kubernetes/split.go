@@ -15,6 +15,8 @@ type split interface {
 	possible(shares map[string]int, ready func(side string) int) error
 	// admissible refuses an anchor that leads elsewhere as well.
 	admissible(known []string) error
+	// begin notes what counts while sides stand, when the first one comes.
+	begin(m *mark)
 	// give returns the anchor as it gives the shares, nil if the mark alone tells. What
 	// has to be known later is noted in the mark, whose Weights are the new ones already.
 	give(m *mark, services []string, shares map[string]int) *unstructured.Unstructured

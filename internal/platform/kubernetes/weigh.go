@@ -17,22 +17,28 @@ func (p *Platform) CanaryWeights(ctx context.Context, _ platform.Target, c platf
 	if err != nil {
 		return nil, err
 	}
-	m := w.adopt(p)
-	home, beside := w.side(m.Home)
-	if shares, _ := w.split.shares(); shares[p.sideName(m.Home)] == 0 {
-		beside = false // it is on its way out, or not asked yet
+	s, err := p.selectionOf(w)
+	if err != nil {
+		return nil, err
 	}
+	return s.weights(w.adopt(p).Home, c.Instances), nil
+}
+
+// weights are those of a revision with so many pods beside the target's home.
+func (s selection) weights(home string, instances int) []int {
+	shares, _ := s.shares()
+	side := s.side(home)
 	switch {
-	case m.Home == "" || w.home == nil:
-		return nil, nil
-	case !beside:
-		return partsBeside(int(replicas(w.home)), c.Instances), nil
-	case w.atHome(m.Home):
-		return partsBeside(int(replicas(home.deployment)), c.Instances), nil
+	case home == "" || s.world.home == nil:
+		return nil
+	case shares[side] == 0:
+		return partsBeside(s.pods, instances)
+	case s.world.atHome(home):
+		return partsBeside(s.podsOf(side), instances)
 	}
 	var all []int
-	for _, ppm := range partsBeside(int(replicas(w.home)), int(replicas(home.deployment))) {
+	for _, ppm := range partsBeside(s.pods, s.podsOf(side)) {
 		all = append(all, platform.Whole-ppm)
 	}
-	return all, nil
+	return all
 }
