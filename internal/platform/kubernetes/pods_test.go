@@ -13,6 +13,7 @@ import (
 
 	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/platform"
+	"github.com/fairwayhq/fairway/internal/process"
 )
 
 // fleet is a Deployment of four pods behind a Service, and a canary beside it.
@@ -141,6 +142,7 @@ func splitsByPods(t *testing.T, f *fleet) {
 	f.leads(0, 4)
 	var meanwhile home
 	f.get("/apis/apps/v1/namespaces/"+f.namespace+"/deployments/hello", &meanwhile)
+	before.Status, meanwhile.Status = home{}.Status, home{}.Status
 	if a, z := string(asJSON(t, before)), string(asJSON(t, meanwhile)); a != z {
 		t.Errorf("the home was %s and is %s", a, z)
 	}
@@ -212,7 +214,7 @@ func keepsPods(t *testing.T, f *fleet) {
 		return state.Ready() == 2 && s.Weights[f.canary.ID] == 333_333
 	})
 	f.leads(2, 4)
-	f.label(f.someOf(f.canary.ID), "app", "mine")
+	f.label(f.names(f.canary.ID)[0], "app", "mine")
 	f.leads(2, 4)
 
 	// With no worker at all: those of a revision that has everything have it still.
@@ -242,7 +244,7 @@ func keepsPods(t *testing.T, f *fleet) {
 func (f *fleet) eventually(what string, so func() bool) {
 	f.t.Helper()
 	for late := time.Now().Add(time.Minute); !so(); {
-		if time.Now().After(late) {
+		if time.Now().After(late) || process.Wait(f.t.Context(), 100*time.Millisecond) != nil {
 			f.t.Fatalf("it does not come to it that %s", what)
 		}
 	}
@@ -252,18 +254,26 @@ func (f *fleet) podsOf(revision string) string {
 	return "/api/v1/namespaces/" + f.namespace + "/pods?labelSelector=fairway.dev/revision%3D" + revision
 }
 
+// deletePods deletes all pods of a revision and waits until they have gone.
 func (f *fleet) deletePods(revision string) {
 	f.t.Helper()
+	before := f.names(revision)
 	f.must(f.API.Do(f.t.Context(), http.MethodDelete, f.podsOf(revision), "", nil, nil))
+	f.eventually("the pods have gone", func() bool {
+		return !slices.ContainsFunc(f.names(revision), func(name string) bool { return slices.Contains(before, name) })
+	})
 }
 
-func (f *fleet) someOf(revision string) string {
+func (f *fleet) names(revision string) (all []string) {
 	f.t.Helper()
 	var list struct {
 		Items []struct{ Metadata struct{ Name string } }
 	}
 	f.get(f.podsOf(revision), &list)
-	return list.Items[0].Metadata.Name
+	for _, pod := range list.Items {
+		all = append(all, pod.Metadata.Name)
+	}
+	return all
 }
 
 func (f *fleet) label(pod, key, value string) {
