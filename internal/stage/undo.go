@@ -118,7 +118,10 @@ func (r reversible) shiftBack(ctx context.Context, p platform.Platform, task Tas
 		}
 		return next(m, readyInterval, &Progress{Now: "Bringing the previous revision back up.", Next: "Then it gets the traffic.", Weight: shareOf(s, mine)}), nil
 	}
-	share := bearable(s, mine, back.Ready, m.Capacity.Instances)
+	share, err := possibleForStable(ctx, p, task, s, m.stable(), bearable(s, mine, back.Ready, m.Capacity.Instances))
+	if err != nil {
+		return Outcome{}, err
+	}
 	if was := shareOf(s, m.stable()); was < share {
 		if err := p.Route(ctx, task.Lease(), task.Target(), split(m.stable(), share, mine)); err != nil {
 			return Outcome{}, err
@@ -163,6 +166,10 @@ func shiftToStable(ctx context.Context, p platform.Platform, task Task, s platfo
 	share := bearable(s, task.Revision.ID, now.Ready(), f.Capacity.Instances)
 	if was >= aboutAll {
 		share = 1
+	}
+	share, err := possibleForStable(ctx, p, task, s, f.stable(), share)
+	if err != nil {
+		return was, err
 	}
 	if share <= was {
 		return was, nil

@@ -35,8 +35,11 @@ func (p *Platform) Place(ctx context.Context, lease platform.Lease, t platform.T
 		}
 		err := p.claim(ctx, w, lease, t, func(m *mark) (*unstructured.Unstructured, error) {
 			m.Away = slices.DeleteFunc(m.Away, func(id string) bool { return id == r.ID })
+			if w.home != nil && !w.atHome(r.ID) {
+				w.split.begin(m)
+			}
 			if w.mark == nil && w.home == nil { // what comes up must have no traffic yet
-				return w.backends.set([]string{p.settings.Service}, nil), nil
+				return w.split.give(m, []string{p.settings.Service}, nil), nil
 			}
 			return nil, nil
 		})
@@ -67,11 +70,7 @@ func (p *Platform) admissible(w *world) error {
 			known = append(known, p.sideName(id))
 		}
 	}
-	if name := w.backends.foreign(known); name != "" {
-		return fault.Errorf(fault.Invalid, "a rule of the %s leads to the Service %s beside %s", p.anchorText(), name, p.settings.Service).
-			WithHint("Fairway splits the traffic of rules that lead to %s alone; move %s into a rule of its own", p.settings.Service, name)
-	}
-	return nil
+	return w.split.admissible(known)
 }
 
 // permittedTo asks for the rights to all that a release will do, when its revision is new.
@@ -261,10 +260,6 @@ type beside struct {
 
 // placeBeside writes it, owned by the Deployment.
 func (p *Platform) placeBeside(ctx context.Context, b beside, c platform.Capacity) error {
-	own, err := plain(b.standing.service(b.service))
-	if err != nil {
-		return err
-	}
 	all, err := p.copies(ctx, b.standing, b.service.Labels)
 	if err != nil {
 		return err
@@ -272,7 +267,14 @@ func (p *Platform) placeBeside(ctx context.Context, b beside, c platform.Capacit
 	for _, o := range b.config {
 		o.object.SetLabels(b.objectLabels(o.object.GetLabels()))
 	}
-	all = append(append(all, b.config...), placedObject{services, own})
+	all = append(all, b.config...)
+	if !p.byPods() { // the one Service leads to all pods, and what is scraped through it is scraped once
+		own, err := plain(b.standing.service(b.service))
+		if err != nil {
+			return err
+		}
+		all = append(all, placedObject{services, own})
+	}
 	if b.scaler != nil {
 		all = append(all, placedObject{autoscalers, b.standing.scaler(b.scaler, c.Instances)})
 	}

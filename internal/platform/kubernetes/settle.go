@@ -38,7 +38,7 @@ func (p *Platform) Settle(ctx context.Context, lease platform.Lease, t platform.
 
 // settleStep takes the next step of a revision that is still on its side.
 func (p *Platform) settleStep(ctx context.Context, w *world, lease platform.Lease, t platform.Target, s side) (string, error) {
-	shares, _ := w.backends.weights()
+	shares, _ := w.split.shares()
 	atHome, onSide := shares[p.settings.Service], shares[p.sideName(s.revision.ID)]
 	drained := w.mark != nil && p.config.Now().Sub(w.mark.RoutedAt) >= time.Duration(p.settings.Drain)
 	switch {
@@ -194,7 +194,7 @@ func (p *Platform) moveIn(ctx context.Context, w *world, lease platform.Lease, t
 	return p.claim(ctx, w, lease, t, func(m *mark) (*unstructured.Unstructured, error) {
 		m.Home, m.Weights = s.revision.ID, platform.Weights{s.revision.ID: platform.Whole}
 		m.RoutedAt = p.config.Now().UTC()
-		return w.backends.set(p.services(w), map[string]int{p.settings.Service: platform.Whole}), nil
+		return w.split.give(m, p.services(w), map[string]int{p.settings.Service: platform.Whole}), nil
 	})
 }
 
@@ -202,7 +202,7 @@ func (p *Platform) moveIn(ctx context.Context, w *world, lease platform.Lease, t
 func (p *Platform) leaveSide(ctx context.Context, w *world, lease platform.Lease, t platform.Target, s side) error {
 	err := p.claim(ctx, w, lease, t, func(m *mark) (*unstructured.Unstructured, error) {
 		m.Away = nil
-		return p.without(w, s.revision.ID), nil
+		return w.split.without(m, p.sideName(s.revision.ID), p.services(w)), nil
 	})
 	if err != nil {
 		return err

@@ -28,9 +28,9 @@ import (
 
 // world is a target as it was at one look.
 type world struct {
-	anchor   *unstructured.Unstructured
-	backends backends
-	mark     *mark // nil before Fairway's first write
+	anchor *unstructured.Unstructured
+	split  split
+	mark   *mark // nil before Fairway's first write
 	// home is the user's Deployment, nil where there is none; homeRevision is what it runs.
 	home         *appsv1.Deployment
 	homeRevision platform.Revision
@@ -52,14 +52,27 @@ func (p *Platform) client(r schema.GroupVersionResource) dynamic.ResourceInterfa
 func (p *Platform) namespace() *namespace { return p.cluster.in(p.settings.Namespace) }
 
 func (p *Platform) anchorResource() schema.GroupVersionResource {
-	if p.settings.Route.Kind == "GRPCRoute" {
+	switch {
+	case p.byPods():
+		return services
+	case p.settings.Route.Kind == "GRPCRoute":
 		return grpcRoutes
 	}
 	return httpRoutes
 }
 
+// byPods tells that there is no route: the one Service splits the traffic.
+func (p *Platform) byPods() bool { return p.settings.Route.Name == "" }
+
+func (p *Platform) anchorName() string {
+	if p.byPods() {
+		return p.settings.Service
+	}
+	return p.settings.Route.Name
+}
+
 func (p *Platform) anchors() *mirror[*unstructured.Unstructured] {
-	return p.namespace().anchor(p.cluster, p.settings.Namespace, anchorName{p.anchorResource(), p.settings.Route.Name})
+	return p.namespace().anchor(p.cluster, p.settings.Namespace, anchorName{p.anchorResource(), p.anchorName()})
 }
 
 // look reads the target; direct reads past the mirror.
@@ -76,19 +89,25 @@ func (p *Platform) look(ctx context.Context, direct bool) (*world, error) {
 	if w.mark, err = readMark(w.anchor); err != nil {
 		return nil, err
 	}
-	if w.backends, err = readBackends(w.anchor, p.settings.Service); err != nil {
-		return nil, err
-	}
 	if w.replicaSets, err = p.namespace().replicaSets.list(ctx, direct); err != nil {
 		return nil, faultOf(err, "read ReplicaSets")
 	}
 	if w.pods, err = p.namespace().pods.list(ctx, direct); err != nil {
 		return nil, faultOf(err, "read Pods")
 	}
-	return w, p.lookAtDeployments(ctx, w, direct)
+	if err := p.lookAtDeployments(ctx, w, direct); err != nil {
+		return nil, err
+	}
+	if w.split, err = p.splitOf(w); err != nil {
+		return nil, err
+	}
+	if p.byPods() && w.mark != nil {
+		p.keepOn()
+	}
+	return w, nil
 }
 
-// noAnchor says why there is no route, as far as the worker may know.
+// noAnchor says why there is no route or Service, as far as the worker may know.
 func (p *Platform) noAnchor(ctx context.Context) error {
 	namespaces := schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
 	n, err := p.cluster.client.Resource(namespaces).Get(ctx, p.settings.Namespace, metav1.GetOptions{})
@@ -99,11 +118,19 @@ func (p *Platform) noAnchor(ctx context.Context) error {
 	case err == nil && n.GetDeletionTimestamp() != nil:
 		return fault.Errorf(fault.Invalid, "the namespace %s is being deleted", p.settings.Namespace)
 	}
-	return fault.Errorf(fault.Invalid, "there is no %s in the namespace %s", p.anchorText(), p.settings.Namespace).
-		WithHint("`route` names what leads traffic to the Service %s; make it first, or correct the name", p.settings.Service)
+	missing := fault.Errorf(fault.Invalid, "there is no %s in the namespace %s", p.anchorText(), p.settings.Namespace)
+	if p.byPods() {
+		return missing.WithHint("`service` names what leads to the pods of the Deployment %s; make it first, or correct the name", p.settings.Deployment)
+	}
+	return missing.WithHint("`route` names what leads traffic to the Service %s; make it first, or correct the name. Where there is no gateway: kubernetes: {split: pods}", p.settings.Service)
 }
 
-func (p *Platform) anchorText() string { return p.settings.Route.Kind + " " + p.settings.Route.Name }
+func (p *Platform) anchorText() string {
+	if p.byPods() {
+		return "Service " + p.settings.Service
+	}
+	return p.settings.Route.Kind + " " + p.settings.Route.Name
+}
 
 func (p *Platform) lookAtDeployments(ctx context.Context, w *world, direct bool) error {
 	all, err := p.namespace().deployments.list(ctx, direct)
