@@ -22,6 +22,7 @@ import (
 	"github.com/fairwayhq/fairway/internal/auth"
 	"github.com/fairwayhq/fairway/internal/drive"
 	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/inquiry"
 	"github.com/fairwayhq/fairway/internal/release"
 	"github.com/fairwayhq/fairway/internal/stage"
 	"github.com/fairwayhq/fairway/internal/store"
@@ -50,9 +51,10 @@ func newRig(t *testing.T) *rig {
 	r.drive = drive.New(drive.Config{Store: st.Drive(), Log: log})
 	r.auth = auth.New(st.Auth())
 	r.auth.PasswordCost = bcrypt.MinCost
+	desk := inquiry.NewDesk()
 	handler := api.New(api.Config{
-		Releases: release.New(release.Config{Store: st.Release(), Drive: r.drive}),
-		Auth:     r.auth, Drive: r.drive, Log: log, Closing: r.closing, Version: "test",
+		Releases: release.New(release.Config{Store: st.Release(), Drive: r.drive, Inquirer: desk}),
+		Auth:     r.auth, Drive: r.drive, Desk: desk, Log: log, Closing: r.closing, Version: "test",
 		Heartbeat: 50 * time.Millisecond, Patience: 500 * time.Millisecond,
 		UI: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, "the page")

@@ -19,6 +19,7 @@ import (
 	"github.com/fairwayhq/fairway/internal/auth"
 	"github.com/fairwayhq/fairway/internal/drive"
 	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/inquiry"
 	"github.com/fairwayhq/fairway/internal/notify"
 	"github.com/fairwayhq/fairway/internal/release"
 	"github.com/fairwayhq/fairway/internal/store"
@@ -79,10 +80,11 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 	})
 	identities := auth.New(st.Auth())
 	identities.Now = clock.Now
-	control := release.New(release.Config{Store: seamOfRelease(st.Release()), Drive: d, Now: clock.Now})
+	desk := inquiry.NewDesk()
+	control := release.New(release.Config{Store: seamOfRelease(st.Release()), Drive: d, Inquirer: desk, Now: clock.Now})
 	closing := make(chan struct{})
 	handler := api.New(api.Config{
-		Releases: control, Auth: identities, Drive: d, UI: web.Handler(), Version: Version(), Now: clock.Now,
+		Releases: control, Auth: identities, Drive: d, Desk: desk, UI: web.Handler(), Version: Version(), Now: clock.Now,
 		Log: c.Log, Wrap: traces, Closing: closing,
 	})
 	url := "http://" + listener.Addr().String()
@@ -115,6 +117,7 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 		parts.run("keeper", func() error { host.platform.Keep(ctx); return nil })
 		w := worker.New(worker.Config{
 			Name: "built-in", Environments: c.WorkerEnvironments, Server: d, Executors: host.executors(), Log: c.Log,
+			Desk: desk, Respond: host.respondent("built-in").Respond,
 		})
 		parts.run("worker", func() error { return w.Run(ctx) })
 	}

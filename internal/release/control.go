@@ -41,6 +41,8 @@ type Lanes interface {
 type Config struct {
 	Store Store
 	Drive Driver
+	// Inquirer asks workers what only they can see.
+	Inquirer Inquirer
 	// Now is the clock; nil means the system's.
 	Now func() time.Time
 }
@@ -48,9 +50,10 @@ type Config struct {
 // Control carries out the use cases: it checks who asks for what, and turns it
 // into an event for drive. It is safe for concurrent use.
 type Control struct {
-	store Store
-	drive Driver
-	now   func() time.Time
+	store    Store
+	drive    Driver
+	inquirer Inquirer
+	now      func() time.Time
 }
 
 // New returns a Control.
@@ -58,7 +61,7 @@ func New(c Config) *Control {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Control{store: c.Store, drive: c.Drive, now: c.Now}
+	return &Control{store: c.Store, drive: c.Drive, inquirer: c.Inquirer, now: c.Now}
 }
 
 // newID makes an ID that sorts by time of creation: a ULID in lower case.
