@@ -35,6 +35,7 @@ type rig struct {
 	server  *httptest.Server
 	store   *store.SQLite
 	drive   *drive.Drive
+	control *release.Control
 	auth    *auth.Service
 	closing chan struct{}
 	log     *syncBuffer
@@ -52,8 +53,9 @@ func newRig(t *testing.T) *rig {
 	r.auth = auth.New(st.Auth())
 	r.auth.PasswordCost = bcrypt.MinCost
 	desk := inquiry.NewDesk()
+	r.control = release.New(release.Config{Store: st.Release(), Drive: r.drive, Inquirer: desk})
 	handler := api.New(api.Config{
-		Releases: release.New(release.Config{Store: st.Release(), Drive: r.drive, Inquirer: desk}),
+		Releases: r.control,
 		Auth:     r.auth, Drive: r.drive, Desk: desk, Log: log, Closing: r.closing, Version: "test",
 		Heartbeat: 50 * time.Millisecond, Patience: 500 * time.Millisecond,
 		UI: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

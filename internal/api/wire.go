@@ -28,9 +28,17 @@ func wireService(v release.ServiceView) client.Service {
 	for _, e := range v.Environments {
 		s.Environments = append(s.Environments, client.ServiceEnvironment{
 			Name: e.Name, Home: e.Home, HomeVersion: e.HomeVersion, Moving: e.Moving, Queue: e.Queue, Frozen: e.Frozen,
+			Drift: wireDrift(e.Drift),
 		})
 	}
 	return s
+}
+
+func wireDrift(d *release.DriftView) *client.Drift {
+	if d == nil {
+		return nil
+	}
+	return &client.Drift{Fields: append([]string{}, d.Fields...), Since: d.Since, At: d.At}
 }
 
 func wirePoint(p release.ChartPoint) client.Point {

@@ -39,7 +39,9 @@ type ServerConfig struct {
 	WorkerEnvironments []string
 	// LeaseFor is how long a worker holds a task without a sign of life.
 	LeaseFor time.Duration
-	Log      *slog.Logger
+	// DriftEvery is how often lanes at rest are looked at for drift; 0 is never.
+	DriftEvery time.Duration
+	Log        *slog.Logger
 	// Out is where the address and the first token are printed.
 	Out io.Writer
 	// Pprof is an address for profiles; empty serves none.
@@ -102,6 +104,7 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	parts := group{stop: stop}
+	parts.run("drift", func() error { lookForDrift(ctx, c.DriftEvery, control, c.Log); return nil })
 	parts.run("drive", func() error { return d.Run(ctx) })
 	parts.run("clock", func() error {
 		watchClock(ctx, clock, func(now time.Time) error { return d.StoodStill(ctx, now) })

@@ -28,7 +28,7 @@ func (c *command) previews(ctx context.Context, plan *pipeline.Plan, release cli
 	var all []preview
 	unreached := ""
 	for _, e := range plan.Environments {
-		if e.Platform != "kubernetes" {
+		if e.Platform != pipeline.PlatformKubernetes {
 			continue
 		}
 		p := preview{Environment: e.Name, Unknown: unreached}

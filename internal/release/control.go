@@ -9,6 +9,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/fairwayhq/fairway/internal/drive"
+	"github.com/fairwayhq/fairway/internal/ledger"
 	"github.com/fairwayhq/fairway/internal/pipeline"
 )
 
@@ -25,6 +26,9 @@ type Beat interface {
 	// Start gives a run that was just stored its first event, in the caller's
 	// transaction. committed is called after the commit.
 	Start(tx drive.Tx, release string, actor string) (committed func(), err error)
+	// Note adds lines to a release's chain that change nothing about its run, in the
+	// caller's transaction. committed is called after the commit.
+	Note(tx drive.Tx, release string, lines ...ledger.Event) (committed func(), err error)
 	// Wake says that the caller committed something that drive has to look at.
 	Wake()
 }

@@ -45,6 +45,15 @@ type ServiceEnvironment struct {
 	Queue  []string `json:"queue,omitempty" doc:"the releases that wait for the lane, in order"`
 	// Frozen says why the lane does not move; empty when it may.
 	Frozen string `json:"frozen,omitempty" doc:"why the lane does not move; absent when it may"`
+	// Drift is what was last seen of what has drifted; nil where nobody has looked.
+	Drift *Drift `json:"drift,omitempty" doc:"what was last seen of what has drifted; absent where nobody has looked"`
+}
+
+// Drift is what was last seen of where what runs is not as the release at home says.
+type Drift struct {
+	Fields []string  `json:"fields" doc:"what has drifted, for people; empty where nothing has"`
+	Since  time.Time `json:"since" doc:"when it was first seen as it is"`
+	At     time.Time `json:"at" doc:"when it was seen last"`
 }
 
 // NewRelease asks for a release. Either Definition is given, or Service names one
