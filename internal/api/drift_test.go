@@ -84,6 +84,9 @@ func TestDriftIsToldWhenItChanges(t *testing.T) {
 	if d := service.Environments[0].Drift; d == nil || len(d.Fields) != 1 || !d.At.After(d.Since) {
 		t.Errorf("the service shows the drift as %+v", d)
 	}
+	if d, err := ann.Release(t.Context(), id); err != nil || len(d.Drift["production"].Fields) != 1 {
+		t.Errorf("the release shows the drift as %+v: %v", d.Drift, err)
+	}
 	r.look(worker, image, gone)
 	expect("when it changes", "drift.changed: What runs in production is not as the release says: Deployment shop/shop spec.image, Service shop/shop is missing.")
 	r.look(worker)

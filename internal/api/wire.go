@@ -16,10 +16,14 @@ func wireRelease(s release.Summary) client.Release {
 }
 
 func wireDetail(d release.Detail) client.ReleaseDetail {
+	drifts := map[string]client.Drift{}
+	for environment, one := range d.Drift {
+		drifts[environment] = *wireDrift(&one)
+	}
 	return client.ReleaseDetail{
 		Release: wireRelease(d.Summary), Plan: d.Plan, Run: d.Run, Live: d.Live,
 		Headline: d.Headline, Next: d.Next, NextAt: d.NextAt,
-		Actions: d.Actions, Asks: d.Asks, Queue: d.Queue,
+		Actions: d.Actions, Asks: d.Asks, Queue: d.Queue, Drift: drifts,
 	}
 }
 

@@ -229,3 +229,21 @@ func driftOf(tx Tx, lane, home string) (*DriftView, error) {
 	}
 	return &DriftView{Fields: d.Fields, Since: d.Since, At: d.At}, nil
 }
+
+// driftsOf is what was last seen wherever the release is at home.
+func driftsOf(tx Tx, s subject, homes map[string]string) (map[string]DriftView, error) {
+	all := map[string]DriftView{}
+	for environment, home := range homes {
+		if home != s.ID {
+			continue
+		}
+		d, err := driftOf(tx, laneOf(s.run.Plan, environment), home)
+		if err != nil {
+			return nil, err
+		}
+		if d != nil {
+			all[environment] = *d
+		}
+	}
+	return all, nil
+}

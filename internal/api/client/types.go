@@ -106,6 +106,8 @@ type ReleaseDetail struct {
 	// Asks says what a person has to decide; empty if nothing.
 	Asks  string   `json:"asks,omitempty" doc:"what a person has to decide"`
 	Queue []string `json:"queue,omitempty" doc:"the releases before this one in its lane"`
+	// Drift is what was last seen in the environments in which the release is at home.
+	Drift map[string]Drift `json:"drift,omitempty" doc:"what was last seen of what has drifted, in the environments in which the release is at home"`
 }
 
 // Page is one page of a list. Next is the cursor of the following one; empty at the end.
