@@ -47,6 +47,7 @@ type Config struct {
 	Releases *release.Control
 	Auth     Auth
 	Drive    Drive
+	Desk     Desk
 	// UI serves everything that is not the API's; nil leaves it out.
 	UI http.Handler
 	// Version is the build's, for the OpenAPI document and the metrics.
@@ -122,6 +123,7 @@ func (s *server) register(a huma.API) {
 	s.registerUsers(a)
 	s.registerTokens(a)
 	s.registerWorker(a)
+	s.registerInquiries(a)
 }
 
 // registerPlain adds what is not part of the documented API.

@@ -20,8 +20,13 @@ const (
 func limitBodies(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		limit := int64(maxBody)
-		if r.Method == http.MethodPost && r.URL.Path == "/v1/releases" {
-			limit = maxReleaseBody
+		if r.Method == http.MethodPost {
+			switch r.URL.Path {
+			case "/v1/releases", "/v1/inquiries":
+				limit = maxReleaseBody
+			case "/v1/worker/answers":
+				limit = maxAnswer
+			}
 		}
 		if r.ContentLength > limit {
 			_, _ = io.CopyN(io.Discard, r.Body, drained)

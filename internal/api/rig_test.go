@@ -22,6 +22,7 @@ import (
 	"github.com/fairwayhq/fairway/internal/auth"
 	"github.com/fairwayhq/fairway/internal/drive"
 	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/inquiry"
 	"github.com/fairwayhq/fairway/internal/release"
 	"github.com/fairwayhq/fairway/internal/stage"
 	"github.com/fairwayhq/fairway/internal/store"
@@ -34,6 +35,7 @@ type rig struct {
 	server  *httptest.Server
 	store   *store.SQLite
 	drive   *drive.Drive
+	control *release.Control
 	auth    *auth.Service
 	closing chan struct{}
 	log     *syncBuffer
@@ -50,9 +52,11 @@ func newRig(t *testing.T) *rig {
 	r.drive = drive.New(drive.Config{Store: st.Drive(), Log: log})
 	r.auth = auth.New(st.Auth())
 	r.auth.PasswordCost = bcrypt.MinCost
+	desk := inquiry.NewDesk()
+	r.control = release.New(release.Config{Store: st.Release(), Drive: r.drive, Inquirer: desk})
 	handler := api.New(api.Config{
-		Releases: release.New(release.Config{Store: st.Release(), Drive: r.drive}),
-		Auth:     r.auth, Drive: r.drive, Log: log, Closing: r.closing, Version: "test",
+		Releases: r.control,
+		Auth:     r.auth, Drive: r.drive, Desk: desk, Log: log, Closing: r.closing, Version: "test",
 		Heartbeat: 50 * time.Millisecond, Patience: 500 * time.Millisecond,
 		UI: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, "the page")

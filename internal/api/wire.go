@@ -16,10 +16,14 @@ func wireRelease(s release.Summary) client.Release {
 }
 
 func wireDetail(d release.Detail) client.ReleaseDetail {
+	drifts := map[string]client.Drift{}
+	for environment, one := range d.Drift {
+		drifts[environment] = *wireDrift(&one)
+	}
 	return client.ReleaseDetail{
 		Release: wireRelease(d.Summary), Plan: d.Plan, Run: d.Run, Live: d.Live,
 		Headline: d.Headline, Next: d.Next, NextAt: d.NextAt,
-		Actions: d.Actions, Asks: d.Asks, Queue: d.Queue,
+		Actions: d.Actions, Asks: d.Asks, Queue: d.Queue, Drift: drifts,
 	}
 }
 
@@ -28,9 +32,17 @@ func wireService(v release.ServiceView) client.Service {
 	for _, e := range v.Environments {
 		s.Environments = append(s.Environments, client.ServiceEnvironment{
 			Name: e.Name, Home: e.Home, HomeVersion: e.HomeVersion, Moving: e.Moving, Queue: e.Queue, Frozen: e.Frozen,
+			Drift: wireDrift(e.Drift),
 		})
 	}
 	return s
+}
+
+func wireDrift(d *release.DriftView) *client.Drift {
+	if d == nil {
+		return nil
+	}
+	return &client.Drift{Fields: append([]string{}, d.Fields...), Since: d.Since, At: d.At}
 }
 
 func wirePoint(p release.ChartPoint) client.Point {

@@ -81,6 +81,7 @@ which goes on serving when the server stops.`,
 	flags.StringSliceVar(&c.WorkerEnvironments, workerEnvironments, nil, "let the worker inside take tasks of these environments only (default: all)")
 	cmd.MarkFlagsMutuallyExclusive("no-worker", workerEnvironments)
 	flags.DurationVar(&c.LeaseFor, "lease", 30*time.Second, "how long a worker holds a task without a sign of life")
+	flags.DurationVar(&c.DriftEvery, "drift-every", 5*time.Minute, "how often workers look whether what runs is as released; 0 is never")
 	flags.StringVar(&c.Pprof, "pprof", "", "address for profiles of the process, for instance 127.0.0.1:6060")
 	logs.add(cmd)
 	return cmd

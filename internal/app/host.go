@@ -13,6 +13,7 @@ import (
 
 	"github.com/fairwayhq/fairway/internal/command"
 	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/inquiry"
 	"github.com/fairwayhq/fairway/internal/metric"
 	"github.com/fairwayhq/fairway/internal/pipeline"
 	"github.com/fairwayhq/fairway/internal/platform"
@@ -60,6 +61,11 @@ func (h *hostParts) executors() map[pipeline.Kind]stage.Executor {
 		Commands: seamOfCommands(h.commands),
 		Source:   func(m pipeline.Metrics) (metric.Source, error) { return openSource(m, h.router) },
 	})
+}
+
+// respondent answers the inquiries that reach this worker.
+func (h *hostParts) respondent(worker string) inquiry.Respondent {
+	return inquiry.Respondent{Worker: worker, Platform: h.openPlatform, Log: h.log}
 }
 
 // openPlatform opens a platform for a target.

@@ -19,6 +19,7 @@ import (
 	"github.com/fairwayhq/fairway/internal/auth"
 	"github.com/fairwayhq/fairway/internal/drive"
 	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/inquiry"
 	"github.com/fairwayhq/fairway/internal/notify"
 	"github.com/fairwayhq/fairway/internal/release"
 	"github.com/fairwayhq/fairway/internal/store"
@@ -38,7 +39,9 @@ type ServerConfig struct {
 	WorkerEnvironments []string
 	// LeaseFor is how long a worker holds a task without a sign of life.
 	LeaseFor time.Duration
-	Log      *slog.Logger
+	// DriftEvery is how often lanes at rest are looked at for drift; 0 is never.
+	DriftEvery time.Duration
+	Log        *slog.Logger
 	// Out is where the address and the first token are printed.
 	Out io.Writer
 	// Pprof is an address for profiles; empty serves none.
@@ -79,10 +82,11 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 	})
 	identities := auth.New(st.Auth())
 	identities.Now = clock.Now
-	control := release.New(release.Config{Store: seamOfRelease(st.Release()), Drive: d, Now: clock.Now})
+	desk := inquiry.NewDesk()
+	control := release.New(release.Config{Store: seamOfRelease(st.Release()), Drive: d, Inquirer: desk, Now: clock.Now})
 	closing := make(chan struct{})
 	handler := api.New(api.Config{
-		Releases: control, Auth: identities, Drive: d, UI: web.Handler(), Version: Version(), Now: clock.Now,
+		Releases: control, Auth: identities, Drive: d, Desk: desk, UI: web.Handler(), Version: Version(), Now: clock.Now,
 		Log: c.Log, Wrap: traces, Closing: closing,
 	})
 	url := "http://" + listener.Addr().String()
@@ -100,6 +104,7 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	parts := group{stop: stop}
+	parts.run("drift", func() error { lookForDrift(ctx, c.DriftEvery, control, c.Log); return nil })
 	parts.run("drive", func() error { return d.Run(ctx) })
 	parts.run("clock", func() error {
 		watchClock(ctx, clock, func(now time.Time) error { return d.StoodStill(ctx, now) })
@@ -115,6 +120,7 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 		parts.run("keeper", func() error { host.platform.Keep(ctx); return nil })
 		w := worker.New(worker.Config{
 			Name: "built-in", Environments: c.WorkerEnvironments, Server: d, Executors: host.executors(), Log: c.Log,
+			Desk: desk, Respond: host.respondent("built-in").Respond,
 		})
 		parts.run("worker", func() error { return w.Run(ctx) })
 	}

@@ -44,6 +44,7 @@ func Worker(ctx context.Context, c WorkerConfig) error {
 	}
 	w := worker.New(worker.Config{
 		Name: c.Name, Environments: c.Environments, Server: server, Executors: host.executors(), Log: c.Log,
+		Desk: server, Respond: host.respondent(c.Name).Respond,
 	})
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()

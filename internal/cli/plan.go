@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fairwayhq/fairway/internal/api/client"
 	"github.com/fairwayhq/fairway/internal/forecast"
 	"github.com/fairwayhq/fairway/internal/pipeline"
 )
@@ -19,12 +20,13 @@ func planCommand(find Find) func(*command) *cobra.Command {
 
 func (c *command) plan(find Find) *cobra.Command {
 	var file, ref, version string
+	var offline bool
 	cmd := &cobra.Command{
 		Use:   "plan",
 		Short: "Show what a release would go through, and what its canary would see",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			def, _, err := readDefinition(file)
+			def, text, err := readDefinition(file)
 			if err != nil {
 				return err
 			}
@@ -54,13 +56,25 @@ func (c *command) plan(find Find) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			all := map[string]any{"plan": plan, "hash": plan.Hash(), "outlook": outlook, "metrics": metrics}
-			return c.show(all, func(w io.Writer) { printPlan(w, plan, outlook, metrics) })
+			var previews []preview
+			if !offline {
+				n := client.Preview{Definition: string(text), Version: version, Files: files, Manifests: manifests.objects}
+				if ref != "" {
+					n.Artifact, n.Digest = a.ref, a.digest
+				}
+				previews = c.previews(cmd.Context(), plan, n)
+			}
+			all := map[string]any{"plan": plan, "hash": plan.Hash(), "outlook": outlook, "metrics": metrics, "previews": previews}
+			return c.show(all, func(w io.Writer) {
+				printPlan(w, plan, outlook, metrics)
+				printPreviews(w, previews)
+			})
 		},
 	}
 	cmd.Flags().StringVarP(&file, "file", "f", defaultFile, "the definition")
 	cmd.Flags().StringVar(&ref, "artifact", "", "the artifact that would be shipped")
 	cmd.Flags().StringVar(&version, "version", "", "what people call it")
+	cmd.Flags().BoolVar(&offline, "offline", false, "leave out what it would change in the clusters, which their workers tell")
 	return cmd
 }
 

@@ -34,6 +34,7 @@ const (
 	ExitEnded       = 12 // … was superseded or called off
 	ExitBroken      = 13 // events --verify: the chain is broken
 	ExitUnnoticed   = 14 // drill: it was not noticed
+	ExitDrifted     = 15 // drift: what runs is not as the release says
 )
 
 // DefaultServer is where a server listens if nobody says otherwise.
@@ -64,7 +65,8 @@ The server is found by --server, FAIRWAY_SERVER, or ` + DefaultServer + `; the t
 
 Exit codes: 0 done, 1 Fairway is wrong, 2 wrong input, 3 not found, 4 the state
 forbids it, 5 not allowed, 6 not reachable, 10 rolled back, 11 failed, 12 superseded
-or called off, 13 the ledger is broken, 14 a drill was not noticed.`,
+or called off, 13 the ledger is broken, 14 a drill was not noticed, 15 what runs has
+drifted.`,
 		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -89,7 +91,7 @@ or called off, 13 the ledger is broken, 14 a drill was not noticed.`,
 	for _, verb := range []func(*command) *cobra.Command{
 		initCommand, checkCommand, planCommand(find), shipCommand, statusCommand, eventsCommand,
 		approveCommand, rejectCommand, pauseCommand, resumeCommand, rollbackCommand, skipCommand,
-		freezeCommand, unfreezeCommand, evidenceCommand, userCommand, tokenCommand, replayCommand(past), drillCommand,
+		freezeCommand, unfreezeCommand, evidenceCommand, userCommand, tokenCommand, replayCommand(past), drillCommand, driftCommand,
 	} {
 		root.AddCommand(verb(c))
 	}

@@ -106,6 +106,12 @@ func printRelease(w io.Writer, r client.ReleaseDetail) {
 		}
 	}
 	printTable(w, []string{"STAGE", "STATE", "TOOK", "WHY"}, rows)
+	for _, e := range r.Run.Environments {
+		if d, ok := r.Drift[e.Name]; ok && len(d.Fields) > 0 {
+			fmt.Fprintf(w, "\nWhat runs in %s has drifted, first seen %s: %s\n", e.Name, ago(d.Since), strings.Join(d.Fields, ", "))
+			fmt.Fprintf(w, "  `fairway drift %s -e %s` shows how.\n", r.Service, e.Name)
+		}
+	}
 	fmt.Fprintf(w, "\nrelease %s, artifact %s, by %s, %s\n", r.ID, short(r.Digest), r.Author, ago(r.CreatedAt))
 	if len(r.Actions) > 0 {
 		fmt.Fprintf(w, "You may: %s\n", strings.Join(r.Actions, ", "))

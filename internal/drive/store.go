@@ -29,6 +29,7 @@ type Tx interface {
 	Outbox
 	Points
 	Signs
+	Drifts
 }
 
 // Record is a run as stored, with the head of its chain in the ledger.

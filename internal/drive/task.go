@@ -152,7 +152,7 @@ func taskOf(rec Record, row TaskRow) stage.Task {
 	task := stage.Task{
 		ID: row.ID, Release: row.Release, Service: row.Service, Environment: row.Environment, Region: row.Region,
 		Undo: row.Undo, Platform: env.Platform, Settings: env.Settings, Metrics: env.Metrics, Git: env.Git, OnUndecided: env.OnUndecided,
-		Revision: revisionOf(plan, env), State: row.State, Hold: row.Hold, Decision: row.Decision, Deadline: row.Deadline,
+		Revision: RevisionOf(plan, env), State: row.State, Hold: row.Hold, Decision: row.Decision, Deadline: row.Deadline,
 		ExpectedRate: plan.ExpectedRate, Drill: plan.Drill,
 		Fence: row.Fence, Held: row.Holder, LeaseUntil: row.LeaseUntil,
 		Memories: map[string]json.RawMessage{},
@@ -170,7 +170,8 @@ func taskOf(rec Record, row TaskRow) stage.Task {
 	return task
 }
 
-func revisionOf(plan *pipeline.Plan, env *pipeline.Environment) platform.Revision {
+// RevisionOf is what a plan places in an environment.
+func RevisionOf(plan *pipeline.Plan, env *pipeline.Environment) platform.Revision {
 	c := plan.Component
 	r := platform.Revision{
 		ID: plan.Revision(env), Version: c.Version,

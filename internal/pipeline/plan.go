@@ -102,6 +102,10 @@ type Environment struct {
 	Stages []Stage `json:"stages"`
 }
 
+// PlatformKubernetes is the name of the platform on which what runs can be compared with
+// a plan, object by object.
+const PlatformKubernetes = "kubernetes"
+
 // Need is a fact about an earlier environment that must hold first: the release
 // succeeded there and has run for at least For since.
 type Need struct {

@@ -10,6 +10,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/fairwayhq/fairway/internal/drift"
 )
 
 // Whole is all the traffic of a target in parts per million.
@@ -64,6 +66,28 @@ type Settler interface {
 	// follows from what Observe shows, so it may be repeated from any point. A revision
 	// without all the traffic is refused.
 	Settle(ctx context.Context, lease Lease, target Target, revision string) (awaits string, err error)
+}
+
+// Previewer is the optional ability to tell what a release would change.
+type Previewer interface {
+	// Preview tells what would change at home if the revision came there, and changes
+	// nothing: what is Desired comes with the revision, what is Live is there now, and what
+	// is Missing would be new. A revision whose artifact has no Ref comes with that of the home.
+	Preview(ctx context.Context, target Target, revision Revision) (Comparison, error)
+}
+
+// Comparer is the optional ability to tell what has drifted.
+type Comparer interface {
+	// Compare tells where what is at home is not as the revision says. What the platform
+	// has filled in, and what scales by itself, does not count.
+	Compare(ctx context.Context, target Target, revision Revision) (Comparison, error)
+}
+
+// Comparison is how what is at home differs from a revision.
+type Comparison struct {
+	Differences []drift.Difference
+	// Notes say, for people, what was not compared and why.
+	Notes []string
 }
 
 // Target is one service in one environment and region.

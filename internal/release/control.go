@@ -9,6 +9,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/fairwayhq/fairway/internal/drive"
+	"github.com/fairwayhq/fairway/internal/ledger"
 	"github.com/fairwayhq/fairway/internal/pipeline"
 )
 
@@ -25,6 +26,9 @@ type Beat interface {
 	// Start gives a run that was just stored its first event, in the caller's
 	// transaction. committed is called after the commit.
 	Start(tx drive.Tx, release string, actor string) (committed func(), err error)
+	// Note adds lines to a release's chain that change nothing about its run, in the
+	// caller's transaction. committed is called after the commit.
+	Note(tx drive.Tx, release string, lines ...ledger.Event) (committed func(), err error)
 	// Wake says that the caller committed something that drive has to look at.
 	Wake()
 }
@@ -41,6 +45,8 @@ type Lanes interface {
 type Config struct {
 	Store Store
 	Drive Driver
+	// Inquirer asks workers what only they can see.
+	Inquirer Inquirer
 	// Now is the clock; nil means the system's.
 	Now func() time.Time
 }
@@ -48,9 +54,10 @@ type Config struct {
 // Control carries out the use cases: it checks who asks for what, and turns it
 // into an event for drive. It is safe for concurrent use.
 type Control struct {
-	store Store
-	drive Driver
-	now   func() time.Time
+	store    Store
+	drive    Driver
+	inquirer Inquirer
+	now      func() time.Time
 }
 
 // New returns a Control.
@@ -58,7 +65,7 @@ func New(c Config) *Control {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Control{store: c.Store, drive: c.Drive, now: c.Now}
+	return &Control{store: c.Store, drive: c.Drive, inquirer: c.Inquirer, now: c.Now}
 }
 
 // newID makes an ID that sorts by time of creation: a ULID in lower case.

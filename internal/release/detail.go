@@ -25,6 +25,8 @@ type Detail struct {
 	Asks string
 	// Queue are the releases before this one in its lane.
 	Queue []string
+	// Drift is what was last seen in the environments in which the release is at home.
+	Drift map[string]DriftView
 }
 
 // Get returns the release as the caller sees it.
@@ -57,6 +59,9 @@ func (c *Control) detail(tx Tx, who auth.Identity, s subject) (Detail, error) {
 	}
 	homes, err := tx.Homes(s.Service)
 	if err != nil {
+		return d, err
+	}
+	if d.Drift, err = driftsOf(tx, s, homes); err != nil {
 		return d, err
 	}
 	scene := scene{run: &s.run, environment: e, plan: s.run.Plan.Environment(e.Name), queue: d.Queue, ahead: ahead}

@@ -23,6 +23,8 @@ type EnvironmentView struct {
 	Moving      string
 	Queue       []string
 	Frozen      string
+	// Drift is what was last seen of what has drifted; nil where nobody has looked.
+	Drift *DriftView
 }
 
 // Services returns all services that ever had a release.
@@ -114,6 +116,9 @@ func (c *Control) environmentView(tx Tx, plan *pipeline.Plan, name string, homes
 		return v, err
 	}
 	v.Moving, v.Queue = inLane(entries)
+	if v.Drift, err = driftOf(tx, laneOf(plan, name), v.Home); err != nil {
+		return v, err
+	}
 	v.Frozen, err = c.drive.Frozen(tx, plan.Service, name)
 	return v, err
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/inquiry"
 	"github.com/fairwayhq/fairway/internal/pipeline"
 	"github.com/fairwayhq/fairway/internal/platform"
 	"github.com/fairwayhq/fairway/internal/stage"
@@ -34,6 +35,9 @@ type Config struct {
 	Environments []string
 	Server       Server
 	Executors    map[pipeline.Kind]stage.Executor
+	// Desk is where inquiries come from, and Respond finds their answers; nil answers none.
+	Desk    Desk
+	Respond func(ctx context.Context, q inquiry.Inquiry) inquiry.Answer
 	// Parallel is how many tasks run at the same time; default 16.
 	Parallel int
 	Log      *slog.Logger
@@ -69,6 +73,7 @@ const (
 // Run leases and carries out tasks until ctx ends, and returns when all have stopped.
 func (w *Worker) Run(ctx context.Context) error {
 	defer w.tasks.Wait()
+	w.listen(ctx)
 	resume, wait := true, retryFirst
 	for ctx.Err() == nil {
 		free := w.take(ctx)

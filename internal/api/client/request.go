@@ -72,6 +72,9 @@ type call struct {
 	into any
 	// repeatable says that the call may be made again when it did not get through.
 	repeatable bool
+	// harmless says that it changes nothing, so that it may also be made again when it was
+	// broken off half-way.
+	harmless bool
 }
 
 // attempts is how often a repeatable call is made, with pauses that double from firstPause.
@@ -89,7 +92,10 @@ func (c *Client) do(ctx context.Context, ask call) error {
 		if err == nil {
 			return decode(resp, ask.into)
 		}
-		if !ask.repeatable || try == attempts || !refused(err) {
+		if brokenOff(err) && ask.harmless {
+			ask.repeatable = true
+		}
+		if !ask.repeatable || try == attempts || !refused(err) && !(ask.harmless && brokenOff(err)) {
 			return err
 		}
 		if err := c.pause(ctx, wait); err != nil {
@@ -162,6 +168,13 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 func refused(err error) bool {
 	var op *net.OpError
 	return errors.Is(err, syscall.ECONNREFUSED) || errors.As(err, &op) && op.Op == "dial" && !op.Timeout()
+}
+
+// brokenOff tells whether the request got through and no answer came.
+func brokenOff(err error) bool {
+	var answered *StatusError
+	var sent *url.Error
+	return errors.As(err, &sent) && !errors.As(err, &answered) && !refused(err)
 }
 
 func pause(ctx context.Context, d time.Duration) error {

@@ -156,6 +156,14 @@ func (c *Client) Drill(ctx context.Context, service string, n NewDrill, key stri
 	return c.makeOnce(ctx, "/v1/services/"+url.PathEscape(service)+"/drills", n, key)
 }
 
+// Inquire asks a worker about what runs in an environment, and waits for the answer. It
+// changes nothing, so it is asked again where a server that ended has lost it.
+func (c *Client) Inquire(ctx context.Context, n NewInquiry) (Comparison, error) {
+	var found Comparison
+	err := c.do(ctx, call{method: http.MethodPost, path: "/v1/inquiries", body: n, into: &found, harmless: true})
+	return found, err
+}
+
 // Skip leaves an environment out.
 func (c *Client) Skip(ctx context.Context, ref string, a Action) (ReleaseDetail, error) {
 	return post[ReleaseDetail](ctx, c, releasePath(ref, "/skip"), a)

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/fairwayhq/fairway/internal/drift"
 	"github.com/fairwayhq/fairway/internal/drive"
+	"github.com/fairwayhq/fairway/internal/inquiry"
 	"github.com/fairwayhq/fairway/internal/ledger"
 	"github.com/fairwayhq/fairway/internal/pipeline"
 	"github.com/fairwayhq/fairway/internal/stage"
@@ -43,6 +45,15 @@ type ServiceEnvironment struct {
 	Queue  []string `json:"queue,omitempty" doc:"the releases that wait for the lane, in order"`
 	// Frozen says why the lane does not move; empty when it may.
 	Frozen string `json:"frozen,omitempty" doc:"why the lane does not move; absent when it may"`
+	// Drift is what was last seen of what has drifted; nil where nobody has looked.
+	Drift *Drift `json:"drift,omitempty" doc:"what was last seen of what has drifted; absent where nobody has looked"`
+}
+
+// Drift is what was last seen of where what runs is not as the release at home says.
+type Drift struct {
+	Fields []string  `json:"fields" doc:"what has drifted, for people; empty where nothing has"`
+	Since  time.Time `json:"since" doc:"when it was first seen as it is"`
+	At     time.Time `json:"at" doc:"when it was seen last"`
 }
 
 // NewRelease asks for a release. Either Definition is given, or Service names one
@@ -95,6 +106,8 @@ type ReleaseDetail struct {
 	// Asks says what a person has to decide; empty if nothing.
 	Asks  string   `json:"asks,omitempty" doc:"what a person has to decide"`
 	Queue []string `json:"queue,omitempty" doc:"the releases before this one in its lane"`
+	// Drift is what was last seen in the environments in which the release is at home.
+	Drift map[string]Drift `json:"drift,omitempty" doc:"what was last seen of what has drifted, in the environments in which the release is at home"`
 }
 
 // Page is one page of a list. Next is the cursor of the following one; empty at the end.
@@ -179,6 +192,39 @@ type NewDrill struct {
 	Digest      string  `json:"digest,omitempty" doc:"its digest"`
 	For         string  `json:"for,omitempty" doc:"how long it may last at most; default 1h"`
 	Reason      string  `json:"reason" doc:"why users are to be harmed"`
+}
+
+// NewInquiry asks a worker about what runs in an environment.
+type NewInquiry struct {
+	About       inquiry.About `json:"about" enum:"preview,drift" doc:"preview: what a release would change; drift: where what runs is not as the release at home says"`
+	Service     string        `json:"service,omitempty" doc:"whose drift"`
+	Environment string        `json:"environment" example:"production"`
+	// Release is what a preview looks at. Without an artifact it would come with the one at home.
+	Release *Preview `json:"release,omitempty" doc:"what a preview looks at; without an artifact it would come with the one at home"`
+}
+
+// Preview is a release that is not made, or not yet.
+type Preview struct {
+	Definition string                       `json:"definition" doc:"the text of the fairway.yaml"`
+	Version    string                       `json:"version,omitempty"`
+	Artifact   string                       `json:"artifact,omitempty"`
+	Digest     string                       `json:"digest,omitempty"`
+	Files      map[string][]byte            `json:"files,omitempty" doc:"as for a release"`
+	Manifests  map[string][]json.RawMessage `json:"manifests,omitempty" doc:"as for a release"`
+}
+
+// Comparison is how what runs in an environment differs from a release.
+type Comparison struct {
+	Service     string `json:"service"`
+	Environment string `json:"environment"`
+	// Release is the one at home, which what runs was compared with; none for a preview.
+	Release string `json:"release,omitempty" doc:"the release at home, which what runs was compared with; none for a preview"`
+	Version string `json:"version,omitempty"`
+	Worker  string `json:"worker" doc:"the worker that has looked"`
+	// Differences are what is not as the release says: desired is the release's, live what
+	// runs. Values of Secrets are hidden.
+	Differences []drift.Difference `json:"differences" doc:"what is not as the release says: desired is the release's, live what runs; values of Secrets are hidden"`
+	Notes       []string           `json:"notes,omitempty" doc:"what was not compared, and why"`
 }
 
 // Evidence is a fact to add.

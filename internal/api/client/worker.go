@@ -2,7 +2,9 @@ package client
 
 import (
 	"context"
+	"net/http"
 
+	"github.com/fairwayhq/fairway/internal/inquiry"
 	"github.com/fairwayhq/fairway/internal/stage"
 )
 
@@ -14,4 +16,14 @@ func (c *Client) Lease(ctx context.Context, ask stage.LeaseAsk) ([]stage.Task, e
 // Report says what a tick came to, and learns how the task stands.
 func (c *Client) Report(ctx context.Context, r stage.Report) (stage.Reply, error) {
 	return post[stage.Reply](ctx, c, "/v1/worker/report", r)
+}
+
+// Take asks for an inquiry, and waits for it as long as the wish says.
+func (c *Client) Take(ctx context.Context, w inquiry.Wish) ([]inquiry.Inquiry, error) {
+	return post[[]inquiry.Inquiry](ctx, c, "/v1/worker/inquiries", w)
+}
+
+// Answer answers an inquiry.
+func (c *Client) Answer(ctx context.Context, a inquiry.Answer) error {
+	return c.do(ctx, call{method: http.MethodPost, path: "/v1/worker/answers", body: a})
 }

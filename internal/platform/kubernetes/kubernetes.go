@@ -127,8 +127,10 @@ type Platform struct {
 }
 
 var (
-	_ platform.Platform = (*Platform)(nil)
-	_ platform.Settler  = (*Platform)(nil)
-	_ platform.Weigher  = (*Platform)(nil)
-	_ platform.Logger   = (*Platform)(nil)
+	_ platform.Platform  = (*Platform)(nil)
+	_ platform.Settler   = (*Platform)(nil)
+	_ platform.Weigher   = (*Platform)(nil)
+	_ platform.Logger    = (*Platform)(nil)
+	_ platform.Previewer = (*Platform)(nil)
+	_ platform.Comparer  = (*Platform)(nil)
 )

@@ -25,6 +25,8 @@ type mirror[T metav1.Object] struct {
 	selector string // of fields; empty is all
 	convert  func(*unstructured.Unstructured) (T, error)
 	informer cache.SharedIndexInformer
+	// start begins to watch, at the first look.
+	start func()
 
 	mu      sync.Mutex
 	trouble error
@@ -69,7 +71,9 @@ func newMirror[T metav1.Object](c *cluster, client dynamic.ResourceInterface, se
 		}
 		return object, nil
 	})
-	c.watches.Go(func() { m.informer.RunWithContext(c.ctx) })
+	m.start = sync.OnceFunc(func() {
+		c.watches.Go(func() { m.informer.RunWithContext(c.ctx) })
+	})
 	return m
 }
 
@@ -99,6 +103,7 @@ func (m *mirror[T]) troubled() error {
 
 // list returns all objects that are not being deleted; direct asks the API server in any case.
 func (m *mirror[T]) list(ctx context.Context, direct bool) ([]T, error) {
+	m.start()
 	if !m.informer.HasSynced() {
 		if err := m.sync(ctx); err != nil {
 			return nil, err

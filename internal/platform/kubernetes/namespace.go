@@ -35,6 +35,7 @@ type namespace struct {
 	pods        *mirror[*corev1.Pod]
 
 	mu      sync.Mutex
+	lists   map[schema.GroupVersionResource]*listing
 	anchors map[anchorName]*mirror[*unstructured.Unstructured]
 }
 
@@ -57,6 +58,7 @@ func (c *cluster) in(name string) *namespace {
 		deployments: newMirror(c, of(deployments), "", slimDeployment),
 		replicaSets: newMirror(c, of(replicaSets), "", slim[appsv1.ReplicaSet]),
 		pods:        newMirror(c, of(pods), "", slimPod),
+		lists:       map[schema.GroupVersionResource]*listing{},
 		anchors:     map[anchorName]*mirror[*unstructured.Unstructured]{},
 	}
 	c.namespaces[name] = n

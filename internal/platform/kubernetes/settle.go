@@ -139,29 +139,48 @@ func (p *Platform) updateHome(ctx context.Context, w *world, lease platform.Leas
 // applyHome writes the home's pods. Without manifests that is the image alone: what is not
 // written stays its owners'.
 func (p *Platform) applyHome(ctx context.Context, d, was *appsv1.Deployment, r platform.Revision) error {
-	o, err := plain(d)
+	o, err := p.homeObject(d, r)
 	if err != nil {
 		return err
 	}
 	o.SetResourceVersion(was.ResourceVersion)
-	unstructured.RemoveNestedField(o.Object, "spec", "strategy")
-	if set, err := ParseSettings(r.Settings); err != nil || len(set.Objects) == 0 {
-		c, err := chosen(d.Spec.Template.Spec, p.settings.Container, r.Artifact)
-		if err != nil {
-			return err
-		}
-		own := map[string]any{"name": c.Name, "image": c.Image}
-		if len(r.Config.Env) > 0 {
-			own["env"] = envOf(r.Config.Env)
-		}
-		o.Object["spec"] = map[string]any{"template": map[string]any{"spec": map[string]any{"containers": []any{own}}}}
-	}
 	written, err := p.apply(ctx, placedObject{deployments, o})
 	if err != nil {
 		return err
 	}
 	p.namespace().deployments.wrote(written)
 	return nil
+}
+
+// homeObject is what is written of the wanted Deployment.
+func (p *Platform) homeObject(d *appsv1.Deployment, r platform.Revision) (*unstructured.Unstructured, error) {
+	o, err := plain(d)
+	if err != nil {
+		return nil, err
+	}
+	unstructured.RemoveNestedField(o.Object, "spec", "strategy")
+	if set, err := ParseSettings(r.Settings); err == nil && len(set.Objects) > 0 {
+		return o, nil
+	}
+	own, err := p.ownContainer(d, r)
+	if err != nil {
+		return nil, err
+	}
+	o.Object["spec"] = map[string]any{"template": map[string]any{"spec": map[string]any{"containers": []any{own}}}}
+	return o, nil
+}
+
+// ownContainer is what a release without manifests says of the wanted Deployment.
+func (p *Platform) ownContainer(d *appsv1.Deployment, r platform.Revision) (map[string]any, error) {
+	c, err := chosen(d.Spec.Template.Spec, p.settings.Container, r.Artifact)
+	if err != nil {
+		return nil, err
+	}
+	own := map[string]any{"name": c.Name, "image": c.Image}
+	if len(r.Config.Env) > 0 {
+		own["env"] = envOf(r.Config.Env)
+	}
+	return own, nil
 }
 
 func envOf(env map[string]string) []any {

@@ -167,6 +167,23 @@ func homes(t *testing.T, s Store) {
 	})
 }
 
+func drifts(t *testing.T, s Store) {
+	last := func(tx release.Tx) (drive.Drift, error) { return tx.Drift("shop/staging") }
+	equal(t, "what was seen before the first look", get(t, s, last), drive.Drift{Lane: "shop/staging"})
+	none := drive.Drift{Lane: "shop/staging", Release: "r1", Since: at(1), At: at(1)}
+	some := drive.Drift{Lane: "shop/staging", Release: "r1", Hash: "abc", Fields: []string{"a", "b"}, Since: at(2), At: at(3)}
+	for _, d := range []drive.Drift{none, some} {
+		s.update(t, func(tx release.Tx) error {
+			if err := tx.SaveDrift(drive.Drift{Lane: "shop/production", Release: "r2", At: at(9)}); err != nil {
+				return err
+			}
+			return tx.SaveDrift(d)
+		})
+		s = s.Reopen(t)
+		equal(t, "what was seen last", get(t, s, last), d)
+	}
+}
+
 func signs(t *testing.T, s Store) {
 	last := func(tx release.Tx) (time.Time, error) { return tx.LastAlive() }
 	equal(t, "the sign of life before the first", get(t, s, last), time.Time{})

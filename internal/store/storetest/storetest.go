@@ -67,6 +67,7 @@ func Run(t *testing.T, open func(t testing.TB) Store) {
 		{"lanes behave as lists", lanesBehaveAsLists},
 		{"freezes last until they are ended", freezes},
 		{"homes belong to releases", homes},
+		{"the last look for drift is kept", drifts},
 		{"the last sign of life is kept", signs},
 
 		{"events come back as they were written", eventRoundTrip},

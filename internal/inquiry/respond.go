@@ -1,0 +1,103 @@
+package inquiry
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/platform"
+)
+
+const (
+	// respondWithin is how long a worker looks for an answer.
+	respondWithin = 20 * time.Second
+	// mostAnswer bounds an answer, in bytes of JSON.
+	mostAnswer = 1 << 20
+	// mostValue is how long a value may be where there is no room for all, in bytes.
+	mostValue = 500
+)
+
+// Respondent finds the answers, where the platform is in reach.
+type Respondent struct {
+	Worker string
+	// Platform opens the platform of that name with a target's settings.
+	Platform func(name string, settings json.RawMessage) (platform.Platform, error)
+	Log      *slog.Logger
+}
+
+// Respond finds the answer. What stands in its way is in the answer.
+func (r Respondent) Respond(ctx context.Context, q Inquiry) Answer {
+	ctx, cancel := context.WithTimeout(ctx, respondWithin)
+	defer cancel()
+	a := Answer{Inquiry: q.ID, Environment: q.Target.Environment, Worker: r.Worker}
+	found, err := r.find(ctx, q)
+	if err != nil {
+		a.Trouble = &Trouble{Code: fault.CodeOf(err), Message: err.Error(), Hint: fault.HintOf(err)}
+		if a.Trouble.Code == fault.Internal {
+			r.Log.Error("An inquiry could not be answered.", "service", q.Target.Service, "environment", q.Target.Environment, "worker", r.Worker, "error", err)
+			a.Trouble.Message = "it hit an internal error; its log has the details"
+		}
+		return a
+	}
+	a.Differences, a.Notes = found.Differences, found.Notes
+	a.fit()
+	return a
+}
+
+func (r Respondent) find(ctx context.Context, q Inquiry) (platform.Comparison, error) {
+	opened, err := r.Platform(q.Platform, q.Settings)
+	if err != nil {
+		return platform.Comparison{}, err
+	}
+	switch q.About {
+	case Preview:
+		if p, ok := opened.(platform.Previewer); ok {
+			return p.Preview(ctx, q.Target, q.Revision)
+		}
+	case Drift:
+		if p, ok := opened.(platform.Comparer); ok {
+			return p.Compare(ctx, q.Target, q.Revision)
+		}
+	default:
+		return platform.Comparison{}, fault.Errorf(fault.Invalid, "the worker does not understand the question %q", q.About).
+			WithHint("it is older than the server; update it")
+	}
+	return platform.Comparison{}, fault.Errorf(fault.Invalid, "the platform %s cannot tell how what runs differs from a plan", q.Platform).
+		WithHint("kubernetes can")
+}
+
+// fit makes an answer one that a server takes in: without long values, and if that does
+// not do, without the last differences.
+func (a *Answer) fit() {
+	if a.size() <= mostAnswer {
+		return
+	}
+	for i := range a.Differences {
+		d := &a.Differences[i]
+		d.Desired, d.Live = shorten(d.Desired), shorten(d.Live)
+	}
+	a.Notes = append(a.Notes, "Long values are not shown.")
+	all := len(a.Differences)
+	for a.size() > mostAnswer && len(a.Differences) > 1 {
+		a.Differences = a.Differences[:len(a.Differences)/2]
+	}
+	if n := len(a.Differences); n < all {
+		a.Notes = append(a.Notes, fmt.Sprintf("Only %d differences of %d are shown.", n, all))
+	}
+}
+
+func (a *Answer) size() int {
+	text, _ := json.Marshal(a) // plain values
+	return len(text)
+}
+
+func shorten(v any) any {
+	text, err := json.Marshal(v)
+	if err != nil || len(text) <= mostValue {
+		return v
+	}
+	return fmt.Sprintf("(%d bytes)", len(text))
+}

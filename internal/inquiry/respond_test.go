@@ -1,0 +1,80 @@
+package inquiry_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/fairwayhq/fairway/internal/drift"
+	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/inquiry"
+	"github.com/fairwayhq/fairway/internal/platform"
+)
+
+// seeing is a platform that can be compared with.
+type seeing struct {
+	platform.Platform
+	found platform.Comparison
+	err   error
+}
+
+func (s seeing) Compare(context.Context, platform.Target, platform.Revision) (platform.Comparison, error) {
+	return s.found, s.err
+}
+
+func respond(p platform.Platform, what inquiry.About) inquiry.Answer {
+	q := about("staging")
+	q.ID, q.About = "q1", what
+	return inquiry.Respondent{
+		Worker: "w1", Log: slog.New(slog.DiscardHandler),
+		Platform: func(string, json.RawMessage) (platform.Platform, error) { return p, nil },
+	}.Respond(context.Background(), q)
+}
+
+func TestAnAnswerSaysWhatThePlatformSaw(t *testing.T) {
+	found := platform.Comparison{Differences: []drift.Difference{{What: drift.Missing}}, Notes: []string{"a note"}}
+	a := respond(seeing{found: found}, inquiry.Drift)
+	if a.Inquiry != "q1" || a.Environment != "staging" || a.Worker != "w1" || a.Trouble != nil || len(a.Differences) != 1 || len(a.Notes) != 1 {
+		t.Errorf("the answer is %+v", a)
+	}
+}
+
+func TestWhatAPlatformCannotTellIsSaid(t *testing.T) {
+	for _, what := range []inquiry.About{inquiry.Preview, "weather"} {
+		if a := respond(seeing{}, what); a.Trouble == nil || a.Trouble.Code != fault.Invalid || a.Trouble.Hint == "" {
+			t.Errorf("asked for %s it answers %+v", what, a)
+		}
+	}
+}
+
+func TestInternalTextStaysWithTheWorker(t *testing.T) {
+	a := respond(seeing{err: errors.New("index out of range")}, inquiry.Drift)
+	if a.Trouble == nil || a.Trouble.Code != fault.Internal || strings.Contains(a.Trouble.Message, "range") {
+		t.Errorf("the answer is %+v", a.Trouble)
+	}
+}
+
+func TestALongAnswerIsShortened(t *testing.T) {
+	long := strings.Repeat("x", 700<<10)
+	one := drift.Difference{What: drift.Changed, Path: "data.text", Desired: long, Live: long + "y"}
+	a := respond(seeing{found: platform.Comparison{Differences: []drift.Difference{one}}}, inquiry.Drift)
+	text, err := json.Marshal(a)
+	if err != nil || len(text) > 1<<20 || len(a.Differences) != 1 || len(a.Notes) != 1 {
+		t.Errorf("it has %d bytes, %d differences and the notes %q: %v", len(text), len(a.Differences), a.Notes, err)
+	}
+
+	many := make([]drift.Difference, 20_000)
+	for i := range many {
+		many[i] = drift.Difference{What: drift.Changed, Path: strings.Repeat("a", 100), Desired: "x", Live: "y"}
+	}
+	a = respond(seeing{found: platform.Comparison{Differences: many}}, inquiry.Drift)
+	if text, err = json.Marshal(a); err != nil || len(text) > 1<<20 || len(a.Differences) == 0 {
+		t.Errorf("it has %d bytes and %d differences: %v", len(text), len(a.Differences), err)
+	}
+	if last := a.Notes[len(a.Notes)-1]; !strings.Contains(last, "of 20000 are shown") {
+		t.Errorf("the last note is %q", last)
+	}
+}

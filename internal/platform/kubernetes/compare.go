@@ -1,0 +1,189 @@
+package kubernetes
+
+import (
+	"context"
+	"slices"
+
+	appsv1 "k8s.io/api/apps/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/fairwayhq/fairway/internal/drift"
+	"github.com/fairwayhq/fairway/internal/platform"
+)
+
+// Compare tells where what is at home is not as the revision's manifests say, or without
+// manifests, whether the home runs its image. It is asked for every target every few
+// minutes: Deployments come from the mirror, most other kinds from one list per namespace.
+func (p *Platform) Compare(ctx context.Context, t platform.Target, r platform.Revision) (platform.Comparison, error) {
+	home, err := p.homeDeployment(ctx)
+	if err != nil {
+		return platform.Comparison{}, err
+	}
+	desired, notes, err := p.desired(r, home)
+	if err != nil {
+		return platform.Comparison{}, err
+	}
+	live, err := p.live(ctx, desired, home)
+	if err != nil {
+		return platform.Comparison{}, err
+	}
+	scalers, err := p.listed(ctx, autoscalers)
+	if err != nil {
+		return platform.Comparison{}, faultOf(err, "read HorizontalPodAutoscalers")
+	}
+	wanted := objectsOf(desired)
+	ignore := slices.Concat(ownFields, routeWeights, drift.Autoscaled(wanted), drift.Autoscaled(contents(scalers)))
+	return platform.Comparison{
+		Differences: drift.Compare(wanted, live, drift.Options{Namespace: p.settings.Namespace, Ignore: ignore}),
+		Notes:       notes,
+	}, nil
+}
+
+// routeWeights are the release's.
+var routeWeights = []drift.Ignore{
+	{Kind: "HTTPRoute", Path: "spec.rules[*].backendRefs[*].weight"},
+	{Kind: "GRPCRoute", Path: "spec.rules[*].backendRefs[*].weight"},
+}
+
+// desired is what should be in the cluster: all manifests of kinds that are known here.
+func (p *Platform) desired(r platform.Revision, home *appsv1.Deployment) (all []placedObject, notes []string, err error) {
+	set, err := ParseSettings(r.Settings)
+	if err != nil {
+		return nil, nil, err
+	}
+	own, err := p.desiredHome(set, r, home)
+	if err != nil {
+		return nil, nil, err
+	}
+	all = append(all, placedObject{deployments, own})
+	objects, err := set.objects()
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, o := range objects {
+		resource, known := comparable(o.Group(), o.Kind)
+		switch {
+		case o.Group() == "apps" && o.Kind == "Deployment" && o.Name == p.settings.Deployment:
+			continue
+		case !known:
+			notes = append(notes, o.String()+" was not compared: Fairway does not know the kind.")
+			continue
+		}
+		u, err := decode(o.Raw)
+		if err != nil {
+			return nil, nil, err
+		}
+		u.SetNamespace(p.settings.Namespace)
+		all = append(all, placedObject{resource, u})
+	}
+	return all, notes, nil
+}
+
+// comparable is where the cluster keeps a kind.
+func comparable(group, name string) (schema.GroupVersionResource, bool) {
+	if k := kindOf(group, name); k != nil {
+		return k.resource, true
+	}
+	switch {
+	case group == deployments.Group && name == "Deployment":
+		return deployments, true
+	case group == httpRoutes.Group && name == "HTTPRoute":
+		return httpRoutes, true
+	case group == grpcRoutes.Group && name == "GRPCRoute":
+		return grpcRoutes, true
+	}
+	return schema.GroupVersionResource{}, false
+}
+
+// desiredHome is the home as the manifests have it, with the image and the variables of the
+// release; without manifests only those.
+func (p *Platform) desiredHome(set Settings, r platform.Revision, home *appsv1.Deployment) (*unstructured.Unstructured, error) {
+	written, err := set.deployment()
+	if err != nil {
+		return nil, err
+	}
+	if written == nil && home == nil { // all that can be said is that it is missing
+		o := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "apps/v1", "kind": "Deployment"}}
+		o.SetName(p.settings.Deployment)
+		o.SetNamespace(p.settings.Namespace)
+		return o, nil
+	}
+	d, err := p.wanted(r, home)
+	if err != nil {
+		return nil, err
+	}
+	d.APIVersion, d.Kind = "apps/v1", "Deployment"
+	if written == nil {
+		d.Labels = nil
+		return p.homeObject(d, r)
+	}
+	d.Annotations = written.Annotations
+	if n := int32(set.Instances); n > 0 {
+		d.Spec.Replicas = &n
+	}
+	return plain(d)
+}
+
+// live reads the counterparts of desired objects; what is not there is left out.
+func (p *Platform) live(ctx context.Context, desired []placedObject, home *appsv1.Deployment) ([]drift.Object, error) {
+	var all []drift.Object
+	if home != nil {
+		m, err := runtime.DefaultUnstructuredConverter.ToUnstructured(home)
+		if err != nil {
+			return nil, err
+		}
+		m["apiVersion"], m["kind"] = "apps/v1", "Deployment"
+		all = append(all, m)
+	}
+	for _, o := range desired[1:] {
+		one, err := p.counterpart(ctx, o)
+		if err != nil {
+			return nil, faultOf(err, "read "+nameOf(o.object))
+		}
+		if one != nil {
+			all = append(all, one.Object)
+		}
+	}
+	return all, nil
+}
+
+// counterpart is the object of that name in the cluster, or nil. Config may be large, so
+// it is read one by one, as is what may not be listed.
+func (p *Platform) counterpart(ctx context.Context, o placedObject) (*unstructured.Unstructured, error) {
+	if k := kindOf(o.object.GroupVersionKind().Group, o.object.GetKind()); k == nil || !k.before {
+		list, err := p.listed(ctx, o.resource)
+		switch {
+		case err == nil:
+			return list[o.object.GetName()], nil
+		case apierrors.IsNotFound(err): // the cluster does not have the kind
+			return nil, nil
+		case !apierrors.IsForbidden(err):
+			return nil, err
+		}
+	}
+	one, err := p.client(o.resource).Get(ctx, o.object.GetName(), metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	return one, err
+}
+
+func objectsOf(all []placedObject) []drift.Object {
+	objects := make([]drift.Object, len(all))
+	for i, o := range all {
+		objects[i] = o.object.Object
+	}
+	return objects
+}
+
+func contents(all map[string]*unstructured.Unstructured) []drift.Object {
+	var objects []drift.Object
+	for _, o := range all {
+		objects = append(objects, o.Object)
+	}
+	return objects
+}

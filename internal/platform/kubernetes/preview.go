@@ -1,0 +1,159 @@
+package kubernetes
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/fairwayhq/fairway/internal/drift"
+	"github.com/fairwayhq/fairway/internal/platform"
+)
+
+// Preview asks the API server what it would make of the objects that a release writes at
+// home, without writing them. What it fills in by itself stands on both sides then.
+func (p *Platform) Preview(ctx context.Context, t platform.Target, r platform.Revision) (platform.Comparison, error) {
+	home, err := p.homeDeployment(ctx)
+	if err != nil {
+		return platform.Comparison{}, err
+	}
+	if r.Artifact.Ref == "" && home != nil {
+		if r.Artifact, err = p.artifactOf(home); err != nil {
+			return platform.Comparison{}, err
+		}
+	}
+	all, notes, err := p.releasedObjects(r, home)
+	if err != nil {
+		return platform.Comparison{}, err
+	}
+	var next, now []drift.Object
+	for _, o := range all {
+		live, err := p.client(o.resource).Get(ctx, o.object.GetName(), metav1.GetOptions{})
+		switch {
+		case err == nil:
+			now = append(now, live.Object)
+		case !apierrors.IsNotFound(err):
+			return platform.Comparison{}, faultOf(err, "read "+nameOf(o.object))
+		}
+		would, err := p.client(o.resource).Apply(ctx, o.object.GetName(), o.object, metav1.ApplyOptions{
+			FieldManager: fieldManager, Force: true, DryRun: []string{metav1.DryRunAll},
+		})
+		if err != nil {
+			return platform.Comparison{}, faultOf(err, "try to write "+nameOf(o.object))
+		}
+		next = append(next, would.Object)
+	}
+	found := drift.Between(next, now, drift.Options{Ignore: slices.Concat(ownFields, keptFields)})
+	for i := range found {
+		found[i].Object.Namespace = p.settings.Namespace
+	}
+	return platform.Comparison{Differences: found, Notes: notes}, nil
+}
+
+// ownFields are those that say how Fairway has written an object.
+var ownFields = []drift.Ignore{
+	{Path: "metadata.annotations[" + placedAnnotation + "]"},
+	{Path: "metadata.annotations[" + fenceAnnotation + "]"},
+	{Path: "metadata.annotations[" + sinceAnnotation + "]"},
+	{Path: "metadata.annotations[" + createdAnnotation + "]"},
+	{Path: "metadata.annotations[" + minimumAnnotation + "]"},
+	{Path: "spec.template.metadata.annotations[" + configAnnotation + "]"},
+}
+
+// keptFields are those that a release leaves as they are: how many pods there are.
+var keptFields = []drift.Ignore{{Kind: "Deployment", Path: "spec.replicas"}}
+
+// homeDeployment is the home as it was last told, or nil.
+func (p *Platform) homeDeployment(ctx context.Context) (*appsv1.Deployment, error) {
+	all, err := p.namespace().deployments.list(ctx, false)
+	if err != nil {
+		return nil, faultOf(err, "read Deployments")
+	}
+	for _, d := range all {
+		if d.Name == p.settings.Deployment {
+			return d, nil
+		}
+	}
+	return nil, nil
+}
+
+// artifactOf is the artifact that a Deployment runs.
+func (p *Platform) artifactOf(d *appsv1.Deployment) (platform.Artifact, error) {
+	c, err := chosen(d.Spec.Template.Spec, p.settings.Container, platform.Artifact{})
+	if err != nil {
+		return platform.Artifact{}, err
+	}
+	ref, digest, _ := strings.Cut(c.Image, "@")
+	return platform.Artifact{Ref: ref, Digest: digest}, nil
+}
+
+// releasedObjects are what a release of the revision writes at home in the end, and what
+// of its manifests it does not write.
+func (p *Platform) releasedObjects(r platform.Revision, home *appsv1.Deployment) ([]placedObject, []string, error) {
+	d, err := p.wanted(r, home)
+	if err != nil {
+		return nil, nil, err
+	}
+	set, err := ParseSettings(r.Settings)
+	if err != nil {
+		return nil, nil, err
+	}
+	names, _, err := set.pinned()
+	if err != nil {
+		return nil, nil, err
+	}
+	markConfig(d, names)
+	d.APIVersion, d.Kind, d.Labels, d.Spec.Replicas = "apps/v1", "Deployment", nil, nil
+	own, err := p.homeObject(d, r)
+	if err != nil {
+		return nil, nil, err
+	}
+	all := []placedObject{{deployments, own}}
+	for _, before := range []bool{true, false} {
+		some, err := set.placeable(before)
+		if err != nil {
+			return nil, nil, err
+		}
+		all = append(all, some...)
+	}
+	for _, o := range all {
+		o.object.SetNamespace(p.settings.Namespace)
+	}
+	notes, err := set.leftOut("is not written by a release", p.settings.Deployment)
+	return all, notes, err
+}
+
+// leftOut says of which manifests something is true: those that no release writes.
+func (s Settings) leftOut(what, deployment string) ([]string, error) {
+	objects, err := s.objects()
+	if err != nil {
+		return nil, err
+	}
+	var notes []string
+	for _, o := range objects {
+		if o.Kind == "Deployment" && o.Group() == "apps" && o.Name == deployment {
+			continue
+		}
+		if kindOf(o.Group(), o.Kind) == nil {
+			notes = append(notes, fmt.Sprintf("%s %s.", o, what))
+		}
+	}
+	return notes, nil
+}
+
+// kindOf finds a kind of object that releases write, or nil.
+func kindOf(group, name string) *kind {
+	for i, k := range kinds {
+		if k.name == name && k.resource.Group == group {
+			return &kinds[i]
+		}
+	}
+	return nil
+}
+
+func nameOf(o *unstructured.Unstructured) string { return o.GetKind() + " " + o.GetName() }
