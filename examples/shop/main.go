@@ -32,6 +32,7 @@ var (
 	errorRate     = "0"
 	baseErrorRate = "0.002"
 	slower        = "1"
+	tail          = "0.01"
 	delay         = "0s"
 	failStart     = "false"
 )
@@ -83,6 +84,7 @@ type traits struct {
 	faults    float64       // share of answers that fail in this version only
 	base      float64       // share of answers that fail in every version
 	slower    float64       // factor on the latency
+	tail      float64       // share of answers that wait for something slow behind the shop
 	delay     time.Duration // what this version waits on top
 	bears     float64       // requests per second that it can answer; 0 means any number
 	hog       int           // MiB of memory that it takes at its start
@@ -97,6 +99,7 @@ func parse(args []string) (host, port string, t traits, err error) {
 	flags.Float64Var(&t.faults, "error-rate", number("SHOP_ERROR_RATE", errorRate), "share of answers that fail, beside the base")
 	flags.Float64Var(&t.base, "base-error-rate", number("SHOP_BASE_ERROR_RATE", baseErrorRate), "share of answers that fail in every version")
 	flags.Float64Var(&t.slower, "slower", number("SHOP_SLOWER", slower), "factor on the latency")
+	flags.Float64Var(&t.tail, "tail", number("SHOP_TAIL", tail), "share of answers that wait for something slow behind the shop")
 	wait := flags.String("delay", env("SHOP_DELAY", delay), "how long it waits before each answer, on top of its latency")
 	flags.Float64Var(&t.bears, "bears", number("SHOP_BEARS", "0"), "requests per second that it can answer; others get 503; 0 means any number")
 	flags.IntVar(&t.hog, "hog", int(number("SHOP_HOG", "0")), "MiB of memory that it takes at its start")
@@ -107,7 +110,7 @@ func parse(args []string) (host, port string, t traits, err error) {
 	if t.delay, err = time.ParseDuration(*wait); err != nil || t.delay < 0 {
 		return "", "", t, errors.New("a delay is like 300ms")
 	}
-	if !(t.faults >= 0 && t.faults <= 1 && t.base >= 0 && t.base <= 1) || !(t.slower > 0) || !(t.bears >= 0) || t.hog < 0 {
+	if !(t.faults >= 0 && t.faults <= 1 && t.base >= 0 && t.base <= 1 && t.tail >= 0 && t.tail <= 1) || !(t.slower > 0) || !(t.bears >= 0) || t.hog < 0 {
 		return "", "", t, errors.New("rates are between 0 and 1, the factor on the latency is above 0, and nothing is negative")
 	}
 	return host, port, t, nil

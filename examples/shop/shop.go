@@ -52,7 +52,7 @@ func (s *shop) lifelike(next http.HandlerFunc) http.HandlerFunc {
 			s.answer(w, http.StatusServiceUnavailable, map[string]any{"error": "too many customers"})
 			return
 		}
-		timer := time.NewTimer(latency(s.slower) + s.delay)
+		timer := time.NewTimer(latency(s.slower, s.tail) + s.delay)
 		defer timer.Stop()
 		select {
 		case <-timer.C:
@@ -89,12 +89,12 @@ func (s *shop) admit(now time.Time) bool {
 	return true
 }
 
-// latency is lognormal with a median of 3 ms; one request in a hundred waits for
-// something slow behind the shop and takes 20 ms or more on top.
-func latency(slower float64) time.Duration {
-	const median, sigma, slowShare = 3.0, 0.35, 0.01
+// latency is lognormal with a median of 3 ms; some requests, a share called the tail, wait
+// for something slow behind the shop and take 20 ms or more on top.
+func latency(slower, tail float64) time.Duration {
+	const median, sigma = 3.0, 0.35
 	ms := median * math.Exp(sigma*rand.NormFloat64())
-	if rand.Float64() < slowShare {
+	if rand.Float64() < tail {
 		ms += 20 + rand.ExpFloat64()*15
 	}
 	return time.Duration(ms * slower * float64(time.Millisecond))

@@ -89,7 +89,7 @@ func TestLatencyHasItsMedianAndItsTail(t *testing.T) {
 	const n = 20_000
 	all := make([]time.Duration, n)
 	for i := range all {
-		all[i] = latency(1)
+		all[i] = latency(1, 0.01)
 	}
 	slices.Sort(all)
 	if median := all[n/2]; median < 2800*time.Microsecond || median > 3200*time.Microsecond {
@@ -106,7 +106,7 @@ func TestLatencyHasItsMedianAndItsTail(t *testing.T) {
 func latencyMedian(slower float64) time.Duration {
 	all := make([]time.Duration, 5001)
 	for i := range all {
-		all[i] = latency(slower)
+		all[i] = latency(slower, 0)
 	}
 	slices.Sort(all)
 	return all[len(all)/2]

@@ -57,6 +57,7 @@ func (h *hostParts) executors() map[pipeline.Kind]stage.Executor {
 	return stage.Executors(stage.Deps{
 		Now:      h.clock.Now,
 		Platform: h.openPlatform,
+		Truth:    truth{h.dir},
 		Commands: seamOfCommands(h.commands),
 		Source:   func(m pipeline.Metrics) (metric.Source, error) { return openSource(m, h.router) },
 	})

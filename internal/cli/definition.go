@@ -60,6 +60,9 @@ func readFiles(def *pipeline.Definition, path string) (map[string][]byte, error)
 // artifact is what --artifact says: where, and the digest.
 type artifact struct{ ref, digest string }
 
+// unnamed stands for an artifact in a plan that is only looked at.
+const unnamed = "(not named)"
+
 // artifactOf reads the artifact that a definition's platform runs.
 func artifactOf(def *pipeline.Definition, text string) (artifact, error) {
 	if def.Environments[0].Platform == "kubernetes" {

@@ -4,7 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"maps"
 	"path/filepath"
+	"slices"
 
 	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/manifest"
@@ -54,8 +57,24 @@ func renderOne(ctx context.Context, s pipeline.ManifestSource, base string, a ar
 			notes = append(notes, fmt.Sprintf("%s is not released: values of Secrets never become part of a plan. Pods find the one that is in the cluster.", o))
 		default:
 			kept = append(kept, o)
+			if !o.Released(s.Deployment) {
+				notes = append(notes, fmt.Sprintf("%s is not released: it is yours to apply.", o))
+			}
 		}
 	}
-	kept, err = manifest.SetImage(kept, manifest.Workload{Deployment: s.Deployment, Container: s.Container}, a.ref+"@"+a.digest)
+	image := a.ref + "@" + a.digest
+	if a.ref == unnamed {
+		image = "not-named@" + a.digest // only to see that there is a container for it
+	}
+	kept, err = manifest.SetImage(kept, manifest.Workload{Deployment: s.Deployment, Container: s.Container}, image)
 	return kept, notes, err
+}
+
+// tell writes what of the manifests is left out.
+func (r rendered) tell(w io.Writer) {
+	for _, environment := range slices.Sorted(maps.Keys(r.notes)) {
+		for _, note := range r.notes[environment] {
+			fmt.Fprintf(w, "note: in %s %s\n", environment, note)
+		}
+	}
 }

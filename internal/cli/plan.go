@@ -34,7 +34,7 @@ func (c *command) plan(find Find) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			a := artifact{"(not named)", "sha256:" + strings.Repeat("0", 64)}
+			a := artifact{unnamed, "sha256:" + strings.Repeat("0", 64)}
 			if ref != "" {
 				if a, err = artifactOf(def, ref); err != nil {
 					return err
@@ -44,6 +44,7 @@ func (c *command) plan(find Find) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			manifests.tell(cmd.ErrOrStderr())
 			plan, err := pipeline.Compile(def, pipeline.Request{
 				Version: version, Artifact: a.ref, Digest: a.digest, Files: files, Manifests: manifests.objects,
 			})
@@ -84,6 +85,7 @@ func printPlan(w io.Writer, p *pipeline.Plan, o forecast.Outlook, metrics []coun
 		for _, s := range e.Stages {
 			rows = append(rows, []string{"  " + s.Name, describe(s), forTime(s.TimeLimit.Std()), s.Undo})
 		}
+		printPlace(w, e)
 		printTable(w, []string{"  STAGE", "DOES", "TIME LIMIT", "A ROLLBACK"}, rows)
 		fmt.Fprintln(w)
 	}

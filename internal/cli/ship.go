@@ -39,6 +39,7 @@ release ended: 0 released, 10 rolled back, 11 failed, 12 superseded or called of
 			if err != nil {
 				return err
 			}
+			manifests.tell(cmd.ErrOrStderr())
 			api, err := c.client()
 			if err != nil {
 				return err

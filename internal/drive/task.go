@@ -151,7 +151,7 @@ func taskOf(rec Record, row TaskRow) stage.Task {
 	env := plan.Environment(row.Environment)
 	task := stage.Task{
 		ID: row.ID, Release: row.Release, Service: row.Service, Environment: row.Environment, Region: row.Region,
-		Undo: row.Undo, Platform: env.Platform, Settings: env.Settings, Metrics: env.Metrics, OnUndecided: env.OnUndecided,
+		Undo: row.Undo, Platform: env.Platform, Settings: env.Settings, Metrics: env.Metrics, Git: env.Git, OnUndecided: env.OnUndecided,
 		Revision: RevisionOf(plan, env), State: row.State, Hold: row.Hold, Decision: row.Decision, Deadline: row.Deadline,
 		ExpectedRate: plan.ExpectedRate, Drill: plan.Drill,
 		Fence: row.Fence, Held: row.Holder, LeaseUntil: row.LeaseUntil,

@@ -18,9 +18,6 @@ func settings(a pipeline.Analysis, falseAlarm float64) judge.Settings {
 	if falseAlarm > 0 {
 		s.FalseAlarm = falseAlarm
 	}
-	if a.MarginLatency > 0 {
-		s.Latency = judge.LatencyMargin(a.MarginLatency)
-	}
 	if a.Block > 0 {
 		s.Block = a.Block.Std()
 		s.MaxBlock = max(s.MaxBlock, s.Block)
@@ -34,6 +31,9 @@ func settings(a pipeline.Analysis, falseAlarm float64) judge.Settings {
 	}
 	if a.MarginErrors > 0 {
 		s.Errors = judge.ErrorMargin(a.MarginErrors)
+	}
+	if a.MarginLatency > 0 {
+		s.Latency = judge.LatencyMargin(a.MarginLatency, s.Errors.Promotion.Add)
 	}
 	s.Growth.Exposure = a.ExposureBudget
 	if a.MinimumSamples > 0 {

@@ -12,7 +12,7 @@ import (
 func demoSettings() Settings {
 	s := DefaultSettings()
 	s.FalseAlarm = 0.0025
-	s.Errors, s.Latency = ErrorMargin(0.02), LatencyMargin(0.5)
+	s.Errors, s.Latency = ErrorMargin(0.02), LatencyMargin(0.5, 0)
 	s.Block = 10 * time.Second
 	s.Dwell = 10 * time.Second
 	s.Observation = 2 * time.Minute

@@ -123,11 +123,17 @@ func SLOMargin(slo float64) Margin {
 // 0.5 is 50 %. The regression tolerance is a fifth of it as far as 15 %, and half of
 // what is beyond: slow answers are many, so harm is found soon even so, and who
 // allows 50 % does not want a rollback for 15.
-func LatencyMargin(relative float64) Margin {
+//
+// errors are the points of the error margin, in [0, 1]. A slow answer harms no more than
+// one that fails, so half as many more of them do not keep a release from being promoted.
+// Without that a proof would wait for the slowest answer in a thousand: at 50 requests per
+// second and arm it takes ten minutes until enough of them are seen, and a minute with an
+// error margin of one point.
+func LatencyMargin(relative, errors float64) Margin {
 	const tight = 0.15
 	return Margin{
 		Regression: Allowance{1 + math.Min(relative, tight)/5 + math.Max(0, relative-tight)/2, 0.0001},
-		Promotion:  Allowance{1 + relative, 0.0002},
+		Promotion:  Allowance{1 + relative, math.Max(0.0002, errors/2)},
 	}
 }
 

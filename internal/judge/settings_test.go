@@ -31,8 +31,10 @@ func TestTheDefaultMarginsAreTheMethods(t *testing.T) {
 	near(t, "the margin of a promise of 99.5 %", SLOMargin(0.995).Promotion.Add, 0.001)
 	near(t, "its tolerance", SLOMargin(0.995).Regression.Add, 0.0001)
 	near(t, "the tolerance of a promise of 99.99 %", SLOMargin(0.9999).Regression.Add, 0.000004)
-	near(t, "the latency tolerance", LatencyMargin(0.15).Regression.Ratio, 1.03)
-	near(t, "a wide latency tolerance", LatencyMargin(0.5).Regression.Ratio, 1.205)
+	near(t, "the latency tolerance", LatencyMargin(0.15, 0).Regression.Ratio, 1.03)
+	near(t, "a wide latency tolerance", LatencyMargin(0.5, 0).Regression.Ratio, 1.205)
+	near(t, "the slow answers that are allowed beside a point of errors", LatencyMargin(0.5, 0.01).Promotion.Add, 0.005)
+	near(t, "the slow answers that are allowed at the least", LatencyMargin(0.5, 0).Promotion.Add, 0.0002)
 	near(t, "a wide tolerance of errors", ErrorMargin(0.02).Regression.Add, 0.001)
 }
 

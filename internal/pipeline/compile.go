@@ -141,12 +141,31 @@ func (c *compiler) environment(def EnvironmentDefinition) Environment {
 		Settings:    c.settings(def),
 		Config:      c.config(def.Config),
 		Metrics:     compileMetrics(c.def.Metrics, def.Metrics),
+		Git:         c.compileGit(def),
 		Needs:       slices.Clone(def.Needs),
 		SkipRoles:   slices.Clone(def.Skip.Roles),
 		OnUndecided: OnUndecided(def.OnUndecided),
 		Budget:      float64(def.FalseAlarm),
-		Stages:      compileStages(def.Stages, c.def.Expect),
+		Stages:      c.compileStages(def),
 	}
+}
+
+// compileStages resolves the stages; those that end with the repository have time for it.
+func (c *compiler) compileStages(def EnvironmentDefinition) []Stage {
+	stages := compileStages(def.Stages, c.def.Expect)
+	git := c.compileGit(def)
+	own := slices.ContainsFunc(def.Stages, func(s StageDefinition) bool {
+		return s.TimeLimit > 0 && (s.Promote != nil || s.Deploy != nil)
+	})
+	if git == nil || own {
+		return stages
+	}
+	for i := range stages {
+		if k := stages[i].Kind; k == KindPromote || k == KindDeploy {
+			stages[i].TimeLimit += git.patience()
+		}
+	}
+	return stages
 }
 
 // settings are those of the environment's platform.

@@ -13,6 +13,7 @@ type kubernetesPlan struct {
 	Instances    int               `json:"instances,omitempty"`
 	ReadyTimeout Duration          `json:"readyTimeout"`
 	Drain        Duration          `json:"drain"`
+	Controller   string            `json:"controller,omitempty"`
 	Objects      []json.RawMessage `json:"objects,omitempty"`
 }
 
@@ -48,6 +49,7 @@ func kubernetesNames(service string, k KubernetesDefinition) kubernetesPlan {
 func (c *compiler) kubernetesSettings(e EnvironmentDefinition) json.RawMessage {
 	k := mergeKubernetes(c.def.Kubernetes, e.Kubernetes)
 	plan := kubernetesNames(c.def.Service, k)
+	plan.Controller = controller(mergeGit(c.def.Git, e.Git))
 	plan.Objects = c.in.Manifests[e.Name]
 	if k.Manifests != nil && len(plan.Objects) == 0 {
 		c.fault("ship from the folder of fairway.yaml, where they are rendered", "the manifests of the environment %q were not given", e.Name)

@@ -21,6 +21,8 @@ type Definition struct {
 	Host *HostDefinition `yaml:"host"`
 	// Kubernetes is what holds for every environment on Kubernetes; an environment's own `kubernetes` is laid over it.
 	Kubernetes *KubernetesDefinition `yaml:"kubernetes"`
+	// Git is the repository that holds the truth, for every environment; an environment's own `git` is laid over it.
+	Git *GitDefinition `yaml:"git"`
 	// Metrics is where the samples of both arms come from, for every environment that does not say so itself.
 	Metrics MetricsDefinition `yaml:"metrics"`
 	// Environments are gone through in this order.
@@ -119,6 +121,8 @@ type EnvironmentDefinition struct {
 	Host *HostDefinition `yaml:"host"`
 	// Kubernetes are the settings of the Kubernetes platform, laid over those that hold for all environments.
 	Kubernetes *KubernetesDefinition `yaml:"kubernetes"`
+	// Git is the repository that holds the truth about this environment, laid over the common one.
+	Git *GitDefinition `yaml:"git"`
 	// Stages are gone through in this order. Without them: canary, watch, promote.
 	// A stage is a mapping with one kind and optionally `name` and `timeLimit`, or
 	// only the kind's word where it needs no settings.

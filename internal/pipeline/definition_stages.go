@@ -134,7 +134,8 @@ type MarginDefinition struct {
 	// Errors is in percentage points of the error rate. Without it, a fifth of the
 	// errors that the slo leaves (99.5% where that is left out, too).
 	Errors Points `yaml:"errors" min:"0.001pp" max:"50pp" example:"2pp"`
-	// Latency is the relative slowdown. Without it, 20%.
+	// Latency is the relative slowdown. Without it, 20%. With it, half as many more slow
+	// answers as `errors` allows failed ones do not matter either.
 	Latency Share `yaml:"latency" min:"0.1%" max:"1000%" example:"50%"`
 }
 

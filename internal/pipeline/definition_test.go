@@ -2,6 +2,7 @@ package pipeline_test
 
 import (
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -30,7 +31,7 @@ func example(t testing.TB, name string) string {
 }
 
 func TestExamplesParseAndCompile(t *testing.T) {
-	for _, name := range []string{"host.yaml", "full.yaml", "metrics.yaml"} {
+	for _, name := range []string{"host.yaml", "kubernetes.yaml", "full.yaml", "metrics.yaml"} {
 		t.Run(name, func(t *testing.T) {
 			def := parse(t, example(t, name))
 			in := pipeline.Request{Version: "v2", Artifact: "./shop", Digest: digest, Files: map[string][]byte{}}
@@ -48,8 +49,35 @@ func TestExamplesParseAndCompile(t *testing.T) {
 	}
 }
 
-func TestTheMinimalExampleStaysShort(t *testing.T) {
-	if n := strings.Count(example(t, "host.yaml"), "\n"); n > 20 {
-		t.Errorf("examples/host.yaml has %d lines, at most 20 are promised", n)
+func TestTheMinimalExamplesStayShort(t *testing.T) {
+	for _, name := range []string{"host.yaml", "kubernetes.yaml"} {
+		if n := strings.Count(example(t, name), "\n"); n > 20 {
+			t.Errorf("examples/%s has %d lines, at most 20 are promised", name, n)
+		}
+	}
+}
+
+func TestTheGuideToKubernetesShowsTheExample(t *testing.T) {
+	guide, err := os.ReadFile("../../docs/kubernetes.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(guide), "```yaml\n"+example(t, "kubernetes.yaml")+"```\n") {
+		t.Error("docs/kubernetes.md does not show examples/kubernetes.yaml as it is")
+	}
+}
+
+// What is measured on a real cluster, is measured at the guide's settings.
+func TestTheMeasuredSettingsAreTheGuides(t *testing.T) {
+	measured, err := os.ReadFile("../../test/kubernetes/rig/fairway.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	filled := strings.NewReplacer("{{.Name}}", "shop", "{{.Rate}}", "100", "{{.Prometheus}}", "http://127.0.0.1:9090").Replace(string(measured))
+	guide, rig := parse(t, example(t, "kubernetes.yaml")), parse(t, filled)
+	for i, stage := range guide.Environments[0].Stages {
+		if other := rig.Environments[0].Stages[i]; !reflect.DeepEqual(stage, other) {
+			t.Errorf("stage %d of the guide is %+v, and measured is %+v", i+1, stage, other)
+		}
 	}
 }

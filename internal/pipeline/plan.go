@@ -90,7 +90,9 @@ type Environment struct {
 	Settings json.RawMessage `json:"settings,omitempty"`
 	Config   Config          `json:"config,omitzero"`
 	Metrics  Metrics         `json:"metrics,omitzero"`
-	Needs    []Need          `json:"needs,omitempty"`
+	// Git is the repository that is told what has been proven; nil where there is none.
+	Git   *Git   `json:"git,omitempty"`
+	Needs []Need `json:"needs,omitempty"`
 	// SkipRoles may skip this environment, with a reason. Empty: sre and admin.
 	SkipRoles   []string    `json:"skipRoles,omitempty"`
 	OnUndecided OnUndecided `json:"onUndecided"`
@@ -121,6 +123,25 @@ const (
 	UndecidedPromote  OnUndecided = "promote"
 	UndecidedRollback OnUndecided = "rollback"
 )
+
+// Git is the repository that holds the truth about what should run, and where in it the
+// image is written.
+type Git struct {
+	Repository string `json:"repository"`
+	Branch     string `json:"branch"`
+	Path       string `json:"path,omitempty"`
+	// Key is a value of a chart; Image the image's name in a kustomization; Deployment
+	// and Container name it in plain YAML.
+	Key        string `json:"key,omitempty"`
+	Image      string `json:"image,omitempty"`
+	Deployment string `json:"deployment,omitempty"`
+	Container  string `json:"container,omitempty"`
+	// Token is a reference that the worker resolves.
+	Token       string `json:"token,omitempty"`
+	PullRequest bool   `json:"pullRequest,omitempty"`
+	// Controller updates the home from the repository: "argocd" or "flux". Empty: Fairway does.
+	Controller string `json:"controller,omitempty"`
+}
 
 // Metrics names the source of samples of an environment.
 type Metrics struct {

@@ -69,6 +69,7 @@ func (v *validator) validate() {
 		v.backends(path, e)
 		v.host(path, e)
 		v.kubernetes(path, e)
+		v.git(path, e)
 		v.stages(path, e)
 	}
 	v.platforms()
@@ -154,6 +155,22 @@ func (v *validator) kubernetes(path string, e *EnvironmentDefinition) {
 	}
 	if merged.Split == "pods" && merged.Route != (RouteDefinition{}) {
 		v.fault(v.key(path+".kubernetes"), "leave out `route`, or `split: pods`", "the environment %q names a route and splits the traffic by pods", e.Name)
+	}
+}
+
+// git checks the repository that an environment comes to.
+func (v *validator) git(path string, e *EnvironmentDefinition) {
+	if v.def.Git == nil && e.Git == nil {
+		return
+	}
+	merged := mergeGit(v.def.Git, e.Git)
+	switch {
+	case e.Platform != "kubernetes":
+		v.fault(v.key(path+".git"), "leave `git` out", "the environment %q is on %s, whose artifacts no repository names", e.Name, cmp.Or(e.Platform, "host"))
+	case merged.Repository == "" && !v.known("git.repository") && !v.known(path+".git.repository"):
+		v.fault(v.key(path+".git"), "for instance: git: {repository: \"https://github.com/acme/deploy.git\", path: apps/shop}", "the environment %q has `git` without a repository", e.Name)
+	case merged.Key != "" && merged.Image != "":
+		v.fault(v.key(path+".git"), "`key` is for a chart's values, `image` for a kustomization", "the environment %q names both a key and an image in its repository", e.Name)
 	}
 }
 

@@ -29,6 +29,8 @@ func init() {
 		"name":       checkName,
 		"object":     checkObject,
 		"commit":     checkCommit,
+		"repository": checkRepository,
+		"branch":     checkBranch,
 		"path":       checkPath,
 		"relative":   checkRelative,
 		"url":        checkURL,
@@ -47,6 +49,7 @@ func init() {
 const (
 	namePattern     = `^[a-z][a-z0-9-]{0,61}[a-z0-9]$|^[a-z]$`
 	objectPattern   = `^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$`
+	branchPattern   = `^[A-Za-z0-9_]([A-Za-z0-9._/+-]*[A-Za-z0-9_+-])?$`
 	commitPattern   = `^[0-9a-f]{40}([0-9a-f]{24})?$`
 	variablePattern = `^[A-Za-z_][A-Za-z0-9_]*$`
 	tokenPattern    = "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"
@@ -56,6 +59,7 @@ const (
 var (
 	nameRegexp     = regexp.MustCompile(namePattern)
 	objectRegexp   = regexp.MustCompile(objectPattern)
+	branchRegexp   = regexp.MustCompile(branchPattern)
 	commitRegexp   = regexp.MustCompile(commitPattern)
 	variableRegexp = regexp.MustCompile(variablePattern)
 	tokenRegexp    = regexp.MustCompile(tokenPattern)
@@ -81,6 +85,25 @@ func checkCommit(s string) *problem {
 		return nil
 	}
 	return wrong("a commit is its whole hash of 40 hexadecimal digits, so that it cannot become another one", "%q is not the hash of a commit", s)
+}
+
+func checkBranch(s string) *problem {
+	if branchRegexp.MatchString(s) && !strings.Contains(s, "..") && !strings.Contains(s, "//") {
+		return nil
+	}
+	return wrong("name it as in `git branch`, without refs/heads/", "%q is not the name of a branch", s)
+}
+
+func checkRepository(s string) *problem {
+	if strings.HasPrefix(s, "-") || strings.ContainsAny(s, " \t\r\n") {
+		return wrong("for instance: https://github.com/acme/deploy.git", "%q is not the URL of a repository", s)
+	}
+	if u, err := url.Parse(s); err == nil && u.User != nil {
+		if _, password := u.User.Password(); password {
+			return wrong("give the password as a reference: token: env:GIT_TOKEN", "the URL of the repository has a password in it")
+		}
+	}
+	return nil
 }
 
 func checkPath(s string) *problem {

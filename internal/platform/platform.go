@@ -48,10 +48,12 @@ type Logger interface {
 
 // Weigher is the optional ability to say which splits of the traffic are possible, for a
 // platform with coarse weights: one that splits by the number of instances, say. Without
-// it, any split is.
+// it, any split is. Of such a platform's weights, Route refuses those that it cannot give
+// with fault.Conflict.
 type Weigher interface {
 	// CanaryWeights are the weights, in parts per million and in any order, that Route can
-	// give a revision beside the target's home when it has at most the capacity.
+	// give a revision beside the target's home when it has at most the capacity. None says
+	// that it can give any.
 	CanaryWeights(ctx context.Context, target Target, capacity Capacity) ([]int, error)
 }
 

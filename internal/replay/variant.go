@@ -21,7 +21,7 @@ func Beside(s judge.Settings) []Variant {
 	scaled := func(name string, by float64) Variant {
 		v := Variant{Name: name, Settings: s}
 		v.Settings.Errors = judge.ErrorMargin(min(by*s.Errors.Promotion.Add, 0.5))
-		v.Settings.Latency = judge.LatencyMargin(by * (s.Latency.Promotion.Ratio - 1))
+		v.Settings.Latency = judge.LatencyMargin(by*(s.Latency.Promotion.Ratio-1), v.Settings.Errors.Promotion.Add)
 		return v
 	}
 	return []Variant{scaled("half the margins", 0.5), scaled("twice the margins", 2)}
@@ -37,7 +37,7 @@ var keys = map[string]func(s *judge.Settings, value string) error{
 	},
 	"margin.latency": func(s *judge.Settings, value string) error {
 		share, err := number(value, "%", 0.01)
-		s.Latency = judge.LatencyMargin(share)
+		s.Latency = judge.LatencyMargin(share, s.Errors.Promotion.Add)
 		return err
 	},
 	"falseAlarm": func(s *judge.Settings, value string) (err error) {

@@ -17,7 +17,7 @@ func (e *deploy) Tick(ctx context.Context, task Task) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
-	var m footing
+	var m arrival
 	if err := recall(task, &m); err != nil {
 		return Outcome{}, err
 	}
@@ -34,7 +34,7 @@ func (e *deploy) Tick(ctx context.Context, task Task) (Outcome, error) {
 		return next(m, readyInterval, &Progress{Now: "Held before the old version is taken away: " + task.Hold + ".", Weight: 1}), nil
 	}
 	if s.Weights[mine] == platform.Whole {
-		return retireOthers(ctx, p, task, s, m)
+		return e.bringHome(ctx, p, task, s, &m, func() any { return m })
 	}
 	want := m.full(task, s)
 	st, err := place(ctx, p, task, s, task.Revision, want)
@@ -65,8 +65,12 @@ func waiting(st standing, want platform.Capacity) string {
 	return now
 }
 
-// retireOthers ends a stage after which only the task's revision remains.
-func retireOthers(ctx context.Context, p platform.Platform, task Task, s platform.State, memory any) (Outcome, error) {
+// bringHome ends a stage after which only the task's revision remains: the repository is
+// told, the others are retired, and the revision settles.
+func (d Deps) bringHome(ctx context.Context, p platform.Platform, task Task, s platform.State, a *arrival, memory func() any) (Outcome, error) {
+	if out, done, err := d.tell(ctx, task, a, memory); !done || err != nil {
+		return out, err
+	}
 	for _, r := range s.Revisions {
 		if r.Revision.ID == task.Revision.ID {
 			continue
@@ -76,12 +80,12 @@ func retireOthers(ctx context.Context, p platform.Platform, task Task, s platfor
 		}
 	}
 	if awaits, err := settle(ctx, p, task, task.Revision.ID); err != nil || awaits != "" {
-		out := next(memory, settleInterval, &Progress{Now: name(task) + " has all the traffic and is brought home: " + awaits + ".", Weight: 1})
+		out := next(memory(), settleInterval, &Progress{Now: name(task) + " has all the traffic and is brought home: " + awaits + ".", Weight: 1})
 		out.Exposed = true
 		return out, err
 	}
 	return Outcome{
-		Status: Passed, State: remember(memory), Exposed: true,
+		Status: Passed, State: remember(memory()), Exposed: true,
 		Reason: name(task) + " is at home", Progress: &Progress{Now: name(task) + " has all the traffic.", Weight: 1},
 	}, nil
 }

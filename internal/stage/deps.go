@@ -17,6 +17,8 @@ type Deps struct {
 	Platform func(name string, settings json.RawMessage) (platform.Platform, error)
 	// Source opens the source of samples that the environment names.
 	Source func(m pipeline.Metrics) (metric.Source, error)
+	// Truth writes to the repositories that say what should run.
+	Truth Truth
 	// Commands run the commands of jobs and checks.
 	Commands Commands
 	// Now is the clock. It must not run backwards.

@@ -16,7 +16,7 @@ import (
 type promote struct{ Deps }
 
 type promoteMemory struct {
-	footing
+	arrival
 	// Batch is the batch under way, from 1; Since is when its traffic was routed.
 	Batch int       `json:"batch,omitempty"`
 	Since time.Time `json:"since,omitzero"`
@@ -51,7 +51,7 @@ func (e *promote) Tick(ctx context.Context, task Task) (Outcome, error) {
 		if task.Hold != "" {
 			return next(m, readyInterval, &Progress{Now: "Held before the old version is taken away: " + task.Hold + ".", Weight: 1}), nil
 		}
-		return retireOthers(ctx, p, task, s, m)
+		return e.bringHome(ctx, p, task, s, &m.arrival, func() any { return m })
 	}
 	if contested(task, s) {
 		return waitContested(m, time.Second, task, s), nil
@@ -81,7 +81,10 @@ func (e *promote) batch(ctx context.Context, p platform.Platform, task Task, s p
 	case task.Hold != "":
 		return next(m, readyInterval, &Progress{Now: "Held: " + task.Hold + ".", Weight: share}), nil
 	}
-	goal := part * (1 - c.Holdback)
+	goal, err := possibleGoal(ctx, p, task, capacity, part*(1-c.Holdback))
+	if err != nil {
+		return Outcome{}, err
+	}
 	if m.stable() == "" {
 		goal = 1
 	}
@@ -96,6 +99,16 @@ func (e *promote) batch(ctx context.Context, p platform.Platform, task Task, s p
 		return out, nil
 	}
 	return e.afterBatch(task, m, batches, goal), nil
+}
+
+// possibleGoal is the largest share that the platform can give that is not above the
+// wanted one; a batch too small for any has none yet.
+func possibleGoal(ctx context.Context, p platform.Platform, task Task, c platform.Capacity, want float64) (float64, error) {
+	if want >= 1 {
+		return want, nil
+	}
+	possible, err := possibleShares(ctx, p, task, c)
+	return possible.AtMost(want), err
 }
 
 // afterBatch waits out the pause and goes to the next batch, or ends.

@@ -34,11 +34,13 @@ type Task struct {
 	Region      string `json:"region,omitempty"`
 	Undo        bool   `json:"undo,omitempty"`
 	// Drill says that the revision must never stay, whatever is found; nil for an ordinary release.
-	Drill       *pipeline.Drill      `json:"drill,omitempty"`
-	Stage       pipeline.Stage       `json:"stage"`
-	Platform    string               `json:"platform"`
-	Settings    json.RawMessage      `json:"settings,omitempty"`
-	Metrics     pipeline.Metrics     `json:"metrics,omitzero"`
+	Drill    *pipeline.Drill  `json:"drill,omitempty"`
+	Stage    pipeline.Stage   `json:"stage"`
+	Platform string           `json:"platform"`
+	Settings json.RawMessage  `json:"settings,omitempty"`
+	Metrics  pipeline.Metrics `json:"metrics,omitzero"`
+	// Git is the repository that is told what has been proven; nil where there is none.
+	Git         *pipeline.Git        `json:"git,omitempty"`
 	OnUndecided pipeline.OnUndecided `json:"onUndecided"`
 	// FalseAlarm is the probability that this stage may spend on a false alarm.
 	FalseAlarm float64 `json:"falseAlarm"`

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/platform"
 )
 
@@ -16,16 +17,46 @@ type reversible struct {
 }
 
 func (r reversible) Tick(ctx context.Context, task Task) (Outcome, error) {
-	if !task.Undo {
-		return r.forward.Tick(ctx, task)
+	tick := r.forward.Tick
+	if task.Undo {
+		tick = r.back
 	}
-	return r.back(ctx, task)
+	out, err := tick(ctx, task)
+	if code := fault.CodeOf(err); (code == fault.Invalid || code == fault.Denied) && untouched(task) {
+		return neverBegun(task, err), nil
+	}
+	return out, err
+}
+
+// untouched tells that no stage of the environment has come so far as to change anything:
+// each remembers its footing before it does.
+func untouched(task Task) bool {
+	var own footing
+	_, earlier := earlierFooting(task)
+	err := recall(task, &own)
+	if left, ok := task.Memories[task.Stage.Name]; err == nil && !own.Known && ok {
+		err = json.Unmarshal(left, &own)
+	}
+	return err == nil && !own.Known && !earlier
+}
+
+// neverBegun ends a stage whose target cannot even be looked at, because its settings are
+// wrong or the worker may not: trying again would change nothing.
+func neverBegun(task Task, err error) Outcome {
+	if task.Undo {
+		return Outcome{Status: Passed, Progress: &Progress{Now: "Nothing was changed, so there is nothing to take back."}}
+	}
+	return Outcome{Status: Failed, Reason: fault.MessageOf(err)}
 }
 
 // undoMemory is what an undoing remembers.
 type undoMemory struct {
 	footing
 	Exposed bool `json:"exposed,omitempty"`
+	// Telling says that the stage may have told the repository of the revision; TakenBack
+	// that the repository has been told of the previous one.
+	Telling   bool `json:"telling,omitempty"`
+	TakenBack bool `json:"takenBack,omitempty"`
 }
 
 func (r reversible) back(ctx context.Context, task Task) (Outcome, error) {
@@ -87,7 +118,10 @@ func (r reversible) shiftBack(ctx context.Context, p platform.Platform, task Tas
 		}
 		return next(m, readyInterval, &Progress{Now: "Bringing the previous revision back up.", Next: "Then it gets the traffic.", Weight: shareOf(s, mine)}), nil
 	}
-	share := bearable(s, mine, back.Ready, m.Capacity.Instances)
+	share, err := possibleForStable(ctx, p, task, s, m.stable(), bearable(s, mine, back.Ready, m.Capacity.Instances))
+	if err != nil {
+		return Outcome{}, err
+	}
 	if was := shareOf(s, m.stable()); was < share {
 		if err := p.Route(ctx, task.Lease(), task.Target(), split(m.stable(), share, mine)); err != nil {
 			return Outcome{}, err
@@ -100,8 +134,19 @@ func (r reversible) shiftBack(ctx context.Context, p platform.Platform, task Tas
 	if err := p.Retire(ctx, task.Lease(), task.Target(), mine); err != nil {
 		return Outcome{}, err
 	}
+	line, wrong, err := r.takeBackTruth(ctx, task, m)
+	switch {
+	case err != nil:
+		return Outcome{}, err
+	case line != nil:
+		m.TakenBack = true
+		return next(m, 0, &Progress{Now: line.Text}, *line), nil
+	}
 	if awaits, err := settle(ctx, p, task, m.stable()); err != nil || awaits != "" {
 		return next(m, settleInterval, &Progress{Now: "All traffic is back on the previous revision, which is brought home: " + awaits + "."}), err
+	}
+	if wrong != "" {
+		return Outcome{Status: Failed, State: remember(m), Reason: wrong}, nil
 	}
 	return Outcome{Status: Passed, State: remember(m), Progress: &Progress{Now: "Rolled back."}}, nil
 }
@@ -121,6 +166,10 @@ func shiftToStable(ctx context.Context, p platform.Platform, task Task, s platfo
 	share := bearable(s, task.Revision.ID, now.Ready(), f.Capacity.Instances)
 	if was >= aboutAll {
 		share = 1
+	}
+	share, err := possibleForStable(ctx, p, task, s, f.stable(), share)
+	if err != nil {
+		return was, err
 	}
 	if share <= was {
 		return was, nil

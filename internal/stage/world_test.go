@@ -43,6 +43,8 @@ type world struct {
 	source    metric.Source
 	openFails error
 	address   string
+	// truth is what is told, where a task has a repository.
+	truth *repository
 	// foreign is what somebody else has done to the weights.
 	foreign string
 	// namespace makes the world one that has names for what traffic goes to.
@@ -258,7 +260,8 @@ func (w *world) executors() map[pipeline.Kind]stage.Executor {
 			}
 			return w, w.openFails
 		},
-		Now: func() time.Time { return w.now },
+		Truth: w.truth,
+		Now:   func() time.Time { return w.now },
 	})
 }
 

@@ -14,7 +14,7 @@ const introduction = `# fairway.yaml
 
 This page is made from the comments in ` + "`internal/pipeline/definition*.go`" + ` by ` + "`go generate ./internal/pipeline`" + `.
 ` + "`fairway check`" + ` finds every fault of a file; ` + "`fairway plan`" + ` prints what it comes to, with every default.
-[host.yaml](../../examples/host.yaml) is a file to begin with, [full.yaml](../../examples/full.yaml) shows everything.
+[host.yaml](../../examples/host.yaml) and [kubernetes.yaml](../../examples/kubernetes.yaml) are files to begin with, [full.yaml](../../examples/full.yaml) shows everything.
 
 How values are written:
 

@@ -21,8 +21,8 @@ const fieldManager = "fairway"
 // What Fairway writes on objects.
 const (
 	trafficAnnotation  = "fairway.dev/traffic"  // on the anchor: a mark
-	revisionLabel      = "fairway.dev/revision" // on what stands on a side: its revision's ID
-	homeLabel          = "fairway.dev/home"     // on what stands on a side: the home beside which it stands
+	revisionLabel      = "fairway.dev/revision" // on what stands on a side, and its pods: its revision's ID
+	homeLabel          = "fairway.dev/home"     // on what stands on a side, and its pods: the home beside which it stands
 	placedAnnotation   = "fairway.dev/placed"   // on a Deployment: the whole revision, packed
 	fenceAnnotation    = "fairway.dev/fence"    // on a Deployment: the fence of who wrote it last
 	sinceAnnotation    = "fairway.dev/since"    // on a Deployment: when its pods were asked for
@@ -47,6 +47,14 @@ type mark struct {
 	Away []string `json:"away,omitempty"`
 	// Original are the weights of the home's backendRefs before Fairway came, one per rule.
 	Original []*int64 `json:"original,omitempty"`
+	// Open is, without a route, how many pods of each side the Service selects, by the
+	// side's name; everyPod is all of them.
+	Open map[string]int `json:"open,omitempty"`
+	// Beside is, without a route, how many pods the home had when the first side was
+	// placed: the weights that are possible stay the same while an autoscaler is at work.
+	Beside int `json:"beside,omitempty"`
+	// Selector is the Service's own, while Fairway has put another in its place.
+	Selector map[string]string `json:"selector,omitempty"`
 }
 
 // readMark returns nil for an anchor that Fairway has not written yet.
@@ -67,7 +75,7 @@ func readMark(anchor *unstructured.Unstructured) (*mark, error) {
 }
 
 func (m mark) clone() mark {
-	m.Weights, m.Away = maps.Clone(m.Weights), slices.Clone(m.Away)
+	m.Weights, m.Away, m.Open, m.Selector = maps.Clone(m.Weights), slices.Clone(m.Away), maps.Clone(m.Open), maps.Clone(m.Selector)
 	return m
 }
 
@@ -80,7 +88,8 @@ func (m mark) text() string {
 }
 
 // claim brings the lease's fence onto the anchor, together with what change makes of the
-// mark and, where it returns one, of the route. What would stay as it is, is not written.
+// mark and, where it returns one, of the anchor. What would stay as it is, is not written.
+// Where the anchor is the Service, the pods follow.
 func (p *Platform) claim(ctx context.Context, w *world, lease platform.Lease, t platform.Target, change func(m *mark) (*unstructured.Unstructured, error)) error {
 	was := w.mark
 	m := w.adopt(p)
@@ -99,7 +108,7 @@ func (p *Platform) claim(ctx context.Context, w *world, lease platform.Lease, t 
 		}
 	}
 	if was != nil && anchor == w.anchor && was.text() == m.text() {
-		return nil
+		return p.follow(ctx, w)
 	}
 	anchor = anchor.DeepCopy()
 	annotations := anchor.GetAnnotations()
@@ -117,7 +126,10 @@ func (p *Platform) claim(ctx context.Context, w *world, lease platform.Lease, t 
 	}
 	p.anchors().wrote(written)
 	w.anchor, w.mark = written, &m
-	return nil
+	if w.split, err = p.splitOf(w); err != nil {
+		return err
+	}
+	return p.follow(ctx, w)
 }
 
 // adopt is the mark to go on from: the one that is there, or what a target looks like
@@ -126,7 +138,7 @@ func (w *world) adopt(p *Platform) mark {
 	if w.mark != nil {
 		return w.mark.clone()
 	}
-	m := mark{Weights: platform.Weights{}, Original: w.backends.original()}
+	m := mark{Weights: platform.Weights{}, Original: w.split.original()}
 	if w.home != nil {
 		m.Home = w.homeRevision.ID
 		m.Weights[m.Home] = platform.Whole

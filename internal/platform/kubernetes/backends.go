@@ -60,6 +60,25 @@ func (b backends) names(ref map[string]any, service string) bool {
 		(ref["namespace"] == nil || ref["namespace"] == b.route.GetNamespace())
 }
 
+// admissible refuses a route whose rules lead to more than the known Services.
+func (b backends) admissible(known []string) error {
+	name := b.foreign(known)
+	if name == "" {
+		return nil
+	}
+	return fault.Errorf(fault.Invalid, "a rule of the %s %s leads to the Service %s beside %s", b.route.GetKind(), b.route.GetName(), name, b.home).
+		WithHint("Fairway splits the traffic of rules that lead to %s alone; move %s into a rule of its own", b.home, name)
+}
+
+func (b backends) begin(*mark) {}
+
+// possible: a gateway can give any weights.
+func (b backends) possible(map[string]int, func(string) int) error { return nil }
+
+func (b backends) disagreement() string { return "its rules split the traffic differently" }
+
+func (b backends) field() string { return "f:rules" }
+
 // foreign returns the name of a backend in our rules that is none of the Services; empty if there is none.
 func (b backends) foreign(known []string) string {
 	for _, i := range b.ours {
@@ -74,9 +93,8 @@ func (b backends) foreign(known []string) string {
 	return ""
 }
 
-// weights are the Services' shares in parts per million, as the first of our rules has
-// them; none where all weights are 0. agree tells whether all our rules say the same.
-func (b backends) weights() (shares map[string]int, agree bool) {
+// shares are those of the first of our rules; agree tells whether all of them say the same.
+func (b backends) shares() (shares map[string]int, agree bool) {
 	agree = true
 	for n, i := range b.ours {
 		of := shareOut(b.refs(i))
@@ -141,9 +159,9 @@ func weightOf(ref map[string]any) int64 {
 	return 1
 }
 
-// set gives each Service its weight in all our rules, in the order given, and returns the
-// route with that. Port and filters are those of the home's backendRef.
-func (b backends) set(services []string, weights map[string]int) *unstructured.Unstructured {
+// give writes all our rules, with the Services in the order given. Port and filters are
+// those of the home's backendRef.
+func (b backends) give(_ *mark, services []string, weights map[string]int) *unstructured.Unstructured {
 	return b.write(func(_ int, home map[string]any) []any {
 		var refs []any
 		for _, s := range services {
@@ -153,6 +171,21 @@ func (b backends) set(services []string, weights map[string]int) *unstructured.U
 		}
 		return refs
 	})
+}
+
+// without leads to a Service that goes no longer. Where only the home is left, the rules
+// are as they were before Fairway came.
+func (b backends) without(m *mark, gone string, services []string) *unstructured.Unstructured {
+	named := slices.ContainsFunc(b.ours, func(rule int) bool { return b.find(rule, gone) != nil })
+	if !named {
+		return nil
+	}
+	shares, _ := b.shares()
+	left := slices.DeleteFunc(slices.Clone(services), func(s string) bool { return s == gone })
+	if len(left) == 1 && shares[b.home] == platform.Whole {
+		return b.restore(m.Original)
+	}
+	return b.give(m, left, shares)
 }
 
 // restore leaves the home's Service alone in our rules, with the weights that it had
@@ -198,10 +231,11 @@ func runtimeCopy(m map[string]any) map[string]any {
 	return (&unstructured.Unstructured{Object: m}).DeepCopy().Object
 }
 
-// lastWriter names who wrote the rules last, other than Fairway; empty if nobody did.
-func lastWriter(route *unstructured.Unstructured) string {
+// lastWriter names who wrote a field of the anchor's spec last, other than Fairway; empty
+// if nobody did.
+func lastWriter(anchor *unstructured.Unstructured, field string) string {
 	who, when := "", int64(math.MinInt64)
-	for _, m := range route.GetManagedFields() {
+	for _, m := range anchor.GetManagedFields() {
 		if m.Manager == fieldManager || m.FieldsV1 == nil || m.Subresource != "" {
 			continue
 		}
@@ -211,7 +245,7 @@ func lastWriter(route *unstructured.Unstructured) string {
 		if json.Unmarshal(m.FieldsV1.GetRawBytes(), &fields) != nil {
 			continue
 		}
-		if _, rules := fields.Spec["f:rules"]; rules && m.Time != nil && m.Time.UnixNano() > when {
+		if _, wrote := fields.Spec[field]; wrote && m.Time != nil && m.Time.UnixNano() > when {
 			who, when = m.Manager, m.Time.UnixNano()
 		}
 	}

@@ -13,9 +13,14 @@ import (
 
 func TestConformance(t *testing.T) {
 	r := newRig(t)
-	target := platform.Target{Service: "hello", Environment: "test"}
+	for by, fresh := range map[string]func(*testing.T) *place{"by a route": r.newPlace, "by pods": r.newPlaceByPods} {
+		t.Run(by, func(t *testing.T) { conform(t, fresh) })
+	}
+}
+
+func conform(t *testing.T, fresh func(*testing.T) *place) {
 	platformtest.Run(t, func(t *testing.T) platformtest.Fixture {
-		p := r.newPlace(t)
+		p := fresh(t)
 		return platformtest.Fixture{
 			Platform: p.open(t, p.clusters), Target: target,
 			Reopen: func(t *testing.T) platform.Platform { return p.open(t, p.newClusters(t)) },

@@ -36,6 +36,9 @@ var selectingKinds = []selecting{
 func (p *Platform) copies(ctx context.Context, s standing, serviceLabels map[string]string) ([]placedObject, error) {
 	var all []placedObject
 	for _, kind := range selectingKinds {
+		if kind.services && p.byPods() {
+			continue // a side has no Service of its own
+		}
 		list, err := p.client(kind.resource).List(ctx, metav1.ListOptions{})
 		if kind.optional && (apierrors.IsNotFound(err) || apierrors.IsForbidden(err)) {
 			continue

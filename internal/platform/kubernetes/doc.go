@@ -18,7 +18,8 @@
 // an old view is refused by the API server, because every write carries the resource
 // version that was read. Files are named by the verb or the thing: observe.go, place.go,
 // route.go, retire.go and settle.go; anchor.go and backends.go for the traffic, side.go and
-// copies.go for what stands on a side, pod.go for what pods say about themselves.
+// copies.go for what stands on a side, pod.go and events.go for what is said of pods, rights.go
+// for what the worker's account must be allowed: docs/kubernetes-role.yaml gives it.
 //
 // It does not judge, render manifests, or know releases.
 package kubernetes

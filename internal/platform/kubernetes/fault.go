@@ -2,6 +2,7 @@ package kubernetes
 
 import (
 	"errors"
+	"regexp"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -25,8 +26,10 @@ func faultOf(err error, what string) error {
 		return fault.Errorf(fault.Invalid, "%s: the namespace is being deleted: %w", what, err)
 	case apierrors.IsForbidden(err) && strings.Contains(err.Error(), "exceeded quota"):
 		return fault.Errorf(fault.Unavailable, "%s: %w", what, err).WithHint("the namespace has no room left; raise its quota or free some")
+	case apierrors.IsForbidden(err) && !lacksRight.MatchString(err.Error()):
+		return fault.Errorf(fault.Invalid, "%s: the cluster's rules do not admit it: %w", what, err)
 	case apierrors.IsForbidden(err):
-		return fault.Errorf(fault.Denied, "%s: %w", what, err).WithHint("docs/kubernetes.md has the role that a worker needs")
+		return fault.Errorf(fault.Denied, "%s: %w", what, err).WithHint("docs/kubernetes-role.yaml is the role that a worker needs")
 	case apierrors.IsUnauthorized(err):
 		return fault.Errorf(fault.Denied, "%s: the cluster does not accept the worker's credentials: %w", what, err)
 	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err), apierrors.IsNotAcceptable(err), apierrors.IsRequestEntityTooLargeError(err):
@@ -36,6 +39,10 @@ func faultOf(err error, what string) error {
 	}
 	return fault.Errorf(fault.Unavailable, "%s: %w", what, err)
 }
+
+// lacksRight matches how the API server says that somebody may not do a thing at all, other
+// than its rules for what objects may be like, which it refuses by the same code.
+var lacksRight = regexp.MustCompile(`cannot \S+ resource`)
 
 // stale tells that the API server refused a write because what it was decided on has gone.
 func stale(err error) bool {

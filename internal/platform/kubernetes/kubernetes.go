@@ -89,7 +89,7 @@ func (c *Clusters) cluster(name string) (*cluster, error) {
 	if err != nil {
 		return nil, fault.Errorf(fault.Invalid, "connect to the Kubernetes context %q: %w", name, err)
 	}
-	one := &cluster{ctx: c.ctx, client: client, logs: logs, namespaces: map[string]*namespace{}}
+	one := &cluster{ctx: c.ctx, client: client, logs: logs, namespaces: map[string]*namespace{}, kept: map[keptTarget]bool{}}
 	c.open[name] = one
 	return one, nil
 }
@@ -112,9 +112,11 @@ type cluster struct {
 	ctx        context.Context
 	client     dynamic.Interface
 	logs       logReader
+	events     eventReader
 	watches    sync.WaitGroup
 	mu         sync.Mutex
 	namespaces map[string]*namespace
+	kept       map[keptTarget]bool
 }
 
 // Platform is one target's place on a cluster.
@@ -127,6 +129,7 @@ type Platform struct {
 var (
 	_ platform.Platform  = (*Platform)(nil)
 	_ platform.Settler   = (*Platform)(nil)
+	_ platform.Weigher   = (*Platform)(nil)
 	_ platform.Logger    = (*Platform)(nil)
 	_ platform.Previewer = (*Platform)(nil)
 	_ platform.Comparer  = (*Platform)(nil)

@@ -77,6 +77,13 @@ func newMirror[T metav1.Object](c *cluster, client dynamic.ResourceInterface, se
 	return m
 }
 
+// onChange calls hear when there may be something new. It must not wait.
+func (m *mirror[T]) onChange(hear func()) {
+	_, _ = m.informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
+		AddFunc: func(any) { hear() }, UpdateFunc: func(any, any) { hear() }, DeleteFunc: func(any) { hear() },
+	}) // an informer that has been stopped tells nothing any more
+}
+
 // heard notes how the last question went. An expired resource version is no trouble: the
 // watch lists again by itself.
 func (m *mirror[T]) heard(err error) {

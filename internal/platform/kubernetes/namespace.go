@@ -17,9 +17,9 @@ var (
 	deployments     = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
 	replicaSets     = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "replicasets"}
 	pods            = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
+	events          = schema.GroupVersionResource{Version: "v1", Resource: "events"}
 	services        = schema.GroupVersionResource{Version: "v1", Resource: "services"}
 	configMaps      = schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}
-	secrets         = schema.GroupVersionResource{Version: "v1", Resource: "secrets"}
 	autoscalers     = schema.GroupVersionResource{Group: "autoscaling", Version: "v2", Resource: "horizontalpodautoscalers"}
 	budgets         = schema.GroupVersionResource{Group: "policy", Version: "v1", Resource: "poddisruptionbudgets"}
 	networkPolicies = schema.GroupVersionResource{Group: "networking.k8s.io", Version: "v1", Resource: "networkpolicies"}

@@ -57,17 +57,26 @@ func (p *Platform) revisions(ctx context.Context, w *world) []platform.RevisionS
 }
 
 func (p *Platform) revision(ctx context.Context, w *world, d *appsv1.Deployment, r platform.Revision) platform.RevisionState {
-	service := p.settings.Service
-	if d.Name != p.settings.Deployment {
-		service = p.sideName(r.ID)
-	}
-	s := platform.RevisionState{Revision: r, Backend: p.settings.Namespace + "/" + service, Capacity: platform.Capacity{Instances: int(replicas(d))}}
+	s := platform.RevisionState{Revision: r, Backend: p.backend(d, r), Capacity: platform.Capacity{Instances: int(replicas(d))}}
 	for _, pod := range w.podsOf(d) {
 		s.Instances = append(s.Instances, p.instance(ctx, pod, d))
 	}
 	slices.SortFunc(s.Instances, func(a, b platform.Instance) int { return strings.Compare(a.ID, b.ID) })
 	s.Awaits = awaits(d, s)
 	return s
+}
+
+// backend is what counts a revision's traffic: its Service or, where there is one for all,
+// its Deployment, after which its pods are named.
+func (p *Platform) backend(d *appsv1.Deployment, r platform.Revision) string {
+	name := p.settings.Service
+	switch {
+	case d.Name != p.settings.Deployment:
+		name = p.sideName(r.ID)
+	case p.byPods():
+		name = d.Name
+	}
+	return p.settings.Namespace + "/" + name
 }
 
 func replicas(d *appsv1.Deployment) int32 {
@@ -98,7 +107,7 @@ func awaits(d *appsv1.Deployment, s platform.RevisionState) string {
 // weights are the revisions' shares as the route has them now, and what differs from what
 // was written last.
 func (p *Platform) weights(w *world) (platform.Weights, string) {
-	shares, agree := w.backends.weights()
+	shares, agree := w.split.shares()
 	weights := platform.Weights{}
 	if w.mark == nil && w.home == nil {
 		return weights, ""
@@ -143,13 +152,13 @@ func (p *Platform) foreign(w *world, now platform.Weights, agree bool, unknown s
 	case unknown != "":
 		what = fmt.Sprintf("it leads to the Service %s", unknown)
 	case !agree:
-		what = "its rules split the traffic differently"
+		what = w.split.disagreement()
 	case !sameShares(now, w.mark.Weights) && !p.settled(w, now):
 		what = fmt.Sprintf("its weights are %s, not %s", text(now), text(w.mark.Weights))
 	default:
 		return ""
 	}
-	who := lastWriter(w.anchor)
+	who := lastWriter(w.anchor, w.split.field())
 	if who == "" {
 		who = "somebody"
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -52,8 +53,11 @@ func (p *Platform) released(ctx context.Context, w *world) error {
 	}
 	for _, r := range releasers {
 		list, err := p.client(r.resource).List(ctx, metav1.ListOptions{})
+		if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) {
+			continue // most clusters do not have the kind, and some workers may not look
+		}
 		if err != nil {
-			continue // most clusters do not have the kind, and most workers may not look
+			return faultOf(err, "look for a "+r.kind)
 		}
 		for i := range list.Items {
 			name, _, _ := unstructured.NestedString(list.Items[i].Object, r.named...)

@@ -30,10 +30,16 @@ func (p *Platform) Place(ctx context.Context, lease platform.Lease, t platform.T
 		if _, err := p.wanted(r, w.home); err != nil {
 			return err
 		}
+		if err := p.permittedTo(ctx, w, r); err != nil {
+			return err
+		}
 		err := p.claim(ctx, w, lease, t, func(m *mark) (*unstructured.Unstructured, error) {
 			m.Away = slices.DeleteFunc(m.Away, func(id string) bool { return id == r.ID })
+			if w.home != nil && !w.atHome(r.ID) {
+				w.split.begin(m)
+			}
 			if w.mark == nil && w.home == nil { // what comes up must have no traffic yet
-				return w.backends.set([]string{p.settings.Service}, nil), nil
+				return w.split.give(m, []string{p.settings.Service}, nil), nil
 			}
 			return nil, nil
 		})
@@ -64,11 +70,27 @@ func (p *Platform) admissible(w *world) error {
 			known = append(known, p.sideName(id))
 		}
 	}
-	if name := w.backends.foreign(known); name != "" {
-		return fault.Errorf(fault.Invalid, "a rule of the %s leads to the Service %s beside %s", p.anchorText(), name, p.settings.Service).
-			WithHint("Fairway splits the traffic of rules that lead to %s alone; move %s into a rule of its own", p.settings.Service, name)
+	return w.split.admissible(known)
+}
+
+// permittedTo asks for the rights to all that a release will do, when its revision is new.
+func (p *Platform) permittedTo(ctx context.Context, w *world, r platform.Revision) error {
+	if _, beside := w.side(r.ID); beside || w.atHome(r.ID) {
+		return nil
 	}
-	return nil
+	s, err := ParseSettings(r.Settings)
+	if err != nil {
+		return err
+	}
+	var objects []placedObject
+	for _, before := range []bool{true, false} {
+		some, err := s.placeable(before)
+		if err != nil {
+			return err
+		}
+		objects = append(objects, some...)
+	}
+	return p.permitted(ctx, objects)
 }
 
 // placeHome makes the Deployment of a first release from its manifests.
@@ -238,10 +260,6 @@ type beside struct {
 
 // placeBeside writes it, owned by the Deployment.
 func (p *Platform) placeBeside(ctx context.Context, b beside, c platform.Capacity) error {
-	own, err := plain(b.standing.service(b.service))
-	if err != nil {
-		return err
-	}
 	all, err := p.copies(ctx, b.standing, b.service.Labels)
 	if err != nil {
 		return err
@@ -249,7 +267,14 @@ func (p *Platform) placeBeside(ctx context.Context, b beside, c platform.Capacit
 	for _, o := range b.config {
 		o.object.SetLabels(b.objectLabels(o.object.GetLabels()))
 	}
-	all = append(append(all, b.config...), placedObject{services, own})
+	all = append(all, b.config...)
+	if !p.byPods() { // the one Service leads to all pods, and what is scraped through it is scraped once
+		own, err := plain(b.standing.service(b.service))
+		if err != nil {
+			return err
+		}
+		all = append(all, placedObject{services, own})
+	}
 	if b.scaler != nil {
 		all = append(all, placedObject{autoscalers, b.standing.scaler(b.scaler, c.Instances)})
 	}

@@ -70,7 +70,10 @@ func (p *Platform) instance(ctx context.Context, pod *corev1.Pod, d *appsv1.Depl
 		return i
 	}
 	i.Message = waits(pod)
-	if limit := time.Duration(p.settings.ReadyTimeout); p.config.Now().Sub(later(i.StartedAt, sinceOf(d))) > limit {
+	if warning := p.warned(ctx, pod); warning != "" {
+		i.Message, i.Failed = warning, gone.MatchString(warning)
+	}
+	if limit := time.Duration(p.settings.ReadyTimeout); !i.Failed && p.config.Now().Sub(later(i.StartedAt, sinceOf(d))) > limit {
 		i.Failed = true
 		i.Message = p.withLog(ctx, pod, strings.TrimSuffix(fmt.Sprintf("not ready after %s: %s", limit, i.Message), ": "))
 	}
@@ -142,7 +145,9 @@ func brokenContainer(c corev1.ContainerStatus) string {
 		}
 		return fmt.Sprintf("it ended with exit code %d (%s), %s", last.ExitCode, last.Reason, times(c.RestartCount))
 	case "ErrImagePull", "ImagePullBackOff":
-		if transient.MatchString(waiting.Message) || waiting.Message == "" {
+		// An image's name may well have such words and numbers in it.
+		said := strings.ReplaceAll(waiting.Message, c.Image, "")
+		if said == "" || transient.MatchString(said) {
 			return ""
 		}
 		return fmt.Sprintf("the image %s cannot be pulled: %s", c.Image, waiting.Message)

@@ -30,16 +30,16 @@ func (p *Platform) Retire(ctx context.Context, lease platform.Lease, t platform.
 			if !beside {
 				return nil, nil
 			}
-			return p.without(w, revision), nil
+			return w.split.without(m, p.sideName(revision), p.services(w)), nil
 		})
 		switch {
 		case err != nil:
 			return err
 		case beside:
-			if err := p.delete(ctx, s.deployment); err != nil {
+			if err := p.afterLast(ctx, w, revision); err != nil {
 				return err
 			}
-			return p.afterLast(ctx, w, revision)
+			return p.delete(ctx, s.deployment)
 		case w.atHome(revision) && w.home.Annotations[createdAnnotation] != "" && len(weights) == 0:
 			return p.delete(ctx, w.home)
 		}
@@ -68,26 +68,8 @@ func (p *Platform) away(w *world, before []string, revision string) []string {
 	return all
 }
 
-// without is the route without a side's Service, so that it leads to nothing that goes; nil
-// if it does not lead there anyway.
-func (p *Platform) without(w *world, revision string) *unstructured.Unstructured {
-	gone := p.sideName(revision)
-	shares, _ := w.backends.weights()
-	named := false
-	for _, i := range w.backends.ours {
-		named = named || w.backends.find(i, gone) != nil
-	}
-	if !named {
-		return nil
-	}
-	left := slices.DeleteFunc(p.services(w), func(s string) bool { return s == gone })
-	if len(left) == 1 && shares[p.settings.Service] == platform.Whole {
-		return w.backends.restore(w.adopt(p).Original)
-	}
-	return w.backends.set(left, shares)
-}
-
-// afterLast gives the home's autoscaler back when its last side has gone.
+// afterLast gives the home's autoscaler back when its last side goes. It comes before the
+// deletion, after which nobody would know that it is to be done.
 func (p *Platform) afterLast(ctx context.Context, w *world, gone string) error {
 	for _, s := range w.sides {
 		if s.revision.ID != gone {

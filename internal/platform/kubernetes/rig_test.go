@@ -49,6 +49,23 @@ type place struct {
 	t         *testing.T
 	namespace string
 	clusters  *kubernetes.Clusters
+	// byPods says that the Service splits the traffic, without a gateway.
+	byPods  bool
+	address string          // of the Service
+	single  *http.Transport // of one request per connection
+}
+
+// newPlaceByPods is a place where no gateway splits the traffic.
+func (r *rig) newPlaceByPods(t *testing.T) *place {
+	p := r.newPlace(t)
+	p.byPods, p.single = true, r.Transport()
+	p.single.DisableKeepAlives = true
+	var service struct{ Spec struct{ ClusterIP string } }
+	if err := r.API.Get(t.Context(), "/api/v1/namespaces/"+p.namespace+"/services/hello", &service); err != nil {
+		t.Fatal(err)
+	}
+	p.address = service.Spec.ClusterIP
+	return p
 }
 
 // newPlace makes a namespace with a Service and a route, and no Deployment.
@@ -130,6 +147,9 @@ func (p *place) settings(manifests bool) []byte {
 		Namespace: p.namespace, Deployment: "hello", Service: "hello", Route: kubernetes.RouteName{Kind: "HTTPRoute", Name: "hello"},
 		ReadyTimeout: kubernetes.Duration(8 * time.Second), Drain: kubernetes.Duration(2 * time.Second),
 	}
+	if p.byPods {
+		s.Route = kubernetes.RouteName{}
+	}
 	if manifests {
 		object, err := yaml.YAMLToJSON([]byte(p.fill(deployment)))
 		if err != nil {
@@ -161,14 +181,19 @@ func (p *place) revision(id string, env map[string]string) platform.Revision {
 	}
 }
 
-// ask sends one request through the gateway and returns what was answered.
+// ask sends one request through the gateway, or over a connection of its own to the
+// Service, and returns what was answered.
 func (p *place) ask(path string) (string, error) {
-	r, err := http.NewRequest(http.MethodGet, p.GatewayURL+path, nil)
+	url, client := p.GatewayURL, http.DefaultClient
+	if p.byPods {
+		url, client = "http://"+p.address, &http.Client{Transport: p.single, Timeout: 5 * time.Second}
+	}
+	r, err := http.NewRequest(http.MethodGet, url+path, nil)
 	if err != nil {
 		return "", err
 	}
 	r.Host = p.namespace + ".test"
-	answer, err := http.DefaultClient.Do(r)
+	answer, err := client.Do(r)
 	if err != nil {
 		return "", err
 	}

@@ -25,13 +25,13 @@ func (p *Platform) Route(ctx context.Context, lease platform.Lease, t platform.T
 		}
 		shares, err := p.bearers(ctx, w, weights)
 		if err != nil {
-			return err
+			return fenceFirst(w, lease, t, err)
 		}
 		if err := p.holdHome(ctx, w, weights); err != nil {
 			return err
 		}
 		return p.claim(ctx, w, lease, t, func(m *mark) (*unstructured.Unstructured, error) {
-			now, agree := w.backends.weights()
+			now, agree := w.split.shares()
 			same := maps.Equal(m.Weights, weights) && agree && sameShares(now, shares)
 			if same {
 				return nil, nil
@@ -42,7 +42,7 @@ func (p *Platform) Route(ctx context.Context, lease platform.Lease, t platform.T
 					m.Home = id
 				}
 			}
-			return w.backends.set(p.services(w), shares), nil
+			return w.split.give(m, p.services(w), shares), nil
 		})
 	})
 }
@@ -80,7 +80,10 @@ func (p *Platform) bearers(ctx context.Context, w *world, weights platform.Weigh
 		}
 		shares[service] += weights[id]
 	}
-	return shares, nil
+	return shares, w.split.possible(shares, func(service string) int {
+		id, _ := p.revisionOf(w, service)
+		return p.ready(ctx, w, id)
+	})
 }
 
 // ready is how many pods of the revision are, where its traffic goes.
@@ -94,7 +97,7 @@ func (p *Platform) ready(ctx context.Context, w *world, id string) int {
 // holdHome keeps the home's capacity when the first traffic leaves it: its autoscaler
 // would take it down just when it may be needed.
 func (p *Platform) holdHome(ctx context.Context, w *world, weights platform.Weights) error {
-	now, _ := w.backends.weights()
+	now, _ := w.split.shares()
 	if w.home == nil || len(now) > 1 || len(weights) < 2 {
 		return nil
 	}

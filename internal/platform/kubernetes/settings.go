@@ -30,6 +30,8 @@ type Settings struct {
 	ReadyTimeout Duration `json:"readyTimeout"`
 	// Drain is how long pods go on answering after traffic was taken from them.
 	Drain Duration `json:"drain"`
+	// Controller updates the home from a repository: "argocd" or "flux". Empty: Fairway does.
+	Controller string `json:"controller,omitempty"`
 	// Objects are the rendered manifests, without the values of Secrets. Without them
 	// the home's own pods are taken, with another image.
 	Objects []json.RawMessage `json:"objects,omitempty"`

@@ -3,6 +3,7 @@ package kubernetes
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -37,12 +38,14 @@ func (p *Platform) Settle(ctx context.Context, lease platform.Lease, t platform.
 
 // settleStep takes the next step of a revision that is still on its side.
 func (p *Platform) settleStep(ctx context.Context, w *world, lease platform.Lease, t platform.Target, s side) (string, error) {
-	shares, _ := w.backends.weights()
+	shares, _ := w.split.shares()
 	atHome, onSide := shares[p.settings.Service], shares[p.sideName(s.revision.ID)]
 	drained := w.mark != nil && p.config.Now().Sub(w.mark.RoutedAt) >= time.Duration(p.settings.Drain)
 	switch {
 	case !w.atHome(s.revision.ID) && !drained:
 		return "requests to the former version come to their end", nil
+	case !w.atHome(s.revision.ID) && p.settings.Controller != "":
+		return p.followHome(ctx, w, lease, t, s)
 	case !w.atHome(s.revision.ID):
 		return "the Deployment " + p.settings.Deployment + " is updated", p.updateHome(ctx, w, lease, t, s)
 	case onSide > 0:
@@ -56,6 +59,40 @@ func (p *Platform) settleStep(ctx context.Context, w *world, lease platform.Leas
 		return "requests to the canary's pods come to their end", nil
 	}
 	return "", p.leaveSide(ctx, w, lease, t, s)
+}
+
+// followHome waits until the controller has updated the home from its repository, and then
+// notes which revision that is.
+func (p *Platform) followHome(ctx context.Context, w *world, lease platform.Lease, t platform.Target, s side) (string, error) {
+	who := map[string]string{"argocd": "Argo CD", "flux": "Flux"}[p.settings.Controller]
+	awaits := fmt.Sprintf("%s updates the Deployment %s from the repository", who, p.settings.Deployment)
+	if w.home == nil {
+		return awaits, nil
+	}
+	c, err := chosen(w.home.Spec.Template.Spec, p.settings.Container, s.revision.Artifact)
+	if err != nil || !sameImage(c.Image, imageOf(s.revision.Artifact)) {
+		return awaits, err
+	}
+	if err := p.claim(ctx, w, lease, t, nil); err != nil {
+		return "", err
+	}
+	packed, err := pack(s.revision)
+	if err != nil {
+		return "", err
+	}
+	o, err := plain(w.home)
+	if err != nil {
+		return "", err
+	}
+	o.SetAPIVersion("apps/v1")
+	o.SetKind("Deployment")
+	annotations := map[string]any{placedAnnotation: packed, fenceAnnotation: strconv.FormatInt(lease.Fence, 10)}
+	written, err := p.patch(ctx, placedObject{deployments, o}, map[string]any{"metadata": map[string]any{"annotations": annotations}})
+	if err != nil {
+		return "", err
+	}
+	p.namespace().deployments.wrote(written)
+	return awaits, nil
 }
 
 // updateHome gives the home the revision's pods. It has no traffic meanwhile.
@@ -176,7 +213,7 @@ func (p *Platform) moveIn(ctx context.Context, w *world, lease platform.Lease, t
 	return p.claim(ctx, w, lease, t, func(m *mark) (*unstructured.Unstructured, error) {
 		m.Home, m.Weights = s.revision.ID, platform.Weights{s.revision.ID: platform.Whole}
 		m.RoutedAt = p.config.Now().UTC()
-		return w.backends.set(p.services(w), map[string]int{p.settings.Service: platform.Whole}), nil
+		return w.split.give(m, p.services(w), map[string]int{p.settings.Service: platform.Whole}), nil
 	})
 }
 
@@ -184,7 +221,7 @@ func (p *Platform) moveIn(ctx context.Context, w *world, lease platform.Lease, t
 func (p *Platform) leaveSide(ctx context.Context, w *world, lease platform.Lease, t platform.Target, s side) error {
 	err := p.claim(ctx, w, lease, t, func(m *mark) (*unstructured.Unstructured, error) {
 		m.Away = nil
-		return p.without(w, s.revision.ID), nil
+		return w.split.without(m, p.sideName(s.revision.ID), p.services(w)), nil
 	})
 	if err != nil {
 		return err

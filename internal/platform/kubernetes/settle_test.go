@@ -55,9 +55,20 @@ type scaler struct {
 	Spec     struct{ MinReplicas int }
 }
 
+func TestOnARealCluster(t *testing.T) {
+	r := newRig(t)
+	for name, test := range map[string]func(*testing.T, *place){
+		"a revision goes from a side into the user's Deployment": fromASideIntoTheHome,
+		"a home that a controller updates is waited for":         homeOfAController,
+		"who else writes the weights is named":                   anotherWriter,
+		"each revision has its own config":                       ownConfig,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, r.newPlace(t)) })
+	}
+}
+
 // The whole way of a release on a Deployment that a team has made, and back again.
-func TestARevisionGoesFromASideIntoTheUsersDeployment(t *testing.T) {
-	p := newRig(t).newPlace(t)
+func fromASideIntoTheHome(t *testing.T, p *place) {
 	p.apply(deployment + "---" + beside)
 	b := &bench{place: p, Platform: p.open(t, p.clusters), lease: platform.Lease{Fence: 1, Holder: "w"}}
 
@@ -126,6 +137,8 @@ type bench struct {
 	*place
 	platform.Platform
 	lease platform.Lease
+	// refs are the route's backendRefs before anything was released.
+	refs string
 }
 
 func (b *bench) Settle(ctx context.Context, lease platform.Lease, t platform.Target, revision string) (string, error) {
@@ -171,14 +184,14 @@ func (b *bench) observe() platform.State {
 
 func (b *bench) until(what string, so func(platform.State) bool) platform.State {
 	b.t.Helper()
-	deadline := time.Now().Add(time.Minute)
+	deadline := time.Now().Add(90 * time.Second)
 	for {
 		s := b.observe()
 		if so(s) {
 			return s
 		}
 		if time.Now().After(deadline) || process.Wait(b.t.Context(), 100*time.Millisecond) != nil {
-			b.t.Fatalf("it does not come to it that %s: %+v", what, s)
+			b.t.Fatalf("it does not come to it that %s: %s", what, asJSON(b.t, s))
 		}
 	}
 }
@@ -223,14 +236,16 @@ func (b *bench) kinds(when string, want []string) {
 	}
 }
 
-func (b *bench) backendRefs() string {
-	b.t.Helper()
+func (p *place) backendRefs() string {
+	p.t.Helper()
 	var route struct {
 		Spec struct {
 			Rules []struct{ BackendRefs json.RawMessage }
 		}
 	}
-	b.get("/apis/gateway.networking.k8s.io/v1/namespaces/"+b.namespace+"/httproutes/hello", &route)
+	if err := p.API.Get(p.t.Context(), "/apis/gateway.networking.k8s.io/v1/namespaces/"+p.namespace+"/httproutes/hello", &route); err != nil {
+		p.t.Fatal(err)
+	}
 	return string(route.Spec.Rules[0].BackendRefs)
 }
 

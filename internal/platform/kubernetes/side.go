@@ -144,8 +144,17 @@ func (s standing) labels(of map[string]string) map[string]string {
 // podLabels are the labels of the side's pods.
 func (s standing) podLabels(of map[string]string) map[string]string {
 	own := s.labels(of)
-	own[revisionLabel] = s.revision
+	if own == nil {
+		own = map[string]string{}
+	}
+	maps.Copy(own, s.selector())
 	return own
+}
+
+// selector is what the side's Deployment selects its pods by: labels of Fairway's alone, so
+// that a pod stays the side's whatever becomes of its others.
+func (s standing) selector() map[string]string {
+	return map[string]string{homeLabel: s.home, revisionLabel: s.revision}
 }
 
 // mark are the labels of the side's objects themselves. Those of the home are left out:
@@ -158,8 +167,7 @@ func (s standing) mark() map[string]string {
 func (s standing) deployment(wanted *appsv1.Deployment) *appsv1.Deployment {
 	d := wanted.DeepCopy()
 	d.ObjectMeta = metav1.ObjectMeta{Name: s.name, Namespace: wanted.Namespace, Labels: s.mark(), Annotations: map[string]string{}}
-	selector := s.podLabels(d.Spec.Selector.MatchLabels)
-	d.Spec.Selector = &metav1.LabelSelector{MatchLabels: selector, MatchExpressions: d.Spec.Selector.MatchExpressions}
+	d.Spec.Selector = &metav1.LabelSelector{MatchLabels: s.selector()}
 	d.Spec.Template.Labels = s.podLabels(d.Spec.Template.Labels)
 	d.Spec.Paused = false
 	linger(&d.Spec.Template.Spec, s.drain)
@@ -188,7 +196,7 @@ func (s standing) service(home *corev1.Service) *corev1.Service {
 	own := &corev1.Service{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Service"},
 		ObjectMeta: metav1.ObjectMeta{Name: s.name, Namespace: home.Namespace, Labels: s.objectLabels(home.Labels)},
-		Spec:       corev1.ServiceSpec{Selector: s.podLabels(home.Spec.Selector)},
+		Spec:       corev1.ServiceSpec{Selector: s.selector()},
 	}
 	if home.Spec.ClusterIP == corev1.ClusterIPNone {
 		own.Spec.ClusterIP = corev1.ClusterIPNone

@@ -16,6 +16,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -27,9 +28,9 @@ import (
 
 // world is a target as it was at one look.
 type world struct {
-	anchor   *unstructured.Unstructured
-	backends backends
-	mark     *mark // nil before Fairway's first write
+	anchor *unstructured.Unstructured
+	split  split
+	mark   *mark // nil before Fairway's first write
 	// home is the user's Deployment, nil where there is none; homeRevision is what it runs.
 	home         *appsv1.Deployment
 	homeRevision platform.Revision
@@ -51,14 +52,27 @@ func (p *Platform) client(r schema.GroupVersionResource) dynamic.ResourceInterfa
 func (p *Platform) namespace() *namespace { return p.cluster.in(p.settings.Namespace) }
 
 func (p *Platform) anchorResource() schema.GroupVersionResource {
-	if p.settings.Route.Kind == "GRPCRoute" {
+	switch {
+	case p.byPods():
+		return services
+	case p.settings.Route.Kind == "GRPCRoute":
 		return grpcRoutes
 	}
 	return httpRoutes
 }
 
+// byPods tells that there is no route: the one Service splits the traffic.
+func (p *Platform) byPods() bool { return p.settings.Route.Name == "" }
+
+func (p *Platform) anchorName() string {
+	if p.byPods() {
+		return p.settings.Service
+	}
+	return p.settings.Route.Name
+}
+
 func (p *Platform) anchors() *mirror[*unstructured.Unstructured] {
-	return p.namespace().anchor(p.cluster, p.settings.Namespace, anchorName{p.anchorResource(), p.settings.Route.Name})
+	return p.namespace().anchor(p.cluster, p.settings.Namespace, anchorName{p.anchorResource(), p.anchorName()})
 }
 
 // look reads the target; direct reads past the mirror.
@@ -69,17 +83,10 @@ func (p *Platform) look(ctx context.Context, direct bool) (*world, error) {
 		return nil, faultOf(err, "read "+p.anchorText())
 	}
 	if len(anchors) == 0 {
-		return nil, fault.Errorf(fault.Invalid, "there is no %s in the namespace %s", p.anchorText(), p.settings.Namespace).
-			WithHint("`route` names what leads traffic to the Service %s; make it first, or correct the name", p.settings.Service)
+		return nil, p.noAnchor(ctx)
 	}
 	w.anchor = anchors[0]
 	if w.mark, err = readMark(w.anchor); err != nil {
-		return nil, err
-	}
-	if w.backends, err = readBackends(w.anchor, p.settings.Service); err != nil {
-		return nil, err
-	}
-	if err := p.lookAtDeployments(ctx, w, direct); err != nil {
 		return nil, err
 	}
 	if w.replicaSets, err = p.namespace().replicaSets.list(ctx, direct); err != nil {
@@ -88,10 +95,42 @@ func (p *Platform) look(ctx context.Context, direct bool) (*world, error) {
 	if w.pods, err = p.namespace().pods.list(ctx, direct); err != nil {
 		return nil, faultOf(err, "read Pods")
 	}
+	if err := p.lookAtDeployments(ctx, w, direct); err != nil {
+		return nil, err
+	}
+	if w.split, err = p.splitOf(w); err != nil {
+		return nil, err
+	}
+	if p.byPods() && w.mark != nil {
+		p.keepOn()
+	}
 	return w, nil
 }
 
-func (p *Platform) anchorText() string { return p.settings.Route.Kind + " " + p.settings.Route.Name }
+// noAnchor says why there is no route or Service, as far as the worker may know.
+func (p *Platform) noAnchor(ctx context.Context) error {
+	namespaces := schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
+	n, err := p.cluster.client.Resource(namespaces).Get(ctx, p.settings.Namespace, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err):
+		return fault.Errorf(fault.Invalid, "there is no namespace %s", p.settings.Namespace).
+			WithHint("correct `namespace`, or `context`, if it is on another cluster")
+	case err == nil && n.GetDeletionTimestamp() != nil:
+		return fault.Errorf(fault.Invalid, "the namespace %s is being deleted", p.settings.Namespace)
+	}
+	missing := fault.Errorf(fault.Invalid, "there is no %s in the namespace %s", p.anchorText(), p.settings.Namespace)
+	if p.byPods() {
+		return missing.WithHint("`service` names what leads to the pods of the Deployment %s; make it first, or correct the name", p.settings.Deployment)
+	}
+	return missing.WithHint("`route` names what leads traffic to the Service %s; make it first, or correct the name. Where there is no gateway: kubernetes: {split: pods}", p.settings.Service)
+}
+
+func (p *Platform) anchorText() string {
+	if p.byPods() {
+		return "Service " + p.settings.Service
+	}
+	return p.settings.Route.Kind + " " + p.settings.Route.Name
+}
 
 func (p *Platform) lookAtDeployments(ctx context.Context, w *world, direct bool) error {
 	all, err := p.namespace().deployments.list(ctx, direct)
@@ -102,7 +141,7 @@ func (p *Platform) lookAtDeployments(ctx context.Context, w *world, direct bool)
 		switch {
 		case d.Name == p.settings.Deployment:
 			w.home = d
-			if w.homeRevision, err = p.revisionAtHome(d); err != nil {
+			if w.homeRevision, err = p.revisionAtHome(w, d); err != nil {
 				return err
 			}
 		case d.Labels[homeLabel] == p.settings.Deployment:
@@ -149,18 +188,41 @@ func (p *Platform) services(w *world) []string {
 
 // revisionAtHome is what the home runs: what Fairway has settled there, or else, if
 // somebody has changed it since or Fairway has never written it, the Deployment as it is.
-func (p *Platform) revisionAtHome(d *appsv1.Deployment) (platform.Revision, error) {
+func (p *Platform) revisionAtHome(w *world, d *appsv1.Deployment) (platform.Revision, error) {
 	if d.Annotations[placedAnnotation] != "" {
 		r, err := unpack(d)
 		if err != nil {
 			return platform.Revision{}, err
 		}
 		c, err := chosen(d.Spec.Template.Spec, p.settings.Container, r.Artifact)
-		if err == nil && c.Image == imageOf(r.Artifact) {
+		if err == nil && sameImage(c.Image, imageOf(r.Artifact)) {
 			return r, nil
 		}
 	}
-	return adopted(d, p.settings)
+	r, err := adopted(d, p.settings)
+	if r.Artifact.Digest == "" {
+		r.Artifact.Digest = w.pulled(d, r.Artifact.Ref)
+	}
+	return r, err
+}
+
+// pulled is the digest of the image that the Deployment's pods run where it names none:
+// as the nodes say, empty if they do not agree.
+func (w *world) pulled(d *appsv1.Deployment, ref string) string {
+	digest := ""
+	for _, pod := range w.podsOf(d) {
+		for _, c := range pod.Status.ContainerStatuses {
+			image, found, _ := strings.Cut(c.ImageID, "@")
+			if found == "" || repositoryOf(image) != repositoryOf(ref) {
+				continue
+			}
+			if digest != "" && digest != found {
+				return ""
+			}
+			digest = found
+		}
+	}
+	return digest
 }
 
 // adopted describes a Deployment that Fairway has not written, so that it can be placed
@@ -211,6 +273,16 @@ func imageOf(a platform.Artifact) string {
 		return ref
 	}
 	return ref + "@" + a.Digest
+}
+
+// sameImage tells whether two names mean the same image: by their digests, where both have one.
+func sameImage(a, b string) bool {
+	_, first, _ := strings.Cut(a, "@")
+	_, second, _ := strings.Cut(b, "@")
+	if first == "" || second == "" {
+		return a == b
+	}
+	return first == second && repositoryOf(a) == repositoryOf(b)
 }
 
 // chosen is the container whose image is released: the one of that name, the only one,

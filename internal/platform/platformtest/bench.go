@@ -3,6 +3,7 @@ package platformtest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -83,6 +84,39 @@ func (b *bench) until(what string, condition func(platform.State) bool) platform
 		case <-tick.C:
 		}
 	}
+}
+
+// possible are the weights that the platform can give a revision beside the home with so
+// many instances; none if it can give any.
+func (b *bench) possible(instances int) []int {
+	b.Helper()
+	w, ok := b.Platform.(platform.Weigher)
+	if !ok {
+		return nil
+	}
+	all, err := w.CanaryWeights(b.Context(), b.Target, platform.Capacity{Instances: instances})
+	if err != nil {
+		b.Fatalf("ask for the possible weights: %v", err)
+	}
+	return all
+}
+
+// nearest are the weights themselves or, where the platform cannot give all, those of two
+// revisions that come nearest to them.
+func (b *bench) nearest(w platform.Weights) platform.Weights {
+	b.Helper()
+	s := b.observe()
+	for id := range w {
+		state, _ := s.Revision(id)
+		possible := b.possible(state.Capacity.Instances)
+		if id == s.Home || len(w) != 2 || len(possible) == 0 {
+			continue
+		}
+		far := func(ppm int) int { return max(ppm-w[id], w[id]-ppm) }
+		best := slices.MinFunc(possible, func(x, y int) int { return far(x) - far(y) })
+		return platform.Weights{id: best, s.Home: platform.Whole - best}
+	}
+	return w
 }
 
 // refused expects a fault with the code.

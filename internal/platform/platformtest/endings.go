@@ -14,12 +14,14 @@ func retireRefusesWeight(b *bench) {
 	v1, v2 := b.Good("v1"), b.Good("v2")
 	b.ready(v1, 1)
 	b.ready(v2, 1)
-	b.route(platform.Weights{v1.ID: 999_999, v2.ID: 1})
-	b.refused("retire a revision with a millionth", b.tryRetire(v2.ID), fault.Conflict)
+	b.route(platform.Weights{v1.ID: platform.Whole})
+	least := b.nearest(platform.Weights{v1.ID: 999_999, v2.ID: 1})
+	b.route(least)
+	b.refused("retire a revision with the least weight", b.tryRetire(v2.ID), fault.Conflict)
 	if state, _ := b.observe().Revision(v2.ID); state.Ready() != 1 {
 		b.Errorf("the refusal left it %+v", state)
 	}
-	b.weights(platform.Weights{v1.ID: 999_999, v2.ID: 1})
+	b.weights(least)
 }
 
 func retireIsIdempotent(b *bench) {
@@ -207,7 +209,8 @@ func restartedWorker(b *bench) {
 	v1, v2 := b.Good("v1"), b.Good("v2")
 	b.ready(v1, 2)
 	b.ready(v2, 1)
-	b.route(platform.Weights{v1.ID: 900_000, v2.ID: 100_000})
+	b.route(platform.Weights{v1.ID: platform.Whole})
+	b.route(b.nearest(platform.Weights{v1.ID: 900_000, v2.ID: 100_000}))
 	before := b.observe()
 	b.Platform = b.Reopen(b.T)
 	if after := b.observe(); !reflect.DeepEqual(before, after) {

@@ -55,6 +55,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Fixture) {
 		"no weights take the traffic away":                  noWeights,
 		"route refuses what is not ready":                   routeNeedsReady,
 		"route is idempotent and traffic follows":           routeMoves,
+		"route gives the weights that are possible":         routesThePossible,
 		"home is what last had everything":                  homeFollows,
 		"retire refuses a revision with weight":             retireRefusesWeight,
 		"retire is idempotent":                              retireIsIdempotent,

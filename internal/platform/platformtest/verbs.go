@@ -2,6 +2,7 @@ package platformtest
 
 import (
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/fault"
@@ -142,13 +143,44 @@ func routeMoves(b *bench) {
 	b.ready(v2, 1)
 	b.route(platform.Weights{v1.ID: platform.Whole})
 	b.served(v1.ID)
-	split := platform.Weights{v1.ID: 900_000, v2.ID: 100_000}
+	split := b.nearest(platform.Weights{v1.ID: 900_000, v2.ID: 100_000})
 	b.route(split)
 	b.route(split)
 	b.weights(split)
 	b.route(platform.Weights{v1.ID: 0, v2.ID: platform.Whole})
 	b.weights(platform.Weights{v2.ID: platform.Whole})
 	b.served(v2.ID)
+}
+
+// routesThePossible routes each weight that the platform says is possible, up and down; of
+// one that can give any, some that few can.
+func routesThePossible(b *bench) {
+	v1, v2 := b.Good("v1"), b.Good("v2")
+	b.ready(v1, 2)
+	b.ready(v2, 2)
+	b.route(platform.Weights{v1.ID: platform.Whole})
+	weights := b.possible(2)
+	slices.Sort(weights)
+	if len(weights) > 0 {
+		split := platform.Weights{v1.ID: platform.Whole - weights[0]/2, v2.ID: weights[0] / 2}
+		b.refused("half of the smallest possible weight", b.tryRoute(split), fault.Conflict)
+		b.weights(platform.Weights{v1.ID: platform.Whole})
+	} else {
+		weights = []int{1, 123_456, platform.Whole - 1}
+	}
+	for _, up := range []bool{true, false} {
+		for _, ppm := range weights {
+			split := platform.Weights{v1.ID: platform.Whole - ppm, v2.ID: ppm}
+			b.route(split)
+			b.weights(split)
+		}
+		if slices.Reverse(weights); up {
+			b.route(platform.Weights{v2.ID: platform.Whole})
+			b.served(v2.ID)
+			b.route(platform.Weights{v1.ID: platform.Whole})
+			b.served(v1.ID)
+		}
+	}
 }
 
 // served expects that every request is answered by the revision.
@@ -185,7 +217,7 @@ func homeFollows(b *bench) {
 		{platform.Weights{v1.ID: 500_000, v2.ID: 500_000}, v2.ID},
 		{platform.Weights{v1.ID: platform.Whole}, v1.ID},
 	} {
-		b.route(step.weights)
+		b.route(b.nearest(step.weights))
 		if home := b.observe().Home; home != step.home {
 			b.Errorf("with %v home is %q, not %q", step.weights, home, step.home)
 		}

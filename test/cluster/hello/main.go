@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
 	"time"
 )
@@ -22,6 +23,9 @@ func main() {
 	if why := os.Getenv("HELLO_EXIT"); why != "" {
 		fmt.Fprintln(os.Stderr, "hello: cannot start:", why)
 		os.Exit(3)
+	}
+	if most, err := strconv.Atoi(os.Getenv("HELLO_EAT")); err == nil {
+		eat(most)
 	}
 	server := &http.Server{Addr: ":8080", ReadHeaderTimeout: 10 * time.Second}
 	http.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, version) })
@@ -39,4 +43,17 @@ func main() {
 		fmt.Fprintln(os.Stderr, "hello:", err)
 		os.Exit(1)
 	}
+}
+
+// eat takes that many MiB of memory, and keeps them.
+func eat(most int) {
+	var all [][]byte
+	for range most {
+		some := make([]byte, 1<<20)
+		for i := range some {
+			some[i] = 1 // memory counts when it is written to
+		}
+		all = append(all, some)
+	}
+	http.HandleFunc("/eaten", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, len(all)) })
 }

@@ -48,8 +48,8 @@ func TestWeightsAreKeptOnceAndMustSumToOneWhole(t *testing.T) {
 
 func TestAnswersAreFoundByWhenTheyWereDue(t *testing.T) {
 	tr, begin := &Traffic{}, time.Now()
-	for _, a := range []struct{ due, took time.Duration }{{0, 1}, {2, 1}, {1, 5}, {120, 1}, {121, 1}} {
-		tr.answers = append(tr.answers, Answer{Due: begin.Add(a.due * time.Second), Took: a.took * time.Second})
+	for _, due := range []time.Duration{0, 2 * time.Second, time.Second, 2 * time.Minute, 121 * time.Second} {
+		tr.answers = append(tr.answers, Answer{Due: begin.Add(due)})
 	}
 	for from, want := range map[time.Duration]int{-time.Second: 5, 0: 5, 1500 * time.Millisecond: 3, 121 * time.Second: 1, 122 * time.Second: 0} {
 		if got := tr.Since(begin.Add(from)); len(got) != want {

@@ -87,6 +87,40 @@ func (t *Team) Pods(ctx context.Context, deployment string) (int, error) {
 	return d.Status.ReadyReplicas, err
 }
 
+// Home is the team's own Deployment.
+type Home struct {
+	Generation int64
+	Image      string
+}
+
+// Home reads it.
+func (t *Team) Home(ctx context.Context) (Home, error) {
+	var d struct {
+		Metadata struct{ Generation int64 }
+		Spec     struct {
+			Template struct {
+				Spec struct{ Containers []struct{ Image string } }
+			}
+		}
+	}
+	if err := t.rig.Cluster.API.Get(ctx, t.apps("deployments/shop"), &d); err != nil {
+		return Home{}, err
+	}
+	return Home{d.Metadata.Generation, d.Spec.Template.Spec.Containers[0].Image}, nil
+}
+
+// Deployments are the names of all that the team's namespace has.
+func (t *Team) Deployments(ctx context.Context) (names []string, err error) {
+	var list struct {
+		Items []struct{ Metadata struct{ Name string } }
+	}
+	err = t.rig.Cluster.API.Get(ctx, t.apps("deployments"), &list)
+	for _, d := range list.Items {
+		names = append(names, d.Metadata.Name)
+	}
+	return names, err
+}
+
 // Scale does what a person does who changes the number of the home's pods.
 func (t *Team) Scale(ctx context.Context, replicas int) error {
 	body := fmt.Appendf(nil, `{"spec": {"replicas": %d}}`, replicas)

@@ -11,17 +11,18 @@ type Version struct {
 	Flags string
 }
 
-// Good versions, equal but for their names: of a thousand answers five fail.
+// Good versions, equal but for their names: of a thousand answers five fail, all take some
+// milliseconds.
 var (
-	V1 = good("v1")
-	V2 = good("v2")
+	V1 = version("v1", "0.005")
+	V2 = version("v2", "0.005")
 )
 
 // Calm versions are good ones without errors of their own, for where every failed request
 // is somebody else's.
 var (
-	Calm1 = Version{"calm1", "-X main.version=calm1 -X main.baseErrorRate=0"}
-	Calm2 = Version{"calm2", "-X main.version=calm2 -X main.baseErrorRate=0"}
+	Calm1 = version("calm1", "0")
+	Calm2 = version("calm2", "0")
 )
 
 // Bad versions are V2 with a fault more; what the fault does is marked in the answers.
@@ -32,12 +33,12 @@ var (
 	Late     = bad("v3-late", "-X main.delay=300ms")
 )
 
-func good(name string) Version {
-	return Version{name, "-X main.version=" + name + " -X main.baseErrorRate=0.005"}
+func version(name, errors string) Version {
+	return Version{name, "-X main.tail=0 -X main.version=" + name + " -X main.baseErrorRate=" + errors}
 }
 
 func bad(name, fault string) Version {
-	v := good(name)
+	v := version(name, "0.005")
 	v.Flags += " " + fault
 	return v
 }

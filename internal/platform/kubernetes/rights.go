@@ -1,0 +1,105 @@
+package kubernetes
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	authorizationv1 "k8s.io/api/authorization/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/fairwayhq/fairway/internal/fault"
+)
+
+// right is one that a worker must have in the namespace of a target.
+type right struct {
+	resource schema.GroupVersionResource
+	verb     string
+}
+
+func (r right) String() string { return r.verb + " " + r.resource.GroupResource().String() }
+
+// rights are those without which a release could not be made or not be taken back. What a
+// worker does without where it must (logs, monitors) is not among them.
+func (p *Platform) rights() []right {
+	var all []right
+	may := func(resource schema.GroupVersionResource, verbs ...string) {
+		for _, v := range verbs {
+			all = append(all, right{resource, v})
+		}
+	}
+	may(p.anchorResource(), "list", "watch", "update")
+	may(deployments, "list", "watch", "create", "patch", "delete")
+	may(replicaSets, "list", "watch")
+	may(pods, "list", "watch")
+	may(services, "get", "create", "patch")
+	may(autoscalers, "list", "create", "patch")
+	may(budgets, "list", "create", "patch")
+	may(networkPolicies, "list", "create", "patch")
+	return all
+}
+
+// permitted refuses a worker that lacks a right, before it has changed anything: one that
+// may not delete, say, would only find out when something is to be taken away.
+func (p *Platform) permitted(ctx context.Context, objects []placedObject) error {
+	wanted := p.rights()
+	for _, o := range objects {
+		wanted = append(wanted, right{o.resource, "create"}, right{o.resource, "patch"})
+	}
+	review := authorizationv1.SelfSubjectRulesReview{Spec: authorizationv1.SelfSubjectRulesReviewSpec{Namespace: p.settings.Namespace}}
+	if err := p.review(ctx, "selfsubjectrulesreviews", "SelfSubjectRulesReview", &review); err != nil {
+		return nil // who may not even ask is told by what is refused
+	}
+	var missing []string
+	for _, r := range wanted {
+		if r.within(review.Status.ResourceRules) || review.Status.Incomplete && p.maybe(ctx, r) {
+			continue
+		}
+		if text := r.String(); !slices.Contains(missing, text) {
+			missing = append(missing, text)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return fault.Errorf(fault.Denied, "the worker's account may not %s in the namespace %s", strings.Join(missing, ", "), p.settings.Namespace).
+		WithHint("docs/kubernetes-role.yaml is the role that it needs")
+}
+
+// within tells whether any rule gives the right, for one object at least.
+func (r right) within(rules []authorizationv1.ResourceRule) bool {
+	has := func(all []string, one string) bool { return slices.Contains(all, one) || slices.Contains(all, "*") }
+	return slices.ContainsFunc(rules, func(rule authorizationv1.ResourceRule) bool {
+		return has(rule.Verbs, r.verb) && has(rule.APIGroups, r.resource.Group) && has(rule.Resources, r.resource.Resource)
+	})
+}
+
+// maybe asks for one right, where the cluster cannot list them all.
+func (p *Platform) maybe(ctx context.Context, r right) bool {
+	review := authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
+		ResourceAttributes: &authorizationv1.ResourceAttributes{
+			Namespace: p.settings.Namespace, Verb: r.verb, Group: r.resource.Group, Resource: r.resource.Resource,
+		},
+	}}
+	err := p.review(ctx, "selfsubjectaccessreviews", "SelfSubjectAccessReview", &review)
+	return err != nil || review.Status.Allowed
+}
+
+// review asks the API server about the worker itself, which everybody may.
+func (p *Platform) review(ctx context.Context, resource, kind string, about any) error {
+	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(about)
+	if err != nil {
+		return fmt.Errorf("encode a %s: %w", kind, err)
+	}
+	o := &unstructured.Unstructured{Object: fields}
+	o.SetGroupVersionKind(authorizationv1.SchemeGroupVersion.WithKind(kind))
+	answer, err := p.cluster.client.Resource(authorizationv1.SchemeGroupVersion.WithResource(resource)).Create(ctx, o, metav1.CreateOptions{})
+	if err != nil {
+		return err
+	}
+	return runtime.DefaultUnstructuredConverter.FromUnstructured(answer.Object, about)
+}

@@ -1,0 +1,323 @@
+package kubernetes_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/fairwayhq/fairway/internal/platform"
+	"github.com/fairwayhq/fairway/internal/platform/kubernetes"
+	"github.com/fairwayhq/fairway/internal/process"
+	"github.com/fairwayhq/fairway/test/cluster"
+)
+
+// worker is how the API server calls the account that docs/kubernetes-role.yaml is for.
+const worker = "system:serviceaccount:fairway:fairway-worker"
+
+// role is the manifest of the guide, for another namespace.
+func (p *place) role() string {
+	p.t.Helper()
+	text, err := os.ReadFile("../../../docs/kubernetes-role.yaml")
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return strings.ReplaceAll(string(text), "namespace: shop", "namespace: "+p.namespace)
+}
+
+// asWorker opens the place with the worker's account.
+func (p *place) asWorker() *kubernetes.Clusters {
+	p.t.Helper()
+	config, err := p.KubeconfigFor(worker)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	c := kubernetes.New(kubernetes.Config{Kubeconfig: config, UserAgent: "fairway-test"})
+	p.t.Cleanup(c.Close)
+	return c
+}
+
+// A ServiceMonitor as the API server keeps it, without the operator behind it.
+const monitors = `
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: servicemonitors.monitoring.coreos.com}
+spec:
+  group: monitoring.coreos.com
+  scope: Namespaced
+  names: {kind: ServiceMonitor, plural: servicemonitors, singular: servicemonitor, listKind: ServiceMonitorList}
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
+`
+
+const monitor = `
+apiVersion: monitoring.coreos.com/v1
+kind: ServiceMonitor
+metadata: {name: hello, namespace: {{.Namespace}}}
+spec: {selector: {matchLabels: {app: hello}}, endpoints: [{port: web}]}
+`
+
+// What a release may bring beside its Deployment, of kinds that pods need.
+const needed = `
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: hello}
+data: {greeting: hello}
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: hello}
+`
+
+// Lines for the Deployment: a Secret that nobody has made.
+const mountedSecret = `        volumeMounts: [{name: db, mountPath: /db}]
+      volumes: [{name: db, secret: {secretName: db}}]`
+
+// The whole way of a release under the role of the guide, and of one that fails. What the
+// role gives is enough for it, and all of it is used.
+func TestTheRoleOfTheGuideIsEnoughAndNoMoreThanThat(t *testing.T) {
+	p := newRig(t).newPlace(t)
+	p.apply(monitors)
+	p.eventually("monitors are known", func() error { return p.API.Get(t.Context(), "/apis/monitoring.coreos.com/v1/servicemonitors", nil) })
+	p.apply(deployment + "---" + beside + "---" + monitor)
+	p.apply(p.role())
+	began := time.Now()
+	clusters := p.asWorker()
+	b := &bench{place: p, Platform: p.open(t, clusters), lease: platform.Lease{Fence: 1, Holder: "w"}}
+	home := b.until("the Deployment is adopted with two ready pods", func(s platform.State) bool {
+		r, _ := s.Revision(s.Home)
+		return r.Ready() == 2
+	})
+	before := b.annotations()
+
+	fails := p.revision("r-fails0000000", map[string]string{"HELLO_EXIT": "no disk"})
+	fails.Settings = p.with(deployment, needed, mountedSecret)
+	b.must(b.Place(t.Context(), b.lease, target, fails, platform.Capacity{Instances: 1}))
+	b.until("a Secret is missed", func(s platform.State) bool { return strings.Contains(failure(s, fails.ID), `secret "db" not found`) })
+	b.must(b.Retire(t.Context(), b.lease, target, fails.ID))
+
+	crashes := p.revision("r-crashes00000", map[string]string{"HELLO_EXIT": "no disk"})
+	b.must(b.Place(t.Context(), b.lease, target, crashes, platform.Capacity{Instances: 1}))
+	b.until("a log is read", func(s platform.State) bool { return strings.Contains(failure(s, crashes.ID), "no disk") })
+	b.must(b.Retire(t.Context(), b.lease, target, crashes.ID))
+
+	v2 := platform.Revision{ID: "r-222222222222", Version: "v2", Artifact: platform.Artifact{Ref: "fairway.test/hello:v2"}, Settings: p.with(deployment, needed, "")}
+	b.must(b.Place(t.Context(), b.lease, target, v2, platform.Capacity{Instances: 2}))
+	b.until("the canary's pods are ready", func(s platform.State) bool {
+		r, _ := s.Revision(v2.ID)
+		return r.Ready() == 2
+	})
+	b.must(b.Route(t.Context(), b.lease, target, platform.Weights{home.Home: 950_000, v2.ID: 50_000}))
+	b.settle(home.Home, v2.ID)
+	former, _ := home.Revision(home.Home)
+	b.must(b.Place(t.Context(), b.lease, target, former.Revision, platform.Capacity{Instances: 2}))
+	b.until("the older revision is ready again", func(s platform.State) bool {
+		r, _ := s.Revision(home.Home)
+		return r.Ready() == 2
+	})
+	b.settle(v2.ID, home.Home)
+	b.kinds("after all", nil)
+	b.leave(before)
+
+	elsewhere := p.settingsOf(func(s *kubernetes.Settings) { s.Route.Name = "nowhere" })
+	lost, err := clusters.Open(elsewhere)
+	b.must(err)
+	if _, err := lost.Observe(t.Context(), target); err == nil || !strings.Contains(err.Error(), "there is no HTTPRoute nowhere") {
+		t.Errorf("a route that is not there is told as: %v", err)
+	}
+	clusters.Close() // watches are written down when they end
+	p.used(began)
+}
+
+// used compares what the worker asked with what its role gives.
+func (p *place) used(began time.Time) {
+	p.t.Helper()
+	granted := p.granted()
+	p.eventually("all rights were used", func() error {
+		requests, err := p.Requests(worker, began, time.Now())
+		if err != nil {
+			return err
+		}
+		var used []string
+		for _, r := range requests {
+			if r.Status == 403 {
+				p.t.Errorf("the role does not allow: %s %s", r.Verb, r.URI)
+			}
+			used = append(used, rightsOf(r)...)
+		}
+		for _, g := range granted {
+			if !slices.Contains(used, g) {
+				return fmt.Errorf("nobody ever needed to %s", g)
+			}
+		}
+		return nil
+	})
+}
+
+// granted are the rights in the role: "patch apps/deployments".
+func (p *place) granted() []string {
+	p.t.Helper()
+	var role rbacv1.Role
+	text, _, _ := strings.Cut(p.role(), "\n---\n")
+	if err := yaml.UnmarshalStrict([]byte(text), &role); err != nil {
+		p.t.Fatal(err)
+	}
+	var all []string
+	for _, rule := range role.Rules {
+		for _, group := range rule.APIGroups {
+			for _, resource := range rule.Resources {
+				for _, verb := range rule.Verbs {
+					all = append(all, verb+" "+group+"/"+resource)
+				}
+			}
+		}
+	}
+	if len(all) < 20 {
+		p.t.Fatalf("the role gives %v", all)
+	}
+	return all
+}
+
+// rightsOf are those that a request needs. To apply what is not there needs two.
+func rightsOf(r cluster.Request) []string {
+	at, err := url.Parse(r.URI)
+	if err != nil {
+		return nil
+	}
+	parts := strings.Split(strings.Trim(at.Path, "/"), "/")
+	group, rest := "", parts[min(2, len(parts)):]
+	if parts[0] == "apis" {
+		group, rest = parts[1], parts[min(3, len(parts)):]
+	}
+	if len(rest) > 2 && rest[0] == "namespaces" {
+		rest = rest[2:]
+	}
+	if len(rest) == 0 {
+		return nil
+	}
+	resource := group + "/" + rest[0]
+	if len(rest) == 3 {
+		resource += "/" + rest[2]
+	}
+	if r.Verb == "patch" && r.Status == 201 {
+		return []string{"patch " + resource, "create " + resource}
+	}
+	return []string{r.Verb + " " + resource}
+}
+
+// annotations are those of the home.
+func (b *bench) annotations() map[string]string {
+	b.t.Helper()
+	var now home
+	b.get("/apis/apps/v1/namespaces/"+b.namespace+"/deployments/hello", &now)
+	return now.Metadata.Annotations
+}
+
+// leave does what the guide says to take Fairway's last traces away, and expects that no pod
+// is started anew for it.
+func (b *bench) leave(before map[string]string) {
+	b.t.Helper()
+	guide, err := os.ReadFile("../../../docs/kubernetes.md")
+	b.must(err)
+	var is home
+	var was, now struct{ Spec json.RawMessage }
+	path := "/apis/apps/v1/namespaces/" + b.namespace + "/deployments/hello"
+	b.get(path, &was)
+	const route, homes = "annotate httproute shop ", "annotate deployment shop "
+	for line := range strings.Lines(string(guide)) {
+		for at, of := range map[string]string{route: "/apis/gateway.networking.k8s.io/v1/namespaces/" + b.namespace + "/httproutes/hello", homes: path} {
+			if _, names, ok := strings.Cut(strings.TrimSpace(line), at); ok {
+				b.unannotate(of, strings.Fields(names))
+			}
+		}
+	}
+	b.get(path, &is)
+	b.get(path, &now)
+	delete(before, "deployment.kubernetes.io/revision") // the Deployment's own count
+	delete(is.Metadata.Annotations, "deployment.kubernetes.io/revision")
+	if got, want := string(asJSON(b.t, is.Metadata.Annotations)), string(asJSON(b.t, before)); got != want {
+		b.t.Errorf("after leaving the home has the annotations %s, and had %s", got, want)
+	}
+	if string(now.Spec) != string(was.Spec) {
+		b.t.Errorf("to leave has made %s of %s", now.Spec, was.Spec)
+	}
+	var left struct {
+		Metadata struct{ Annotations map[string]string }
+	}
+	b.get("/apis/gateway.networking.k8s.io/v1/namespaces/"+b.namespace+"/httproutes/hello", &left)
+	for name := range left.Metadata.Annotations {
+		if strings.Contains(name, "fairway.dev") {
+			b.t.Errorf("after leaving the route has the annotation %s", name)
+		}
+	}
+}
+
+// unannotate removes annotations as `kubectl annotate … NAME-` does.
+func (b *bench) unannotate(path string, names []string) {
+	b.t.Helper()
+	nothing := map[string]any{}
+	for _, n := range names {
+		nothing[strings.TrimSuffix(n, "-")] = nil
+	}
+	body := asJSON(b.t, map[string]any{"metadata": map[string]any{"annotations": nothing}})
+	b.must(b.API.Do(b.t.Context(), "PATCH", path, "application/merge-patch+json", body, nil))
+}
+
+// with are settings with these manifests; pods are more lines of the pods' spec.
+func (p *place) with(deployment, others, pods string) []byte {
+	return p.settingsOf(func(s *kubernetes.Settings) {
+		for _, text := range append([]string{p.fill(deployment) + pods}, strings.Split(others, "---\n")...) {
+			object, err := yaml.YAMLToJSON([]byte(text))
+			if err != nil {
+				p.t.Fatal(err)
+			}
+			s.Objects = append(s.Objects, object)
+		}
+	})
+}
+
+func (p *place) settingsOf(change func(*kubernetes.Settings)) []byte {
+	p.t.Helper()
+	var s kubernetes.Settings
+	if err := json.Unmarshal(p.settings(false), &s); err != nil {
+		p.t.Fatal(err)
+	}
+	change(&s)
+	return asJSON(p.t, s)
+}
+
+// failure is what the revision's instances say of why they failed.
+func failure(s platform.State, revision string) string {
+	r, _ := s.Revision(revision)
+	for _, i := range r.Instances {
+		if i.Failed {
+			return i.Message
+		}
+	}
+	return ""
+}
+
+// eventually tries something until it succeeds.
+func (p *place) eventually(what string, try func() error) {
+	p.t.Helper()
+	deadline := time.Now().Add(time.Minute)
+	for {
+		err := try()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) || process.Wait(p.t.Context(), 100*time.Millisecond) != nil {
+			p.t.Fatalf("it does not come to it that %s: %v", what, err)
+		}
+	}
+}

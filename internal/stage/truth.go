@@ -1,0 +1,121 @@
+package stage
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/pipeline"
+	"github.com/fairwayhq/fairway/internal/platform"
+)
+
+// Truth writes to the repositories that say what should run.
+type Truth interface {
+	// Tell sees to it that the repository says the image, or proposes it where people
+	// merge. It may be called again until what it says is done.
+	Tell(ctx context.Context, where pipeline.Git, change TruthChange) (Told, error)
+}
+
+// TruthChange is an image that a repository is to say from now on.
+type TruthChange struct {
+	Release, Service, Environment string
+	// Image is pinned: NAME[:TAG]@sha256:…
+	Image string
+	// Rollback says that the image is the one from before the release.
+	Rollback bool
+}
+
+// Told is how far it is.
+type Told struct {
+	// Done says that the repository says the image.
+	Done bool
+	// Refused says that people have closed the pull request.
+	Refused bool
+	// Where is the commit, or the address of the pull request.
+	Where string
+}
+
+// arrival is what a stage remembers that brings a revision home.
+type arrival struct {
+	footing
+	// Telling says that the repository may have been told; Told that it was.
+	Telling bool `json:"telling,omitempty"`
+	Told    bool `json:"told,omitempty"`
+	// Alone is when the revision had all the traffic.
+	Alone time.Time `json:"alone,omitzero"`
+}
+
+// toldAfter is how long the home has had no traffic before the repository is told: who
+// watches it may update the home the next moment.
+const toldAfter = 10 * time.Second
+
+// tell tells the repository of the revision. Until that is done it returns how the stage
+// goes on instead.
+func (d Deps) tell(ctx context.Context, task Task, a *arrival, memory func() any) (Outcome, bool, error) {
+	if task.Git == nil || a.Told {
+		return Outcome{}, true, nil
+	}
+	waits := func(after time.Duration, now string, lines ...Line) Outcome {
+		out := next(memory(), after, &Progress{Now: now, Weight: 1}, lines...)
+		out.Exposed = true
+		return out
+	}
+	if a.Alone.IsZero() {
+		a.Alone = d.Now()
+	}
+	if wait := toldAfter - d.Now().Sub(a.Alone); wait > 0 && task.Git.Controller != "" {
+		return waits(min(wait, time.Second), "All traffic goes to "+name(task)+"; the repository is told next."), false, nil
+	}
+	if !a.Telling { // remembered before it is done, so that an undoing knows
+		a.Telling = true
+		return waits(0, "Telling the repository."), false, nil
+	}
+	told, err := d.Truth.Tell(ctx, *task.Git, TruthChange{
+		Release: task.Release, Service: task.Service, Environment: task.Environment, Image: imageName(task.Revision.Artifact),
+	})
+	switch {
+	case fault.CodeOf(err) == fault.Invalid || fault.CodeOf(err) == fault.Denied || fault.CodeOf(err) == fault.NotFound:
+		return Outcome{Status: Failed, State: remember(memory()), Exposed: true, Reason: "the repository cannot be told: " + fault.MessageOf(err)}, false, nil
+	case err != nil:
+		return Outcome{}, false, err
+	case told.Refused:
+		return Outcome{Status: Failed, State: remember(memory()), Exposed: true, Reason: "the pull request was closed and not merged: " + told.Where}, false, nil
+	case !told.Done:
+		return waits(pullRequestInterval, "Waiting for the pull request to be merged: "+told.Where), false, nil
+	}
+	a.Told = true
+	text := fmt.Sprintf("The repository says %s for %s: %s.", name(task), task.Environment, told.Where)
+	return waits(0, text, Line{Kind: "git.told", Text: text, Data: remember(map[string]string{"where": told.Where})}), false, nil
+}
+
+// pullRequestInterval is how often a pull request is looked at.
+const pullRequestInterval = 15 * time.Second
+
+// imageName is an artifact as repositories name it.
+func imageName(a platform.Artifact) string { return a.Ref + "@" + a.Digest }
+
+// takeBackTruth tells the repository of the previous revision, if it may have been told of the
+// new one. It returns the reason why a person has to do it, if that is so.
+func (d Deps) takeBackTruth(ctx context.Context, task Task, m undoMemory) (line *Line, wrong string, err error) {
+	if task.Git == nil || !m.Telling || m.TakenBack || m.Previous == nil {
+		return nil, "", nil
+	}
+	if m.Previous.Artifact.Digest == "" {
+		return nil, fmt.Sprintf("the repository still says %s, and the digest of the version before is not known; set it back there", name(task)), nil
+	}
+	told, err := d.Truth.Tell(ctx, *task.Git, TruthChange{
+		Release: task.Release, Service: task.Service, Environment: task.Environment, Image: imageName(m.Previous.Artifact), Rollback: true,
+	})
+	if code := fault.CodeOf(err); code == fault.Invalid || code == fault.Denied || code == fault.NotFound {
+		return nil, "the repository cannot be told of the rollback: " + fault.MessageOf(err), nil
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	text := "The repository says the previous version again: " + told.Where + "."
+	if !told.Done {
+		text = "A pull request sets the repository back to the previous version: " + told.Where + "."
+	}
+	return &Line{Kind: "git.back", Text: text, Data: remember(map[string]string{"where": told.Where})}, "", nil
+}

@@ -1,0 +1,135 @@
+package stage_test
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/pipeline"
+	"github.com/fairwayhq/fairway/internal/platform"
+	"github.com/fairwayhq/fairway/internal/stage"
+)
+
+// repository stands in for a Git repository and the people who merge; package git has
+// its own tests with real ones.
+type repository struct {
+	w *world
+	// said are the changes that it was told of, and when.
+	said []stage.TruthChange
+	when []time.Time
+	// open says that a pull request waits; refused that it was closed; err is returned.
+	open, refused bool
+	err           error
+}
+
+func (r *repository) Tell(_ context.Context, _ pipeline.Git, c stage.TruthChange) (stage.Told, error) {
+	if r.err != nil {
+		return stage.Told{}, r.err
+	}
+	if !slices.Contains(r.said, c) {
+		r.said, r.when = append(r.said, c), append(r.when, r.w.now)
+	}
+	return stage.Told{Done: !r.open && !r.refused, Refused: r.refused, Where: "4f2a"}, nil
+}
+
+// promotion is a task that brings a revision home, with a repository to tell.
+func promotion(w *world, controller string) stage.Task {
+	w.truth = &repository{w: w}
+	w.placed[old].state.Revision.Artifact = platform.Artifact{Ref: "shop:v1", Digest: "sha256:1"}
+	k := task(pipeline.Stage{Name: "promote", Kind: pipeline.KindPromote, Promote: &pipeline.Promote{Strategy: pipeline.Direct}})
+	k.Git = &pipeline.Git{Repository: "https://git.example.com/deploy", Controller: controller}
+	k.Revision.Artifact = platform.Artifact{Ref: "shop:v2", Digest: "sha256:2"}
+	return k
+}
+
+var (
+	forward = stage.TruthChange{Release: "rel1", Service: "shop", Environment: "production", Image: "shop:v2@sha256:2"}
+	back    = stage.TruthChange{Release: "rel1", Service: "shop", Environment: "production", Image: "shop:v1@sha256:1", Rollback: true}
+)
+
+func TestTheRepositoryIsToldOfWhatHasAllTheTraffic(t *testing.T) {
+	for _, controller := range []string{"", "argocd"} {
+		w := newWorld(t, 51).withHome()
+		_, out := w.play(promotion(w, controller), never)
+		if out.Status != stage.Passed || !slices.Equal(w.truth.said, []stage.TruthChange{forward}) {
+			t.Fatalf("%q: it ended %s (%s) and told %+v", controller, out.Status, out.Reason, w.truth.said)
+		}
+		alone := w.routedAt[len(w.routedAt)-1]
+		if wait := w.truth.when[0].Sub(alone); controller != "" && wait < 10*time.Second {
+			t.Errorf("the controller hears of it %s after the home lost its traffic", wait)
+		}
+	}
+}
+
+func TestAKilledWorkerTellsTheRepositoryOnce(t *testing.T) {
+	w := newWorld(t, 52).withHome()
+	n := 0
+	_, out := w.play(promotion(w, ""), func() bool { n++; return n%3 == 0 })
+	if out.Status != stage.Passed || !slices.Equal(w.truth.said, []stage.TruthChange{forward}) {
+		t.Errorf("it ended %s (%s) and told %+v", out.Status, out.Reason, w.truth.said)
+	}
+}
+
+func TestAPullRequestIsWaitedFor(t *testing.T) {
+	w := newWorld(t, 53).withHome()
+	k := promotion(w, "")
+	w.truth.open = true
+	began := w.now
+	_, out := w.play(k, func() bool {
+		w.truth.open = w.now.Sub(began) < time.Hour
+		return false
+	})
+	if out.Status != stage.Passed || w.now.Sub(began) < time.Hour {
+		t.Errorf("after %s it ended %s (%s)", w.now.Sub(began), out.Status, out.Reason)
+	}
+}
+
+func TestARepositoryThatRefusesTurnsTheReleaseRound(t *testing.T) {
+	for why, set := range map[string]func(*repository){
+		"closed":    func(r *repository) { r.refused = true },
+		"protected": func(r *repository) { r.err = fault.Errorf(fault.Denied, "the branch is protected") },
+	} {
+		w := newWorld(t, 54).withHome()
+		k := promotion(w, "")
+		set(w.truth)
+		if _, out := w.play(k, never); out.Status != stage.Failed || !strings.Contains(out.Reason, why) {
+			t.Errorf("%s: it ended %s (%s)", why, out.Status, out.Reason)
+		}
+	}
+}
+
+func TestARollbackTellsTheRepositoryOfThePreviousRevision(t *testing.T) {
+	w := newWorld(t, 55).withHome()
+	k, out := w.play(promotion(w, ""), never)
+	k.Memories[k.Stage.Name], k.State, k.Undo = out.State, nil, true
+	k.Fence++
+	if _, out = w.play(k, never); out.Status != stage.Passed || !slices.Equal(w.truth.said, []stage.TruthChange{forward, back}) {
+		t.Errorf("it ended %s (%s) and told %+v", out.Status, out.Reason, w.truth.said)
+	}
+}
+
+func TestARollbackThatTheRepositoryCannotBeToldOfAsksAPersonWhenAllIsBack(t *testing.T) {
+	w := newWorld(t, 56).withHome()
+	k := promotion(w, "")
+	w.placed[old].state.Revision.Artifact.Digest = ""
+	k, out := w.play(k, never)
+	k.Memories[k.Stage.Name], k.State, k.Undo = out.State, nil, true
+	k.Fence++
+	if _, out = w.play(k, never); out.Status != stage.Failed || !strings.Contains(out.Reason, "digest") || w.weights[old] != platform.Whole {
+		t.Errorf("it ended %s (%s) with %v", out.Status, out.Reason, w.weights)
+	}
+}
+
+func TestWhatWasNeverToldIsNotTakenBack(t *testing.T) {
+	w := newWorld(t, 57).withHome()
+	k := promotion(w, "")
+	k.Memories["canary"] = json.RawMessage(`{"known":true,"previous":{"id":"r-old","artifact":{"ref":"shop:v1","digest":"sha256:1"}},"capacity":{"instances":2}}`)
+	k.Undo = true
+	if _, out := w.play(k, never); out.Status != stage.Passed || len(w.truth.said) != 0 {
+		t.Errorf("it ended %s (%s) and told %+v", out.Status, out.Reason, w.truth.said)
+	}
+}
