@@ -37,7 +37,6 @@ kubernetes=(
   ./test/cluster/...
   ./test/kubernetes/...
   ./internal/drift
-  ./internal/platform/kubernetes
 )
 
 failed=()
