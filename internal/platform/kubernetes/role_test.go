@@ -129,6 +129,8 @@ func TestTheRoleOfTheGuideIsEnoughAndNoMoreThanThat(t *testing.T) {
 	b.kinds("after all", nil)
 	b.leave(before)
 
+	b.compared(former.Revision)
+
 	elsewhere := p.settingsOf(func(s *kubernetes.Settings) { s.Route.Name = "nowhere" })
 	lost, err := clusters.Open(elsewhere)
 	b.must(err)
@@ -137,6 +139,23 @@ func TestTheRoleOfTheGuideIsEnoughAndNoMoreThanThat(t *testing.T) {
 	}
 	clusters.Close() // watches are written down when they end
 	p.used(began)
+}
+
+const service = `
+apiVersion: v1
+kind: Service
+metadata: {name: hello, namespace: {{.Namespace}}}
+spec: {selector: {app: hello}, ports: [{port: 80, targetPort: 8080}]}
+`
+
+// compared asks what `fairway plan` and `fairway drift` ask, of all kinds that a release may have.
+func (b *bench) compared(home platform.Revision) {
+	b.t.Helper()
+	home.Settings = b.with(deployment, strings.Join([]string{needed, beside, monitor, service}, "---\n"), "")
+	_, err := b.Platform.(platform.Previewer).Preview(b.t.Context(), target, home)
+	b.must(err)
+	_, err = b.Platform.(platform.Comparer).Compare(b.t.Context(), target, home)
+	b.must(err)
 }
 
 // used compares what the worker asked with what its role gives.
@@ -276,7 +295,7 @@ func (b *bench) unannotate(path string, names []string) {
 // with are settings with these manifests; pods are more lines of the pods' spec.
 func (p *place) with(deployment, others, pods string) []byte {
 	return p.settingsOf(func(s *kubernetes.Settings) {
-		for _, text := range append([]string{p.fill(deployment) + pods}, strings.Split(others, "---\n")...) {
+		for _, text := range append([]string{p.fill(deployment) + pods}, strings.Split(p.fill(others), "---\n")...) {
 			object, err := yaml.YAMLToJSON([]byte(text))
 			if err != nil {
 				p.t.Fatal(err)
