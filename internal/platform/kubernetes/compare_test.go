@@ -166,6 +166,8 @@ func TestWhatRunsIsComparedWithARelease(t *testing.T) {
 		t.Errorf("the notes are %q", found.Notes)
 	}
 	b.previews("what has settled, again", v2)
+	b.drifts("with the image that the manifests name", unnamed,
+		`Deployment hello changed spec.template.spec.containers[hello].image: "fairway.test/hello:v1", not "fairway.test/hello:v2"`)
 
 	in := "/namespaces/" + p.namespace
 	b.patch("/apis/apps/v1"+in+"/deployments/hello", `{"spec": {"template": {"spec": {"terminationGracePeriodSeconds": 9}}}}`)
