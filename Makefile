@@ -8,7 +8,9 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 # The version is passed to the linker, so a build depends on nothing that Go finds
 # out about the checkout by itself.
 VERSION ?= $(shell git -c safe.directory='*' describe --tags --always --dirty 2>/dev/null || echo unknown)
-export GOFLAGS ?= -buildvcs=false
+# Kustomize can load plugins, which makes the linker keep every symbol (20 MB) and
+# call another one. Fairway does not use that.
+export GOFLAGS ?= -buildvcs=false -tags=kustomize_disable_go_plugin_support
 
 # What is passed on to the demo, to a benchmark or to go test.
 ARGS ?=
@@ -41,13 +43,9 @@ demo: build ## Ship a good, a bad and a dead version of a shop; ARGS="-o json" i
 .PHONY: ui
 ui: web/dist/index.html ## Build the UI, which becomes a part of the binary
 
-# Kustomize's support of Go plugins, which Fairway does not use, would keep the linker
-# from leaving out what nobody calls: 20 MB.
-BINARY_TAGS := kustomize_disable_go_plugin_support
-
 .PHONY: binary
 binary:
-	go build -trimpath -tags $(BINARY_TAGS) -ldflags "-s -w -X github.com/fairwayhq/fairway/internal/app.version=$(VERSION)" -o bin/fairway ./cmd/fairway
+	go build -trimpath -ldflags "-s -w -X github.com/fairwayhq/fairway/internal/app.version=$(VERSION)" -o bin/fairway ./cmd/fairway
 
 # The versions of the demo: v1 and v2 are good, v3 answers badly, v4 cannot start.
 # Those of bench-demo's live part are ten times as slow: v5 is good, v6 fails 5 and v7

@@ -41,6 +41,9 @@ func Of(p *pipeline.Plan) Outlook {
 		e := &p.Environments[i]
 		for j := range e.Stages {
 			judged = judged || e.Stages[j].Canary != nil || e.Stages[j].Watch != nil
+			if e.Stages[j].Canary != nil {
+				o.sayByPods(e, &e.Stages[j])
+			}
 			if p.ExpectedRate > 0 {
 				o.stage(p, e, &e.Stages[j])
 			}
@@ -58,7 +61,7 @@ func (o *Outlook) warn(format string, args ...any) {
 
 func (o *Outlook) stage(p *pipeline.Plan, e *pipeline.Environment, s *pipeline.Stage) {
 	share := e.FalseAlarm(s.Kind)
-	all := instances(e)
+	all, possible := instances(e), sharesByPods(e)
 	add := func(set judge.Settings, weight float64, canary int, d time.Duration) judge.Sight {
 		sight := judge.SmallestRegression(set, judge.Calibrate(judge.History{}, set, p.ExpectedRate, 1), judge.Step{
 			Rate: p.ExpectedRate, Weight: weight, Errors: p.ExpectedErrors, Canary: canary, Stable: all, For: d,
@@ -68,14 +71,14 @@ func (o *Outlook) stage(p *pipeline.Plan, e *pipeline.Environment, s *pipeline.S
 	}
 	switch {
 	case s.Canary != nil:
-		set := CanarySettings(s.Canary, share)
-		for _, l := range levels(set, p.ExpectedRate) {
+		set := CanarySettings(s.Canary, share).Among(possible)
+		for _, l := range levels(set, p.ExpectedRate, possible) {
 			add(set, l.weight, canaries(s.Canary, l.weight, all), l.d)
 		}
 		o.judgeCanary(e, s, set, add(set, set.Middle, canaries(s.Canary, set.Middle, all), set.Observation))
 	case s.Watch != nil:
 		set := WatchSettings(s.Watch, share)
-		add(set, 1-s.Watch.Holdback, all, set.Watch)
+		add(set, possible.AtMost(1-s.Watch.Holdback), all, set.Watch)
 	}
 }
 
@@ -103,11 +106,21 @@ type level struct {
 }
 
 // levels are the weights of a canary of a healthy release: each grows by the factor
-// after the least time between two steps, up to the middle level.
-func levels(set judge.Settings, rate float64) []level {
+// after the least time between two steps, up to the middle level. Where only some weights
+// are possible it waits at one of them until the next is allowed.
+func levels(set judge.Settings, rate float64, possible judge.Shares) []level {
 	var all []level
 	for w := set.FirstWeight(rate); w < set.Middle*(1-1e-9); w = math.Min(w*set.Growth.Factor, set.Middle) {
-		all = append(all, level{w, max(set.Growth.Every, time.Second)})
+		given := possible.AtMost(w)
+		if given == 0 {
+			given = possible[0]
+		}
+		every := max(set.Growth.Every, time.Second)
+		if n := len(all); n > 0 && all[n-1].weight == given {
+			all[n-1].d += every
+		} else if given < set.Middle*(1-1e-9) {
+			all = append(all, level{given, every})
+		}
 	}
 	return append(all, level{set.Middle, max(set.Dwell, set.Block)})
 }
@@ -120,10 +133,13 @@ func canaries(c *pipeline.Canary, weight float64, all int) int {
 	return max(min(c.Instances, all), int(math.Ceil(weight*float64(all))))
 }
 
-func instances(e *pipeline.Environment) int {
+func instances(e *pipeline.Environment) int { return max(said(e), 1) }
+
+// said is how many instances the plan says there are; 0 if it leaves that open.
+func said(e *pipeline.Environment) int {
 	var s struct {
 		Instances int `json:"instances"`
 	}
 	_ = json.Unmarshal(e.Settings, &s) // the platform reports settings that it cannot read
-	return max(s.Instances, 1)
+	return s.Instances
 }

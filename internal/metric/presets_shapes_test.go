@@ -63,6 +63,12 @@ var shapes = map[string]func(sent) string{
 		return counter("http_requests_total", labels+`,code="200",method="get"`, s.ok) + counter("http_requests_total", labels+`,code="500",method="get"`, s.failed) +
 			buckets("http_request_duration_seconds", labels, 1, s.ok+s.failed)
 	},
+	"pods": func(s sent) string {
+		labels := fmt.Sprintf(`namespace=%q,service="shop",pod="%s-7d8f9c6b5d-x2k9z"`, s.namespace, s.service)
+		return counter("http_requests_total", labels+`,code="200"`, s.ok) + counter("http_requests_total", labels+`,code="500"`, s.failed) +
+			counter("http_requests_total", fmt.Sprintf(`namespace=%q,service="shop",pod="%s-cache-x2k9z",code="200"`, s.namespace, s.service), 77) +
+			buckets("http_request_duration_seconds", labels, 1, s.ok+s.failed)
+	},
 }
 
 // counter is one line of what is scraped.

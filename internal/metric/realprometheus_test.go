@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -104,9 +105,10 @@ func startDaemon(t testing.TB, exporters map[string]*exporter) *daemon {
 	}
 	d := &daemon{dir: t.TempDir(), address: l.Addr().String()}
 	l.Close()
-	config := "global: {scrape_interval: 1s, scrape_timeout: 900ms}\nscrape_configs:\n- job_name: test\n  static_configs:\n"
+	config := "global: {scrape_interval: 1s, scrape_timeout: 900ms}\nscrape_configs:\n"
 	for pod, e := range exporters {
-		config += fmt.Sprintf("  - {targets: [%q], labels: {pod: %q}}\n", e.address, pod)
+		gateway := strings.HasPrefix(pod, "preset-") // what it says of a pod is not about itself
+		config += fmt.Sprintf("- job_name: %s\n  honor_labels: %v\n  static_configs:\n  - {targets: [%q], labels: {job: test, pod: %q}}\n", pod, gateway, e.address, pod)
 	}
 	if err := os.WriteFile(filepath.Join(d.dir, "prometheus.yml"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)

@@ -74,9 +74,10 @@ type MetricsDefinition struct {
 type PrometheusDefinition struct {
 	// URL is the server's address.
 	URL string `yaml:"url,required" check:"url" example:"http://prometheus:9090"`
-	// Preset names who counts: the gateway, the mesh, or the application itself (`app`).
+	// Preset names who counts: the gateway, the mesh, or the application itself (`app`, or
+	// `pods` where the traffic is split by pods).
 	// It has the queries, so that none need be written.
-	Preset string `yaml:"preset" enum:"traefik istio envoy-gateway nginx linkerd app" example:"traefik"`
+	Preset string `yaml:"preset" enum:"traefik istio envoy-gateway nginx linkerd app pods" example:"traefik"`
 	// Requests selects the counter of requests of one arm; a preset has one.
 	Requests string `yaml:"requests" check:"query" example:"'http_requests_total{revision=\"$revision\"}'"`
 	// Errors selects the counter of failed requests of one arm; a preset has one.

@@ -15,7 +15,9 @@ type KubernetesDefinition struct {
 	// Route splits the traffic: the name of an HTTPRoute, or a mapping. Without it: the one with the Service's name.
 	Route RouteDefinition `yaml:"route"`
 	// Split is what splits the traffic: the weights of the `route`, or the number of
-	// `pods` behind the one Service where there is no gateway.
+	// `pods` behind the one Service where there is no gateway. Then a version can only have
+	// what whole pods come to beside those of the Deployment, so half at most, and it has
+	// it of new connections: who keeps one stays with its pod.
 	Split string `yaml:"split" enum:"route pods" default:"route"`
 	// Manifests is where the objects of a release come from: a folder of YAML, a Kustomize
 	// folder or a Helm chart, relative to this file; or a mapping. Without it a release is

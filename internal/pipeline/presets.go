@@ -74,7 +74,17 @@ var presets = map[string]preset{
 		errors:    `http_requests_total{namespace="$namespace",service="$backend",code=~"5.."}`,
 		histogram: `http_request_duration_seconds{namespace="$namespace",service="$backend"}`,
 	},
+	// A pod is named after its Deployment, a hash and a random end, both of the letters and
+	// digits that spell no words.
+	podsPreset: {
+		requests:  `http_requests_total{namespace="$namespace",pod=~"$backend-[bcdfghjklmnpqrstvwxz2456789]{6,10}-[bcdfghjklmnpqrstvwxz2456789]{5}"}`,
+		errors:    `http_requests_total{namespace="$namespace",pod=~"$backend-[bcdfghjklmnpqrstvwxz2456789]{6,10}-[bcdfghjklmnpqrstvwxz2456789]{5}",code=~"5.."}`,
+		histogram: `http_request_duration_seconds{namespace="$namespace",pod=~"$backend-[bcdfghjklmnpqrstvwxz2456789]{6,10}-[bcdfghjklmnpqrstvwxz2456789]{5}"}`,
+	},
 }
+
+// podsPreset is the one preset that tells apart the pods behind one Service.
+const podsPreset = "pods"
 
 // presetNames are the names of all presets, in order.
 func presetNames() []string { return slices.Sorted(maps.Keys(presets)) }

@@ -153,6 +153,9 @@ func (v *validator) kubernetes(path string, e *EnvironmentDefinition) {
 	if m := merged.Manifests; m != nil && (m.Repository == "") != (m.Commit == "") && !v.known("kubernetes.manifests.commit") {
 		v.fault(v.key(path+".kubernetes"), "give both, or neither for manifests beside this file", "the manifests of the environment %q have a repository without a commit, or a commit without a repository", e.Name)
 	}
+	if m := metrics.Prometheus; m != nil && m.Preset != "" && (m.Preset == podsPreset) != (merged.Split == "pods") && metrics.Source == "" {
+		v.countsElsewhere(path, e, m)
+	}
 	if merged.Split == "pods" && merged.Route != (RouteDefinition{}) {
 		v.fault(v.key(path+".kubernetes"), "leave out `route`, or `split: pods`", "the environment %q names a route and splits the traffic by pods", e.Name)
 	}
@@ -172,6 +175,23 @@ func (v *validator) git(path string, e *EnvironmentDefinition) {
 	case merged.Key != "" && merged.Image != "":
 		v.fault(v.key(path+".git"), "`key` is for a chart's values, `image` for a kustomization", "the environment %q names both a key and an image in its repository", e.Name)
 	}
+}
+
+// countsElsewhere refuses a preset that counts by what does not split the traffic.
+func (v *validator) countsElsewhere(path string, e *EnvironmentDefinition, m *PrometheusDefinition) {
+	r := m.resolved()
+	if !asksBy(backendWords, r.Requests, r.Errors, r.Histogram) {
+		return // queries of its own take the place of all
+	}
+	at := "metrics.prometheus.preset"
+	if e.Metrics != nil {
+		at = path + "." + at
+	}
+	if m.Preset == podsPreset {
+		v.fault(v.key(at), "for instance `app`, for what the pods count themselves", "the preset %q is for `split: pods`, and the environment %q splits the traffic by a route", m.Preset, e.Name)
+		return
+	}
+	v.fault(v.key(at), "use the preset `pods`, or queries that ask by $revision", "the preset %q tells versions apart by their Services, and the environment %q splits the traffic by the pods of one", m.Preset, e.Name)
 }
 
 // platforms finds environments that cannot run the same artifact.

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"strings"
 	"time"
 )
 
@@ -50,7 +51,7 @@ func (c *Cluster) KubeconfigFor(user string, groups ...string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	name := user + ".outside.kubeconfig"
+	name := strings.ReplaceAll(user, ":", "-") + ".outside.kubeconfig" // in KUBECONFIG, colons part files
 	ca := pair{cert: toPEM("CERTIFICATE", c.authority.cert.Raw)}
 	return c.path(name), c.write(name, kubeconfig("https://"+outside, ca, p))
 }

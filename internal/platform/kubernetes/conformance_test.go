@@ -20,6 +20,7 @@ func TestConformance(t *testing.T) {
 
 func conform(t *testing.T, fresh func(*testing.T) *place) {
 	platformtest.Run(t, func(t *testing.T) platformtest.Fixture {
+		t.Parallel() // each is alone in its namespace, and mostly waits
 		p := fresh(t)
 		return platformtest.Fixture{
 			Platform: p.open(t, p.clusters), Target: target,

@@ -5,7 +5,9 @@
 // stands on a side: a Deployment and a Service named NAME-REVISION. Traffic is split by
 // the weights of an HTTPRoute or GRPCRoute, which is also the anchor that carries the
 // fence, so that the compare of the fence and the change of the weights are one write.
-// After its proof a revision settles in the home, and the side goes away.
+// Where there is no gateway, the one Service is the anchor, and the weights are how many
+// of a side's pods it selects; a side has no Service then, and only some weights are
+// possible. After its proof a revision settles in the home, and the side goes away.
 //
 //	clusters := kubernetes.New(kubernetes.Config{UserAgent: "fairway/1.4"})
 //	defer clusters.Close()
@@ -17,9 +19,10 @@
 // What is read comes from a mirror of the namespace that watches feed; what is decided on
 // an old view is refused by the API server, because every write carries the resource
 // version that was read. Files are named by the verb or the thing: observe.go, place.go,
-// route.go, retire.go and settle.go; anchor.go and backends.go for the traffic, side.go and
-// copies.go for what stands on a side, pod.go and events.go for what is said of pods, rights.go
-// for what the worker's account must be allowed: docs/kubernetes-role.yaml gives it.
+// route.go, retire.go and settle.go; anchor.go and split.go for the traffic, with backends.go
+// for routes, and selection.go, follow.go and weigh.go for pods; side.go and copies.go for
+// what stands on a side, pod.go and events.go for what is said of pods, rights.go for what
+// the worker's account must be allowed: docs/kubernetes-role.yaml gives it.
 //
 // It does not judge, render manifests, or know releases.
 package kubernetes

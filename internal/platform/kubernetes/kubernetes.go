@@ -2,6 +2,7 @@ package kubernetes
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -98,6 +99,9 @@ func (c *Clusters) restConfig(name string) (*rest.Config, error) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = c.config.Kubeconfig
 	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: name}).ClientConfig()
+	if clientcmd.IsEmptyConfig(err) {
+		err = errors.New("it has no kubeconfig, and runs in no cluster")
+	}
 	if err != nil {
 		return nil, fault.Errorf(fault.Invalid, "the worker finds no Kubernetes cluster: %w", err).
 			WithHint("set KUBECONFIG where the worker runs, or run it in the cluster; `context` chooses among several")

@@ -112,6 +112,11 @@ func (p *Platform) placeHome(ctx context.Context, lease platform.Lease, r platfo
 		if err != nil {
 			return err
 		}
+		for _, o := range all {
+			if p.byPods() && o.resource == services && o.object.GetName() == p.settings.Service {
+				unstructured.RemoveNestedField(o.object.Object, "spec", "selector") // it gives the traffic, which is for Route to do
+			}
+		}
 		if err := p.applyAll(ctx, all); err != nil {
 			return err
 		}
@@ -215,6 +220,9 @@ func (p *Platform) placeSide(ctx context.Context, w *world, lease platform.Lease
 	service, err := p.homeService(ctx)
 	if err != nil {
 		return err
+	}
+	if s, ok := w.split.(selection); ok {
+		service.Spec.Selector = s.own // which is not the present one while a side has everything
 	}
 	stands, err := p.standingOf(r.ID, wanted, service)
 	if err != nil {

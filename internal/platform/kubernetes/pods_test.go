@@ -24,9 +24,10 @@ type fleet struct {
 	canary platform.Revision
 }
 
-func newFleet(t *testing.T, r *rig) *fleet {
+// newFleet makes it, with other texts in its manifest where pairs of old and new are given.
+func newFleet(t *testing.T, r *rig, other ...string) *fleet {
 	p := r.newPlaceByPods(t)
-	p.apply(strings.Replace(deployment, "replicas: 2", "replicas: 4", 1) + "---" + beside)
+	p.apply(strings.NewReplacer(append(other, "replicas: 2", "replicas: 4")...).Replace(deployment) + "---" + beside)
 	f := &fleet{bench: &bench{place: p, Platform: p.open(t, p.clusters), lease: platform.Lease{Fence: 1, Holder: "w"}}}
 	adopted := f.until("the Deployment is adopted with four ready pods", func(s platform.State) bool {
 		r, _ := s.Revision(s.Home)
@@ -105,6 +106,9 @@ func (f *fleet) share(version string) float64 {
 
 func TestSplitByPods(t *testing.T) {
 	r := newRig(t)
+	t.Run("two sides have it without the home", func(t *testing.T) {
+		twoSides(t, newFleet(t, r, "{app: hello}", "{app: hello, tier: web}"))
+	})
 	for name, test := range map[string]func(*testing.T, *fleet){
 		"connections go where the weights say":                    splitsByPods,
 		"a revision goes home and back and no request fails":      goesThereAndBack,
@@ -239,6 +243,39 @@ func keepsPods(t *testing.T, f *fleet) {
 	f.clusters = f.newClusters(t)
 	f.Platform = f.open(t, f.clusters)
 	f.leads(2, 4)
+}
+
+// twoSides lets a third revision come while the second has everything, and the Service
+// therefore selects what is not its own to select.
+func twoSides(t *testing.T, f *fleet) {
+	f.must(f.API.Do(t.Context(), http.MethodPatch, "/api/v1/namespaces/"+f.namespace+"/services/hello", "application/merge-patch+json", []byte(`{"spec":{"selector":{"app":null,"tier":"web"}}}`), nil))
+	f.leads(0, 4)
+	f.stand(f.canary, 2)
+	f.give(platform.Weights{f.canary.ID: platform.Whole})
+	f.leads(2, 0)
+	third := f.canary
+	third.ID, third.Version, third.Config.Env = "r-333333333333", "v3", map[string]string{"HELLO_VERSION": "v3"}
+	f.stand(third, 2)
+	f.leads(2, 0)
+	f.give(platform.Weights{f.canary.ID: 666_667, third.ID: 333_333})
+	f.leads(3, 0)
+	if got := f.share("v3"); math.Abs(got-0.333) > 0.09 {
+		t.Errorf("%.3f of the requests go to the third, not a third", got)
+	}
+	f.give(platform.Weights{f.old: 666_667, third.ID: 333_333})
+	f.leads(2, 4)
+	if got := f.selector(); got != `{"tier":"web"}` {
+		t.Errorf("the Service selects %s", got)
+	}
+	f.must(f.API.Do(t.Context(), http.MethodDelete, "/apis/apps/v1/namespaces/"+f.namespace+"/deployments/hello-"+third.ID, "", nil, nil))
+	s := f.until("somebody has deleted it", func(s platform.State) bool { return s.Weights[f.old] == platform.Whole })
+	if !strings.Contains(s.Foreign, "has changed the Service hello: its weights are "+f.old+" 100 %, not ") {
+		t.Errorf("it says %q", s.Foreign)
+	}
+	f.give(platform.Weights{f.old: platform.Whole})
+	if s := f.observe(); s.Foreign != "" || s.Weights[f.old] != platform.Whole {
+		t.Errorf("in the end: %+v", s)
+	}
 }
 
 func (f *fleet) eventually(what string, so func() bool) {

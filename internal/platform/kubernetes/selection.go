@@ -77,10 +77,14 @@ func (s selection) shares() (map[string]int, bool) {
 	}
 	given := map[string]int{}
 	for id, ppm := range s.mark.Weights {
-		if side := s.side(id); s.mark.Open[side] != 0 {
-			given[side] += ppm
-		} else {
+		side := s.side(id)
+		switch _, there := s.world.side(id); {
+		case s.mark.Open[side] == 0:
 			given[s.serviceName()] += ppm
+		case !there: // somebody has deleted it
+			return s.counted(), true
+		default:
+			given[side] += ppm
 		}
 	}
 	if maps.Equal(s.present, s.selector(given)) {
@@ -111,13 +115,6 @@ func (s selection) revisionOf(side string) string {
 	for _, one := range s.world.sides {
 		if s.side(one.revision.ID) == side {
 			return one.revision.ID
-		}
-	}
-	if s.mark != nil {
-		for id := range s.mark.Weights { // its Deployment has gone
-			if s.side(id) == side {
-				return id
-			}
 		}
 	}
 	return nobody

@@ -63,7 +63,10 @@ func TestOnARealCluster(t *testing.T) {
 		"who else writes the weights is named":                   anotherWriter,
 		"each revision has its own config":                       ownConfig,
 	} {
-		t.Run(name, func(t *testing.T) { test(t, r.newPlace(t)) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, r.newPlace(t))
+		})
 	}
 }
 
