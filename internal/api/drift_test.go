@@ -1,15 +1,18 @@
 package api_test
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/fairwayhq/fairway/internal/api/client"
 	"github.com/fairwayhq/fairway/internal/auth"
 	"github.com/fairwayhq/fairway/internal/drift"
 	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/inquiry"
+	"github.com/fairwayhq/fairway/internal/pipeline"
 )
 
 // look lets the server look for drift once, and a worker find these differences.
@@ -130,5 +133,45 @@ func TestWhatCouldNotBeLookedAtIsNamed(t *testing.T) {
 	<-asked
 	if got := r.told(ann, id); len(got) != 0 {
 		t.Errorf("it was told %q", got)
+	}
+}
+
+func TestAGateWaitsUntilNothingHasDrifted(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	ann, worker := r.person("ann", auth.Developer), r.worker("w1")
+	gated := strings.Replace(onKubernetes, "stages: [canary, promote]", "stages: [gate: \"!drift.found\", canary, promote]", 1)
+	release := func(version, digest string) client.ReleaseDetail {
+		return ship(t, ann, client.NewRelease{Definition: gated, Version: version, Artifact: "ghcr.io/acme/shop", Digest: digest})
+	}
+	release("v1", digest1) // nothing is at home, so nothing can have drifted
+	work(t, worker, passed)
+	work(t, worker, passed)
+	missing := drift.Difference{Object: drift.Identity{Kind: "Service", Name: "shop"}, What: drift.Missing}
+
+	d := release("v2", digest2)
+	if got := d.Run.Environments[0].Stages[0]; got.State != pipeline.StageRunning || got.Reason != "drift.found" {
+		t.Errorf("before anybody has looked the gate is %s (%s)", got.State, got.Reason)
+	}
+	r.look(worker, missing)
+	r.gate(ann, d.ID, "!drift.found (drift.found is true)")
+	r.look(worker)
+	work(t, worker, passed)
+	work(t, worker, passed)
+}
+
+// gate waits until the release's first stage says what it waits for.
+func (r *rig) gate(c *client.Client, id, waiting string) {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(r.t.Context(), 20*time.Second)
+	defer cancel()
+	for last := ""; ; {
+		d, err := c.Release(ctx, id)
+		if err != nil {
+			r.t.Fatalf("%v; the gate said %q", err, last)
+		}
+		if last = d.Run.Environments[0].Stages[0].Reason; last == waiting {
+			return
+		}
 	}
 }

@@ -24,7 +24,7 @@ func (s *server) registerInquiries(a huma.API) {
 		OperationID: "inquire", Method: http.MethodPost, Path: "/v1/inquiries", Tags: []string{"services"},
 		Summary: "Ask a worker about what runs in an environment",
 		Description: "Waits for the answer, at most 50 s, and changes nothing. About 'preview': what a release would change; it takes a role that may ship releases. " +
-			"About 'drift': where what runs is not as the release at home says. Where no worker of the environment is connected, the answer is 503 after a few seconds.",
+			"About 'drift': where what runs is not as the release at home says; about 'truth': as the repository says that its plan names. Where no worker of the environment is connected, the answer is 503 after a few seconds.",
 		MaxBodyBytes: maxReleaseBody, BodyReadTimeout: -1,
 		Errors: []int{http.StatusForbidden, http.StatusNotFound, http.StatusConflict, http.StatusServiceUnavailable},
 	}, s.inquire)
@@ -63,7 +63,7 @@ func (s *server) inquire(ctx context.Context, in *inquireInput) (*answer[client.
 			Digest: b.Release.Digest, Files: b.Release.Files, Manifests: b.Release.Manifests,
 		})
 	default:
-		found, err = s.Releases.Drift(ctx, b.Service, b.Environment)
+		found, err = s.Releases.Drift(ctx, b.About, b.Service, b.Environment)
 	}
 	if ctx.Err() != nil && err != nil {
 		err = fault.Errorf(fault.Unavailable, "the server ends: %w", err).WithHint("ask again when it is back")
@@ -114,7 +114,7 @@ func (s *server) untilClosing(ctx context.Context) (context.Context, func()) {
 
 func wireComparison(c release.Comparison) client.Comparison {
 	w := client.Comparison{
-		Service: c.Service, Environment: c.Environment, Worker: c.Worker, Differences: c.Differences, Notes: c.Notes,
+		Service: c.Service, Environment: c.Environment, Worker: c.Worker, Differences: c.Differences, Notes: c.Notes, Truth: c.Truth,
 	}
 	if c.Release != nil {
 		w.Release, w.Version = c.Release.ID, c.Release.Version

@@ -65,7 +65,7 @@ func (h *hostParts) executors() map[pipeline.Kind]stage.Executor {
 
 // respondent answers the inquiries that reach this worker.
 func (h *hostParts) respondent(worker string) inquiry.Respondent {
-	return inquiry.Respondent{Worker: worker, Platform: h.openPlatform, Log: h.log}
+	return inquiry.Respondent{Worker: worker, Platform: h.openPlatform, Repositories: truth{h.dir}, Log: h.log}
 }
 
 // openPlatform opens a platform for a target.

@@ -81,7 +81,9 @@ type found struct {
 	Environment string `json:"environment"`
 	*client.Comparison
 	Unknown string `json:"unknown,omitempty"`
-	err     error
+	// Git is how what runs differs from what the repository says, where the plan names one.
+	Git *found `json:"git,omitempty"`
+	err error
 }
 
 // drifts asks for each environment. Where only one is asked about, why it is not known is
@@ -89,19 +91,28 @@ type found struct {
 func drifts(ctx context.Context, api *client.Client, service string, environments []string) ([]found, error) {
 	var all []found
 	for _, e := range environments {
-		f := found{Environment: e}
-		answer, err := api.Inquire(ctx, client.NewInquiry{About: inquiry.Drift, Service: service, Environment: e})
-		switch {
-		case err != nil && len(environments) == 1:
-			return nil, err
-		case err != nil:
-			f.Unknown, f.err = err.Error(), err
-		default:
-			f.Comparison = &answer
+		f := look(ctx, api, client.NewInquiry{About: inquiry.Drift, Service: service, Environment: e})
+		if f.err != nil && len(environments) == 1 {
+			return nil, f.err
+		}
+		if f.Comparison != nil && f.Truth {
+			git := look(ctx, api, client.NewInquiry{About: inquiry.Truth, Service: service, Environment: e})
+			f.Git = &git
 		}
 		all = append(all, f)
 	}
 	return all, nil
+}
+
+func look(ctx context.Context, api *client.Client, n client.NewInquiry) found {
+	f := found{Environment: n.Environment}
+	answer, err := api.Inquire(ctx, n)
+	if err != nil {
+		f.Unknown, f.err = err.Error(), err
+		return f
+	}
+	f.Comparison = &answer
+	return f
 }
 
 func printDrifts(w io.Writer, service string, all []found) {
@@ -113,15 +124,29 @@ func printDrifts(w io.Writer, service string, all []found) {
 			fmt.Fprintf(w, "%s: not known: %s\n", f.Environment, f.Unknown)
 			continue
 		}
-		plan := service + " " + f.Version
-		if len(f.Differences) == 0 {
-			fmt.Fprintf(w, "%s: what runs is as %s says\n", f.Environment, plan)
-		} else {
-			fmt.Fprintf(w, "%s: what runs is not as %s says\n", f.Environment, plan)
-			fmt.Fprint(w, drift.Text(f.Differences, plan, "the cluster"))
+		f.print(w, service+" "+f.Version)
+		switch {
+		case f.Git != nil && f.Git.Comparison == nil:
+			fmt.Fprintf(w, "%s: Git was not looked at: %s\n", f.Environment, f.Git.Unknown)
+		case f.Git != nil:
+			f.Git.print(w, "Git")
 		}
-		printNotes(w, f.Notes)
 	}
+}
+
+func (f found) print(w io.Writer, desired string) {
+	if len(f.Differences) == 0 {
+		fmt.Fprintf(w, "%s: what runs is as %s says\n", f.Environment, desired)
+	} else {
+		fmt.Fprintf(w, "%s: what runs is not as %s says\n", f.Environment, desired)
+		fmt.Fprint(w, drift.Text(f.Differences, desired, "the cluster"))
+	}
+	printNotes(w, f.Notes)
+}
+
+// drifted tells whether what runs is not as anybody says.
+func (f found) drifted() bool {
+	return f.Comparison != nil && len(f.Differences) > 0 || f.Git != nil && f.Git.drifted()
 }
 
 // driftExit says by the exit code what was found; what is not known is no drift, but no
@@ -129,7 +154,7 @@ func printDrifts(w io.Writer, service string, all []found) {
 func driftExit(all []found) error {
 	var unknown error
 	for _, f := range all {
-		if f.Comparison != nil && len(f.Differences) > 0 {
+		if f.drifted() {
 			return &exitError{ExitDrifted}
 		}
 		if f.err != nil && unknown == nil {

@@ -2,9 +2,11 @@ package drive
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/ledger"
+	"github.com/fairwayhq/fairway/internal/pipeline"
 )
 
 // Drift is what was last seen of what has drifted in a lane.
@@ -14,7 +16,9 @@ type Drift struct {
 	Release string
 	// Hash tells one drift from another; empty where nothing had drifted.
 	Hash string
-	// Fields are what had drifted, for people, without values.
+	// Count is how many fields and objects had drifted.
+	Count int
+	// Fields are the first of them, for people, without values.
 	Fields []string
 	// Since is when it was first seen as it is, At when it was seen last; zero is never.
 	Since, At time.Time
@@ -25,6 +29,36 @@ type Drifts interface {
 	SaveDrift(d Drift) error
 	// Drift returns what was last seen in the lane; its At is zero if nobody ever looked.
 	Drift(lane string) (Drift, error)
+}
+
+// fillDrift fills in what was last seen in the lanes of the environments that may wait at a
+// gate. From nothing, where no release is at home yet, nothing can have drifted.
+func (t *transition) fillDrift(run *pipeline.Run) error {
+	run.Drift = nil
+	for _, e := range run.Plan.Environments {
+		if !slices.ContainsFunc(e.Stages, func(s pipeline.Stage) bool { return s.Kind == pipeline.KindGate }) {
+			continue
+		}
+		lane := laneOf(run.Plan, e.Name)
+		home, err := t.tx.Home(lane)
+		if err != nil {
+			return err
+		}
+		seen, err := t.tx.Drift(lane)
+		if err != nil {
+			return err
+		}
+		if run.Drift == nil {
+			run.Drift = map[string]pipeline.Drift{}
+		}
+		switch {
+		case home == "":
+			run.Drift[e.Name] = pipeline.Drift{At: t.now}
+		case home == seen.Release && !seen.At.IsZero():
+			run.Drift[e.Name] = pipeline.Drift{Count: seen.Count, At: seen.At}
+		}
+	}
+	return nil
 }
 
 // Note adds lines to the release's chain, in the caller's transaction. They change nothing

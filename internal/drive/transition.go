@@ -38,6 +38,9 @@ func (t *transition) step(rec Record, ev pipeline.Event) error {
 	if err := t.fillDoing(&rec.Run, rec.Release); err != nil {
 		return err
 	}
+	if err := t.fillDrift(&rec.Run); err != nil {
+		return err
+	}
 	run, commands, err := pipeline.Next(rec.Run, ev, t.now)
 	if err != nil {
 		return err

@@ -23,6 +23,7 @@ import (
 
 	"github.com/fairwayhq/fairway/internal/drift"
 	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/pipeline"
 	"github.com/fairwayhq/fairway/internal/platform"
 )
 
@@ -35,6 +36,8 @@ const (
 	Preview About = "preview"
 	// Drift asks where what is at home is not as the revision says.
 	Drift About = "drift"
+	// Truth asks where what is at home is not as the repository says that holds the truth.
+	Truth About = "truth"
 )
 
 // Inquiry is a question about a target. It is complete: whoever has it can answer it.
@@ -47,6 +50,8 @@ type Inquiry struct {
 	// Settings are the platform's, as they stand in the plan.
 	Settings json.RawMessage   `json:"settings,omitempty"`
 	Revision platform.Revision `json:"revision"`
+	// Git is the repository that holds the truth, where there is one.
+	Git *pipeline.Git `json:"git,omitempty"`
 }
 
 // Wish is a worker's wish for inquiries.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/pipeline"
 	"github.com/fairwayhq/fairway/internal/platform"
 )
 
@@ -25,7 +26,15 @@ type Respondent struct {
 	Worker string
 	// Platform opens the platform of that name with a target's settings.
 	Platform func(name string, settings json.RawMessage) (platform.Platform, error)
-	Log      *slog.Logger
+	// Repositories are those that hold the truth; nil knows none.
+	Repositories Repositories
+	Log          *slog.Logger
+}
+
+// Repositories say what should run.
+type Repositories interface {
+	// Objects are the objects that a repository says now, without Secrets, as JSON.
+	Objects(ctx context.Context, where pipeline.Git, target platform.Target, namespace string) ([]json.RawMessage, error)
 }
 
 // Respond finds the answer. What stands in its way is in the answer.
@@ -57,7 +66,12 @@ func (r Respondent) find(ctx context.Context, q Inquiry) (platform.Comparison, e
 		if p, ok := opened.(platform.Previewer); ok {
 			return p.Preview(ctx, q.Target, q.Revision)
 		}
-	case Drift:
+	case Drift, Truth:
+		if q.About == Truth {
+			if q.Revision, err = r.truth(ctx, q); err != nil {
+				return platform.Comparison{}, err
+			}
+		}
 		if p, ok := opened.(platform.Comparer); ok {
 			return p.Compare(ctx, q.Target, q.Revision)
 		}
@@ -67,6 +81,28 @@ func (r Respondent) find(ctx context.Context, q Inquiry) (platform.Comparison, e
 	}
 	return platform.Comparison{}, fault.Errorf(fault.Invalid, "the platform %s cannot tell how what runs differs from a plan", q.Platform).
 		WithHint("kubernetes can")
+}
+
+// truth is the revision as the repository has it, with the image that stands there.
+func (r Respondent) truth(ctx context.Context, q Inquiry) (platform.Revision, error) {
+	if q.Git == nil || r.Repositories == nil {
+		return platform.Revision{}, fault.Errorf(fault.Invalid, "no repository says what should run on %s", q.Target).
+			WithHint("`git:` in fairway.yaml names it")
+	}
+	settings := map[string]any{}
+	if err := json.Unmarshal(q.Settings, &settings); err != nil {
+		return platform.Revision{}, fault.Errorf(fault.Invalid, "read the settings of %s: %w", q.Target, err)
+	}
+	namespace, _ := settings["namespace"].(string)
+	objects, err := r.Repositories.Objects(ctx, *q.Git, q.Target, namespace)
+	if err != nil {
+		return platform.Revision{}, err
+	}
+	settings["objects"] = objects
+	revision := q.Revision
+	revision.Artifact = platform.Artifact{}
+	revision.Settings, err = json.Marshal(settings)
+	return revision, err
 }
 
 // fit makes an answer one that a server takes in: without long values, and if that does

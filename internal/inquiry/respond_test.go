@@ -11,6 +11,7 @@ import (
 	"github.com/fairwayhq/fairway/internal/drift"
 	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/inquiry"
+	"github.com/fairwayhq/fairway/internal/pipeline"
 	"github.com/fairwayhq/fairway/internal/platform"
 )
 
@@ -76,5 +77,47 @@ func TestALongAnswerIsShortened(t *testing.T) {
 	}
 	if last := a.Notes[len(a.Notes)-1]; !strings.Contains(last, "of 20000 are shown") {
 		t.Errorf("the last note is %q", last)
+	}
+}
+
+// repositories say the same objects for whatever is asked.
+type repositories []json.RawMessage
+
+func (r repositories) Objects(_ context.Context, where pipeline.Git, _ platform.Target, namespace string) ([]json.RawMessage, error) {
+	if where.Branch != "main" || namespace != "shop" {
+		return nil, fault.Errorf(fault.NotFound, "nothing is there")
+	}
+	return r, nil
+}
+
+// recording keeps the revision that it was asked to compare.
+type recording struct {
+	platform.Platform
+	revision *platform.Revision
+}
+
+func (r recording) Compare(_ context.Context, _ platform.Target, revision platform.Revision) (platform.Comparison, error) {
+	*r.revision = revision
+	return platform.Comparison{}, nil
+}
+
+func TestTheTruthIsComparedAsTheRepositoryHasIt(t *testing.T) {
+	var compared platform.Revision
+	r := inquiry.Respondent{
+		Worker: "w1", Log: slog.New(slog.DiscardHandler), Repositories: repositories{json.RawMessage(`{"kind":"Deployment"}`)},
+		Platform: func(string, json.RawMessage) (platform.Platform, error) { return recording{revision: &compared}, nil },
+	}
+	q := about("staging")
+	q.About, q.Settings, q.Git = inquiry.Truth, json.RawMessage(`{"namespace":"shop","objects":[1]}`), &pipeline.Git{Branch: "main"}
+	q.Revision.Artifact.Ref = "shop:v2"
+	if a := r.Respond(t.Context(), q); a.Trouble != nil {
+		t.Fatalf("the answer is %+v", a.Trouble)
+	}
+	if want := `{"namespace":"shop","objects":[{"kind":"Deployment"}]}`; string(compared.Settings) != want || compared.Artifact.Ref != "" {
+		t.Errorf("compared was %s with the artifact %q", compared.Settings, compared.Artifact.Ref)
+	}
+	q.Git = nil
+	if a := r.Respond(t.Context(), q); a.Trouble == nil || a.Trouble.Code != fault.Invalid {
+		t.Errorf("without a repository the answer is %+v", a)
 	}
 }

@@ -214,7 +214,7 @@ func names(given []ApprovalGiven) string {
 // what is awaited when it does not.
 func (t *turn) gate(e *EnvironmentRun, g *Gate, s *StageRun) bool {
 	ev := Event{Environment: e.Name, Stage: t.plan(e).Stages[e.Stage].Name}
-	ok, waiting, err := EvalGate(g.When, t.gateInput())
+	ok, waiting, err := EvalGate(g.When, t.gateInput(e.Name))
 	switch {
 	case err != nil:
 		ev.Reason = "the condition cannot be evaluated: " + err.Error()
@@ -232,13 +232,16 @@ func (t *turn) gate(e *EnvironmentRun, g *Gate, s *StageRun) bool {
 	return false
 }
 
-func (t *turn) gateInput() GateInput {
+func (t *turn) gateInput(environment string) GateInput {
 	c := t.run.Plan.Component
 	in := GateInput{
 		Evidence:     t.run.Evidence,
 		Release:      map[string]any{"service": c.Service, "version": c.Version, "digest": c.Digest, "author": t.run.Author},
 		Environments: map[string]any{},
 		Now:          t.now,
+	}
+	if d, ok := t.run.Drift[environment]; ok {
+		in.Drift = &d
 	}
 	for _, e := range t.run.Environments {
 		since := e.EndedAt

@@ -32,7 +32,9 @@ type GateInput struct {
 	// Environments are those of the run, by name: each a map[string]any with its
 	// state, and since when (a time.Time; a zero one counts as not there).
 	Environments map[string]any
-	Now          time.Time
+	// Drift is what was last seen of the gate's own lane; nil where nobody has looked.
+	Drift *Drift
+	Now   time.Time
 }
 
 // CompileGate tells what is wrong with a condition, as fault.Invalid, or nil.
@@ -89,6 +91,7 @@ var gateEnv = sync.OnceValues(func() (*cel.Env, error) {
 		cel.Variable("latest", cel.MapType(cel.StringType, facts)),
 		cel.Variable("release", cel.MapType(cel.StringType, cel.DynType)),
 		cel.Variable("environments", cel.MapType(cel.StringType, facts)),
+		cel.Variable("drift", facts),
 		cel.Variable("now", cel.TimestampType),
 		cel.CrossTypeNumericComparisons(true),
 		cel.ParserExpressionSizeLimit(maxCondition),
@@ -149,7 +152,7 @@ var (
 )
 
 // gateVariables are what a condition can name.
-var gateVariables = []string{"evidence", "latest", "release", "environments", "now"}
+var gateVariables = []string{"evidence", "latest", "release", "environments", "drift", "now"}
 
 // celProblem turns the first issue into words; CEL's later ones follow from it.
 func celProblem(expr string, issues *cel.Issues) *problem {
@@ -217,5 +220,22 @@ func (in GateInput) variables() map[string]any {
 	if release == nil {
 		release = map[string]any{}
 	}
-	return map[string]any{"evidence": all, "latest": latest, "release": release, "environments": environments, "now": in.Now}
+	return map[string]any{
+		"evidence": all, "latest": latest, "release": release, "environments": environments, "drift": in.Drift.variables(), "now": in.Now,
+	}
+}
+
+// Drift is what was last seen of where what runs in a lane is not as the release at home says.
+type Drift struct {
+	// Count is how many fields have drifted.
+	Count int
+	// At is when it was seen.
+	At time.Time
+}
+
+func (d *Drift) variables() map[string]any {
+	if d == nil {
+		return map[string]any{}
+	}
+	return map[string]any{"found": d.Count > 0, "count": d.Count, "at": d.At}
 }

@@ -25,7 +25,8 @@ func gateInput() pipeline.GateInput {
 			"staging":    map[string]any{"state": "succeeded", "since": noon.Add(-40 * time.Minute)},
 			"production": map[string]any{"state": "pending", "since": time.Time{}},
 		},
-		Now: noon,
+		Drift: &pipeline.Drift{Count: 2, At: noon.Add(-time.Minute)},
+		Now:   noon,
 	}
 }
 
@@ -49,6 +50,9 @@ func TestEvalGate(t *testing.T) {
 		`environments.production.state == "succeeded"`:                  `environments.production.state == "succeeded" (environments.production.state is "pending")`,
 		`latest.coverage.data.percent >= 90`:                            "latest.coverage.data.percent >= 90 (latest.coverage.data.percent is 81.5)",
 		`evidence.exists(e, e.kind == "scan")`:                          `evidence.exists(e, e.kind == "scan")`,
+		`drift.found && drift.count == 2`:                               "",
+		`now - drift.at < duration("5m")`:                               "",
+		`!drift.found`:                                                  "!drift.found (drift.found is true)",
 		`evidence[7].status == "passed"`:                                "more evidence",
 		`latest.coverage.data.percent > "80"`:                           "evidence that the condition can be evaluated on (no such overload)",
 	} {
@@ -61,6 +65,14 @@ func TestEvalGate(t *testing.T) {
 				t.Errorf("got %v, waiting for %q; want %q", pass, waiting, want)
 			}
 		})
+	}
+}
+
+// Where nobody has looked, there is no proof that nothing has drifted.
+func TestAGateWaitsUntilSomebodyHasLookedForDrift(t *testing.T) {
+	pass, waiting, err := pipeline.EvalGate(`!drift.found`, pipeline.GateInput{})
+	if pass || waiting != "drift.found" || err != nil {
+		t.Errorf("got %v, %q, %v; want to wait for drift.found", pass, waiting, err)
 	}
 }
 

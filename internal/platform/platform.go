@@ -79,7 +79,8 @@ type Previewer interface {
 // Comparer is the optional ability to tell what has drifted.
 type Comparer interface {
 	// Compare tells where what is at home is not as the revision says. What the platform
-	// has filled in, and what scales by itself, does not count.
+	// has filled in, and what scales by itself, does not count. A revision whose artifact
+	// has no Ref runs the image that its settings name.
 	Compare(ctx context.Context, target Target, revision Revision) (Comparison, error)
 }
 

@@ -127,6 +127,7 @@ func (c *Control) seen(l lane, a inquiry.Answer) drive.Drift {
 	}
 	text, _ := json.Marshal(a.Differences) // plain values
 	sum := sha256.Sum256(text)
+	d.Count = len(a.Differences)
 	d.Hash = hex.EncodeToString(sum[:])
 	for i, one := range a.Differences {
 		if i == maxFields {
@@ -170,16 +171,44 @@ func (c *Control) noteDrift(ctx context.Context, l lane, now drive.Drift) (uncha
 			unchanged = &before
 			return nil
 		}
-		if err := tx.SaveDrift(now); err != nil || before.Hash == now.Hash {
+		if err := tx.SaveDrift(now); err != nil {
 			return err
 		}
-		noted, err = c.drive.Note(tx, l.home, driftLine(l, before, now))
-		return err
+		if before.Hash != now.Hash {
+			if noted, err = c.drive.Note(tx, l.home, driftLine(l, before, now)); err != nil {
+				return err
+			}
+		}
+		waiting, err := unfinishedOf(tx, l.service)
+		if err != nil {
+			return err
+		}
+		return wakeAll(tx, c, waiting)
 	})
-	if err == nil {
+	if err == nil && unchanged == nil {
 		noted()
+		c.drive.Wake()
 	}
 	return unchanged, err
+}
+
+// unfinishedOf are the releases of the service that may wait at a gate.
+func unfinishedOf(tx Tx, service string) ([]string, error) {
+	all, err := tx.Unfinished()
+	if err != nil {
+		return nil, err
+	}
+	var own []string
+	for _, id := range all {
+		r, err := tx.LoadRelease(id)
+		if err != nil {
+			return nil, err
+		}
+		if r.Service == service {
+			own = append(own, id)
+		}
+	}
+	return own, nil
 }
 
 // driftLine tells what is new.

@@ -22,6 +22,8 @@ type Comparison struct {
 	Service, Environment string
 	// Release is the one at home, which what runs was compared with; nil for a preview.
 	Release *Release
+	// Truth says that the release's plan names a repository that holds the truth.
+	Truth bool
 	inquiry.Answer
 }
 
@@ -58,9 +60,10 @@ func (c *Control) Preview(ctx context.Context, who auth.Identity, environment st
 	return Comparison{Service: made.plan.Service, Environment: environment, Answer: answer}, err
 }
 
-// Drift asks where what runs in the environment is not as the release at home says.
+// Drift asks where what runs in the environment is not as the release at home says or, about
+// inquiry.Truth, as the repository says that its plan names.
 // Everybody may ask who may see the release's plan.
-func (c *Control) Drift(ctx context.Context, service, environment string) (Comparison, error) {
+func (c *Control) Drift(ctx context.Context, about inquiry.About, service, environment string) (Comparison, error) {
 	var home subject
 	err := c.view(ctx, func(tx Tx) (err error) {
 		home, err = homeOf(tx, service, environment)
@@ -73,8 +76,12 @@ func (c *Control) Drift(ctx context.Context, service, environment string) (Compa
 	if err != nil {
 		return Comparison{}, err
 	}
-	answer, err := c.inquirer.Ask(ctx, inquiryOf(inquiry.Drift, home.run.Plan, env))
-	return Comparison{Service: service, Environment: environment, Release: &home.Release, Answer: answer}, err
+	if about == inquiry.Truth && env.Git == nil {
+		return Comparison{}, fault.Errorf(fault.Conflict, "no repository says what should run of %s in %s", service, environment).
+			WithHint("`git:` in fairway.yaml names it, from the next release on")
+	}
+	answer, err := c.inquirer.Ask(ctx, inquiryOf(about, home.run.Plan, env))
+	return Comparison{Service: service, Environment: environment, Release: &home.Release, Truth: env.Git != nil, Answer: answer}, err
 }
 
 // homeOf is the release whose revision is at home in the environment.
@@ -108,6 +115,7 @@ func environmentOf(plan *pipeline.Plan, name string) (*pipeline.Environment, err
 func inquiryOf(about inquiry.About, plan *pipeline.Plan, env *pipeline.Environment) inquiry.Inquiry {
 	return inquiry.Inquiry{
 		About: about, Platform: env.Platform, Settings: env.Settings, Revision: drive.RevisionOf(plan, env),
+		Git:    env.Git,
 		Target: platform.Target{Service: plan.Service, Environment: env.Name, Region: env.Region},
 	}
 }

@@ -196,7 +196,7 @@ type NewDrill struct {
 
 // NewInquiry asks a worker about what runs in an environment.
 type NewInquiry struct {
-	About       inquiry.About `json:"about" enum:"preview,drift" doc:"preview: what a release would change; drift: where what runs is not as the release at home says"`
+	About       inquiry.About `json:"about" enum:"preview,drift,truth" doc:"preview: what a release would change; drift: where what runs is not as the release at home says; truth: as the repository says that its plan names"`
 	Service     string        `json:"service,omitempty" doc:"whose drift"`
 	Environment string        `json:"environment" example:"production"`
 	// Release is what a preview looks at. Without an artifact it would come with the one at home.
@@ -220,7 +220,9 @@ type Comparison struct {
 	// Release is the one at home, which what runs was compared with; none for a preview.
 	Release string `json:"release,omitempty" doc:"the release at home, which what runs was compared with; none for a preview"`
 	Version string `json:"version,omitempty"`
-	Worker  string `json:"worker" doc:"the worker that has looked"`
+	// Truth says that a repository says what should run, too: ask about it.
+	Truth  bool   `json:"truth,omitempty" doc:"whether a repository says what should run, too; ask about it by 'truth'"`
+	Worker string `json:"worker" doc:"the worker that has looked"`
 	// Differences are what is not as the release says: desired is the release's, live what
 	// runs. Values of Secrets are hidden.
 	Differences []drift.Difference `json:"differences" doc:"what is not as the release says: desired is the release's, live what runs; values of Secrets are hidden"`

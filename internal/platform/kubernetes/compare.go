@@ -112,6 +112,11 @@ func (p *Platform) desiredHome(set Settings, r platform.Revision, home *appsv1.D
 		o.SetNamespace(p.settings.Namespace)
 		return o, nil
 	}
+	if r.Artifact.Ref == "" && written != nil {
+		if r.Artifact, err = p.artifactOf(written); err != nil {
+			return nil, err
+		}
+	}
 	d, err := p.wanted(r, home)
 	if err != nil {
 		return nil, err

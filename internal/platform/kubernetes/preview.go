@@ -2,12 +2,10 @@ package kubernetes
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -27,19 +25,16 @@ func (p *Platform) Preview(ctx context.Context, t platform.Target, r platform.Re
 			return platform.Comparison{}, err
 		}
 	}
-	all, notes, err := p.releasedObjects(r, home)
+	all, err := p.releasedObjects(r, home)
 	if err != nil {
 		return platform.Comparison{}, err
 	}
-	var next, now []drift.Object
+	now, err := p.live(ctx, all, home)
+	if err != nil {
+		return platform.Comparison{}, err
+	}
+	var next []drift.Object
 	for _, o := range all {
-		live, err := p.client(o.resource).Get(ctx, o.object.GetName(), metav1.GetOptions{})
-		switch {
-		case err == nil:
-			now = append(now, live.Object)
-		case !apierrors.IsNotFound(err):
-			return platform.Comparison{}, faultOf(err, "read "+nameOf(o.object))
-		}
 		would, err := p.client(o.resource).Apply(ctx, o.object.GetName(), o.object, metav1.ApplyOptions{
 			FieldManager: fieldManager, Force: true, DryRun: []string{metav1.DryRunAll},
 		})
@@ -52,7 +47,7 @@ func (p *Platform) Preview(ctx context.Context, t platform.Target, r platform.Re
 	for i := range found {
 		found[i].Object.Namespace = p.settings.Namespace
 	}
-	return platform.Comparison{Differences: found, Notes: notes}, nil
+	return platform.Comparison{Differences: found}, nil
 }
 
 // ownFields are those that say how Fairway has written an object.
@@ -92,58 +87,39 @@ func (p *Platform) artifactOf(d *appsv1.Deployment) (platform.Artifact, error) {
 	return platform.Artifact{Ref: ref, Digest: digest}, nil
 }
 
-// releasedObjects are what a release of the revision writes at home in the end, and what
-// of its manifests it does not write.
-func (p *Platform) releasedObjects(r platform.Revision, home *appsv1.Deployment) ([]placedObject, []string, error) {
+// releasedObjects are what a release of the revision writes at home in the end; the home
+// comes first.
+func (p *Platform) releasedObjects(r platform.Revision, home *appsv1.Deployment) ([]placedObject, error) {
 	d, err := p.wanted(r, home)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	set, err := ParseSettings(r.Settings)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	names, _, err := set.pinned()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	markConfig(d, names)
 	d.APIVersion, d.Kind, d.Labels, d.Spec.Replicas = "apps/v1", "Deployment", nil, nil
 	own, err := p.homeObject(d, r)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	all := []placedObject{{deployments, own}}
 	for _, before := range []bool{true, false} {
 		some, err := set.placeable(before)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		all = append(all, some...)
 	}
 	for _, o := range all {
 		o.object.SetNamespace(p.settings.Namespace)
 	}
-	notes, err := set.leftOut("is not written by a release", p.settings.Deployment)
-	return all, notes, err
-}
-
-// leftOut says of which manifests something is true: those that no release writes.
-func (s Settings) leftOut(what, deployment string) ([]string, error) {
-	objects, err := s.objects()
-	if err != nil {
-		return nil, err
-	}
-	var notes []string
-	for _, o := range objects {
-		if o.Kind == "Deployment" && o.Group() == "apps" && o.Name == deployment {
-			continue
-		}
-		if kindOf(o.Group(), o.Kind) == nil {
-			notes = append(notes, fmt.Sprintf("%s %s.", o, what))
-		}
-	}
-	return notes, nil
+	return all, nil
 }
 
 // kindOf finds a kind of object that releases write, or nil.

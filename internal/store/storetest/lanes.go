@@ -171,7 +171,7 @@ func drifts(t *testing.T, s Store) {
 	last := func(tx release.Tx) (drive.Drift, error) { return tx.Drift("shop/staging") }
 	equal(t, "what was seen before the first look", get(t, s, last), drive.Drift{Lane: "shop/staging"})
 	none := drive.Drift{Lane: "shop/staging", Release: "r1", Since: at(1), At: at(1)}
-	some := drive.Drift{Lane: "shop/staging", Release: "r1", Hash: "abc", Fields: []string{"a", "b"}, Since: at(2), At: at(3)}
+	some := drive.Drift{Lane: "shop/staging", Release: "r1", Hash: "abc", Count: 2, Fields: []string{"a", "b"}, Since: at(2), At: at(3)}
 	for _, d := range []drive.Drift{none, some} {
 		s.update(t, func(tx release.Tx) error {
 			if err := tx.SaveDrift(drive.Drift{Lane: "shop/production", Release: "r2", At: at(9)}); err != nil {

@@ -83,6 +83,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/inquiries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask a worker about what runs in an environment
+         * @description Waits for the answer, at most 50 s, and changes nothing. About 'preview': what a release would change; it takes a role that may ship releases. About 'drift': where what runs is not as the release at home says; about 'truth': as the repository says that its plan names. Where no worker of the environment is connected, the answer is 503 after a few seconds.
+         */
+        post: operations["inquire"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/login": {
         parameters: {
             query?: never;
@@ -505,6 +525,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/worker/answers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Answer an inquiry
+         * @description An answer that nobody waits for any more is dropped.
+         */
+        post: operations["answerInquiry"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/worker/inquiries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take an inquiry
+         * @description Waits for one as long as asked, at most 30 s. It takes a worker's token, whose environments restrict the inquiries.
+         */
+        post: operations["takeInquiries"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/worker/lease": {
         parameters: {
             query?: never;
@@ -550,6 +610,14 @@ export interface components {
             /** @description default: the current one */
             environment?: string;
             reason?: string;
+        };
+        Answer: {
+            differences?: components["schemas"]["Difference"][];
+            environment: string;
+            inquiry: string;
+            notes?: string[];
+            trouble?: components["schemas"]["Trouble"];
+            worker: string;
         };
         Approval: {
             /** @description binds the answer to the artifact that was looked at */
@@ -684,6 +752,21 @@ export interface components {
             ages?: components["schemas"]["ColdAge"][];
             bounds?: number[];
         };
+        Comparison: {
+            /** @description what is not as the release says: desired is the release's, live what runs; values of Secrets are hidden */
+            differences: components["schemas"]["Difference"][];
+            environment: string;
+            /** @description what was not compared, and why */
+            notes?: string[];
+            /** @description the release at home, which what runs was compared with; none for a preview */
+            release?: string;
+            service: string;
+            /** @description whether a repository says what should run, too; ask about it by 'truth' */
+            truth?: boolean;
+            version?: string;
+            /** @description the worker that has looked */
+            worker: string;
+        };
         Component: {
             artifact: string;
             config?: components["schemas"]["Config"];
@@ -733,6 +816,27 @@ export interface components {
             stable?: components["schemas"]["Counts"];
         };
         Deploy: Record<string, never>;
+        Difference: {
+            desired?: unknown;
+            live?: unknown;
+            object: components["schemas"]["Identity"];
+            path?: string;
+            what: string;
+        };
+        Drift: {
+            /**
+             * Format: date-time
+             * @description when it was seen last
+             */
+            at: string;
+            /** @description what has drifted, for people; empty where nothing has */
+            fields: string[];
+            /**
+             * Format: date-time
+             * @description when it was first seen as it is
+             */
+            since: string;
+        };
         Drill: {
             harm?: components["schemas"]["Harm"];
             of: string;
@@ -743,6 +847,7 @@ export interface components {
             config?: components["schemas"]["Config"];
             /** Format: double */
             falseAlarm: number;
+            git?: components["schemas"]["Git"];
             metrics?: components["schemas"]["Metrics"];
             name: string;
             needs?: components["schemas"]["Need"][];
@@ -835,6 +940,18 @@ export interface components {
             message?: string;
             when: string;
         };
+        Git: {
+            branch: string;
+            container?: string;
+            controller?: string;
+            deployment?: string;
+            image?: string;
+            key?: string;
+            path?: string;
+            pullRequest?: boolean;
+            repository: string;
+            token?: string;
+        };
         HTTPCheck: {
             body?: string;
             contains?: string;
@@ -865,6 +982,22 @@ export interface components {
         Histogram: {
             bounds?: number[];
             counts?: number[];
+        };
+        Identity: {
+            group?: string;
+            kind: string;
+            name: string;
+            namespace?: string;
+        };
+        Inquiry: {
+            about: string;
+            git?: components["schemas"]["Git"];
+            id: string;
+            platform: string;
+            revision: components["schemas"]["PlatformRevision"];
+            /** @description any JSON */
+            settings?: unknown;
+            target: components["schemas"]["PlatformTarget"];
         };
         InstanceErrors: {
             /** Format: int64 */
@@ -1038,6 +1171,19 @@ export interface components {
              * @description default: until it is ended
              */
             until?: string;
+        };
+        NewInquiry: {
+            /**
+             * @description preview: what a release would change; drift: where what runs is not as the release at home says; truth: as the repository says that its plan names
+             * @enum {string}
+             */
+            about: "preview" | "drift" | "truth";
+            /** @example production */
+            environment: string;
+            /** @description what a preview looks at; without an artifact it would come with the one at home */
+            release?: components["schemas"]["Preview"];
+            /** @description whose drift */
+            service?: string;
         };
         NewRelease: {
             /**
@@ -1239,6 +1385,11 @@ export interface components {
             settings?: string;
             version?: string;
         };
+        PlatformTarget: {
+            environment: string;
+            region?: string;
+            service: string;
+        };
         Point: {
             /** Format: date-time */
             at: string;
@@ -1259,6 +1410,21 @@ export interface components {
              * @description the new revision's share of traffic, 0 to 1
              */
             weight: number;
+        };
+        Preview: {
+            artifact?: string;
+            /** @description the text of the fairway.yaml */
+            definition: string;
+            digest?: string;
+            /** @description as for a release */
+            files?: {
+                [key: string]: string;
+            };
+            /** @description as for a release */
+            manifests?: {
+                [key: string]: unknown[];
+            };
+            version?: string;
         };
         Problem: {
             /** @description invalid, not found, conflict, denied, unavailable or internal */
@@ -1342,6 +1508,10 @@ export interface components {
             /** Format: date-time */
             createdAt: string;
             digest: string;
+            /** @description what was last seen of what has drifted, in the environments in which the release is at home */
+            drift?: {
+                [key: string]: components["schemas"]["Drift"];
+            };
             /** @description the release that this one is a drill of: with harm on purpose, and never promoted */
             drillOf?: string;
             /** Format: date-time */
@@ -1439,6 +1609,8 @@ export interface components {
             owner?: string;
         };
         ServiceEnvironment: {
+            /** @description what was last seen of what has drifted; absent where nobody has looked */
+            drift?: components["schemas"]["Drift"];
             /** @description why the lane does not move; absent when it may */
             frozen?: string;
             /** @description the release whose revision is stable there; none before the first */
@@ -1508,6 +1680,7 @@ export interface components {
             falseAlarm: number;
             /** Format: int64 */
             fence: number;
+            git?: components["schemas"]["Git"];
             hold?: string;
             holder: string;
             id: string;
@@ -1542,6 +1715,11 @@ export interface components {
             secret?: string;
             user: string;
             worker?: boolean;
+        };
+        Trouble: {
+            code: string;
+            hint?: string;
+            message: string;
         };
         User: {
             /** Format: date-time */
@@ -1622,6 +1800,12 @@ export interface components {
              * @example 10m
              */
             warmUp?: string;
+        };
+        Wish: {
+            environments?: string[];
+            /** Format: int64 */
+            wait: number;
+            worker: string;
         };
     };
     responses: never;
@@ -1878,6 +2062,84 @@ export interface operations {
             };
             /** @description Internal Server Error */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    inquire: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewInquiry"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Comparison"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3267,6 +3529,115 @@ export interface operations {
             };
             /** @description Conflict */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    answerInquiry: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Answer"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    takeInquiries: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Wish"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Inquiry"][];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -5,6 +5,7 @@ CREATE TABLE drifts (
   lane    TEXT PRIMARY KEY,
   release TEXT NOT NULL,
   hash    TEXT NOT NULL,
+  count   INTEGER NOT NULL,
   fields  TEXT NOT NULL,
   since   INTEGER NOT NULL,
   at      INTEGER NOT NULL

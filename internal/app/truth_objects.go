@@ -1,0 +1,70 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+
+	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/inquiry"
+	"github.com/fairwayhq/fairway/internal/manifest/render"
+	"github.com/fairwayhq/fairway/internal/pipeline"
+	"github.com/fairwayhq/fairway/internal/platform"
+)
+
+var _ inquiry.Repositories = truth{}
+
+// Objects renders what the repository says now. Values of a chart stand in more files than
+// a repository's place names, so charts are not rendered.
+func (t truth) Objects(ctx context.Context, where pipeline.Git, target platform.Target, namespace string) ([]json.RawMessage, error) {
+	if where.Key != "" {
+		return nil, fault.Errorf(fault.Invalid, "the repository of %s holds values of a chart, which say nothing without the chart", target).
+			WithHint("the plan is compared with the cluster all the same")
+	}
+	r, err := t.repository(where)
+	if err != nil {
+		return nil, err
+	}
+	snapshot, err := r.Read(ctx, ".") // a kustomization may be made of others
+	if err != nil {
+		return nil, err
+	}
+	folder, err := os.MkdirTemp("", "fairway-truth-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(folder)
+	if err := unpackInto(folder, snapshot.Files); err != nil {
+		return nil, err
+	}
+	rendered, err := render.Render(ctx, render.Source{Base: folder, Path: where.Path, Name: target.Service, Namespace: namespace})
+	if err != nil {
+		return nil, err
+	}
+	var all []json.RawMessage
+	for _, o := range rendered.Objects {
+		if o.Kind != "Secret" {
+			all = append(all, o.Raw)
+		}
+	}
+	return all, nil
+}
+
+// unpackInto writes files below a folder; names that lead out of it are refused.
+func unpackInto(folder string, files map[string][]byte) error {
+	root, err := os.OpenRoot(folder)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	for name, content := range files {
+		if err := root.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+			return err
+		}
+		if err := root.WriteFile(name, content, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,145 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fairwayhq/fairway/internal/api/client"
+	"github.com/fairwayhq/fairway/internal/drift"
+	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/pipeline"
+)
+
+func diffCommand(c *command) *cobra.Command {
+	return &cobra.Command{
+		Use:   "diff SERVICE ENVIRONMENT ENVIRONMENT",
+		Short: "Compare what two environments should run",
+		Long: `Compare what two environments should run, as the plans of the releases that are at home
+there say it: the artifact, the config, and on Kubernetes the objects, field by field.
+Namespaces do not count. ` + "`fairway drift`" + ` tells whether they do run it.`,
+		Args: cobra.ExactArgs(3),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			api, err := c.client()
+			if err != nil {
+				return err
+			}
+			first, err := atHome(cmd.Context(), api, args[0], args[1])
+			if err != nil {
+				return err
+			}
+			second, err := atHome(cmd.Context(), api, args[0], args[2])
+			if err != nil {
+				return err
+			}
+			d := diff{First: first.side, Second: second.side, Differences: drift.Between(first.objects, second.objects, drift.Options{})}
+			if d.Differences == nil {
+				d.Differences = []drift.Difference{}
+			}
+			return c.show(d, func(w io.Writer) { d.print(w) })
+		},
+	}
+}
+
+// diff is how what two environments should run differs: desired is the first one's, live
+// the second one's.
+type diff struct {
+	First       side               `json:"first"`
+	Second      side               `json:"second"`
+	Differences []drift.Difference `json:"differences"`
+}
+
+// side is what is at home in one environment.
+type side struct {
+	Environment string `json:"environment"`
+	Release     string `json:"release"`
+	Version     string `json:"version"`
+	Artifact    string `json:"artifact"`
+	Digest      string `json:"digest"`
+}
+
+type home struct {
+	side
+	objects []drift.Object
+}
+
+func (d diff) print(w io.Writer) {
+	printTable(w, []string{"ENVIRONMENT", "VERSION", "ARTIFACT", "RELEASE"}, [][]string{
+		{d.First.Environment, d.First.Version, short(d.First.Digest), d.First.Release},
+		{d.Second.Environment, d.Second.Version, short(d.Second.Digest), d.Second.Release},
+	})
+	if len(d.Differences) == 0 {
+		fmt.Fprintln(w, "\nThey should run the same.")
+		return
+	}
+	fmt.Fprint(w, "\n"+drift.Text(d.Differences, d.First.Environment, d.Second.Environment))
+}
+
+// atHome reads what is at home in an environment.
+func atHome(ctx context.Context, api *client.Client, service, environment string) (home, error) {
+	s, err := api.Service(ctx, service)
+	if err != nil {
+		return home{}, err
+	}
+	i := slices.IndexFunc(s.Environments, func(e client.ServiceEnvironment) bool { return e.Name == environment })
+	if i < 0 {
+		return home{}, fault.Errorf(fault.NotFound, "%s has no environment %q", service, environment).
+			WithHint("`fairway status %s` shows those that it has", service)
+	}
+	if s.Environments[i].Home == "" {
+		return home{}, fault.Errorf(fault.Conflict, "no release of %s is at home in %s, so nothing says what should run there", service, environment).
+			WithHint("compare when one has succeeded there")
+	}
+	r, err := api.Release(ctx, s.Environments[i].Home)
+	if err != nil {
+		return home{}, err
+	}
+	env := r.Plan.Environment(environment)
+	if env == nil {
+		return home{}, fault.Errorf(fault.Internal, "the plan of %s has no environment %s", r.ID, environment)
+	}
+	objects, err := planned(r.Plan, env)
+	return home{side{environment, r.ID, r.Version, r.Artifact, r.Digest}, objects}, err
+}
+
+// planned is what a plan says for an environment, as objects: its manifests, and what it
+// says beside them.
+func planned(plan *pipeline.Plan, env *pipeline.Environment) ([]drift.Object, error) {
+	var settings struct {
+		Objects []drift.Object `json:"objects"`
+	}
+	if len(env.Settings) > 0 {
+		if err := json.Unmarshal(env.Settings, &settings); err != nil {
+			return nil, fault.Errorf(fault.Internal, "read the settings of %s: %w", env.Name, err)
+		}
+	}
+	variables, files, secrets := drift.Object{}, drift.Object{}, drift.Object{}
+	for _, config := range []pipeline.Config{plan.Component.Config, env.Config} {
+		maps.Copy(variables, anyOf(config.Env))
+		maps.Copy(secrets, anyOf(config.Secrets)) // references, not values
+		for _, f := range config.Files {
+			files[f.Path] = string(f.Content)
+		}
+	}
+	release := drift.Object{"kind": "Release", "metadata": drift.Object{"name": plan.Service}}
+	release["artifact"] = plan.Component.Artifact + "@" + plan.Component.Digest
+	for name, of := range map[string]drift.Object{"env": variables, "files": files, "secrets": secrets} {
+		if len(of) > 0 {
+			release[name] = of
+		}
+	}
+	return append(settings.Objects, release), nil
+}
+
+func anyOf(m map[string]string) drift.Object {
+	o := drift.Object{}
+	for k, v := range m {
+		o[k] = v
+	}
+	return o
+}
