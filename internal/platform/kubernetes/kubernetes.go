@@ -129,5 +129,6 @@ var (
 	_ platform.Platform = (*Platform)(nil)
 	_ platform.Settler  = (*Platform)(nil)
 	_ platform.Weigher  = (*Platform)(nil)
+	_ platform.Admitter = (*Platform)(nil)
 	_ platform.Logger   = (*Platform)(nil)
 )
