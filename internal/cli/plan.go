@@ -138,7 +138,11 @@ func describe(s pipeline.Stage) string {
 	case pipeline.KindJob:
 		return "runs " + strings.Join(s.Job.Command, " ")
 	case pipeline.KindCanary:
-		return "moves traffic level by level under the judge" + judged(s.Canary.Metrics)
+		text := "moves traffic level by level under the judge" + judged(s.Canary.Metrics)
+		if a := s.Canary.Audience; a != nil {
+			text = fmt.Sprintf("shows it for %s to requests with %s, then %s", a.For, a, text)
+		}
+		return text
 	case pipeline.KindWatch:
 		text := fmt.Sprintf("judges on for %s, %s stays on the old", s.Watch.For, percent(s.Watch.Holdback))
 		if s.Watch.MinimumAge > 0 {

@@ -129,6 +129,9 @@ func compileStage(def StageDefinition, canary *CanaryDefinition, holdback float6
 	case KindCanary:
 		s.Canary = compileCanary(*def.Canary, holdback)
 		s.TimeLimit = s.Canary.Observation + analysisGrace
+		if a := s.Canary.Audience; a != nil {
+			s.TimeLimit += a.For
+		}
 		s.Undo = "gives all the traffic back to the old revision, which still runs, and takes the new one away"
 	case KindWatch:
 		s.Watch = compileWatch(*def.Watch, canary)
@@ -169,6 +172,7 @@ func compileCanary(def CanaryDefinition, holdback float64) *Canary {
 	return &Canary{
 		Analysis: compileAnalysis(def.AnalysisDefinition), FirstWeight: float64(def.FirstWeight),
 		Every: def.Every, Dwell: def.Dwell, Observation: def.Observation, Instances: def.Instances, Holdback: holdback,
+		Audience: compileAudience(def.Audience),
 	}
 }
 

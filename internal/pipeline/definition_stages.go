@@ -154,6 +154,20 @@ type CanaryDefinition struct {
 	// traffic. Without it all do: many instances even out each other's noise, so harm is
 	// found with less traffic.
 	Instances int `yaml:"instances" min:"1" max:"256" example:"1"`
+	// Audience gets the new revision before anybody else does, on Kubernetes with a route.
+	Audience *AudienceDefinition `yaml:"audience"`
+}
+
+// AudienceDefinition chooses requests by a header or a cookie. For a time they alone go to
+// the new revision, which is not judged meanwhile: those who ask for something new are no
+// random sample. Then the choice ends, and the first weight follows.
+type AudienceDefinition struct {
+	// Header is one that the requests have, with its value.
+	Header string `yaml:"header" example:"'X-Canary: yes'"`
+	// Cookie is one that they have, with its value.
+	Cookie string `yaml:"cookie" example:"beta=1"`
+	// For is how long the canary waits for them.
+	For Duration `yaml:"for" default:"10m" min:"1s" max:"7d"`
 }
 
 // WatchDefinition judges on over the bake time. What it leaves out of the

@@ -308,6 +308,17 @@ type Canary struct {
 	Instances int `json:"instances,omitempty"`
 	// Holdback is the share that stays on stable after the pass, in [0, 0.5]; 0 where no watch follows.
 	Holdback float64 `json:"holdback,omitempty"`
+	// Audience gets the revision first; nil is nobody.
+	Audience *Audience `json:"audience,omitempty"`
+}
+
+// Audience are the requests with just this value of a header or of a cookie, and how long
+// they alone go to the revision.
+type Audience struct {
+	Header string   `json:"header,omitempty"`
+	Cookie string   `json:"cookie,omitempty"`
+	Value  string   `json:"value"`
+	For    Duration `json:"for"`
 }
 
 // Strategy is how a promotion moves the traffic.

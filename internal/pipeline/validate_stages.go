@@ -29,6 +29,7 @@ func (v *validator) stages(path string, e *EnvironmentDefinition) {
 		v.stage(at, s)
 		if s.Canary != nil {
 			v.analysis(at+".canary", e, &s.Canary.AnalysisDefinition)
+			v.audience(at+".canary.audience", e, s.Canary.Audience)
 		}
 		if s.Watch != nil {
 			v.analysis(at+".watch", e, &s.Watch.AnalysisDefinition)
@@ -148,6 +149,9 @@ func (v *validator) stage(path string, s StageDefinition) {
 				"the dwell of %s does not fit into the observation of %s", full.Dwell, full.Observation)
 		}
 		v.timeLimit(path, s, full.Observation, "the observation")
+		if a := full.Audience; a != nil {
+			v.timeLimit(path, s, full.Observation+a.For, "the observation and the audience's time")
+		}
 	}
 	if w := s.Watch; w != nil {
 		full := *w

@@ -91,6 +91,22 @@ type Comparison struct {
 	Notes []string
 }
 
+// Admitter is the optional ability to send chosen requests to a revision beside the home,
+// whatever its weight.
+type Admitter interface {
+	// Admit sends the requests that match to the revision alone; the zero Match ends that.
+	// The weights stay as they are, and hold for all other requests. A revision that has
+	// no ready instance is refused. What is admitted ends with Retire at the latest.
+	Admit(ctx context.Context, lease Lease, target Target, revision string, match Match) error
+}
+
+// Match are the requests with just this value of a header or of a cookie.
+type Match struct {
+	Header string
+	Cookie string
+	Value  string
+}
+
 // Target is one service in one environment and region.
 type Target struct {
 	Service     string `json:"service"`

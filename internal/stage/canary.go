@@ -25,6 +25,7 @@ type phase string
 
 const (
 	placing phase = "placing" // bringing the first instances up
+	showing phase = "showing" // its audience has it, and nobody judges it
 	judging phase = "judging"
 	filling phase = "filling" // passed; bringing it to full capacity
 )
@@ -33,6 +34,9 @@ type canaryMemory struct {
 	footing
 	trial
 	Phase phase `json:"phase,omitempty"`
+	// Admitted says that the audience has it; Shown that it has had its time.
+	Admitted bool `json:"admitted,omitempty"`
+	Shown    bool `json:"shown,omitempty"`
 	// Weight is the share in force; Want the one that waits for capacity.
 	Weight float64 `json:"weight,omitempty"`
 	Want   float64 `json:"want,omitempty"`
@@ -90,6 +94,8 @@ func (t *canaryTick) step(ctx context.Context) (Outcome, error) {
 		return t.first(ctx)
 	case t.m.Phase == placing:
 		return t.place(ctx)
+	case t.m.Phase == showing:
+		return t.show(ctx)
 	case t.m.Phase == judging:
 		return t.judge(ctx)
 	}
@@ -142,6 +148,9 @@ func (t *canaryTick) place(ctx context.Context) (Outcome, error) {
 		return next(t.m, readyInterval, &Progress{Now: waiting(st, want), Next: "Then it gets the first traffic."}), nil
 	case t.task.Hold != "":
 		return next(t.m, readyInterval, &Progress{Now: "Ready, and held: " + t.task.Hold + "."}), nil
+	case t.task.Stage.Canary.Audience != nil && t.task.Drill == nil && !t.m.Shown:
+		t.m.Phase = showing
+		return next(t.m, 0, nil), nil
 	}
 	src, err := t.Source(t.task.Metrics)
 	if fault.CodeOf(err) == fault.Invalid {
@@ -313,6 +322,9 @@ func (t *canaryTick) takenBack() bool {
 // takeBack gives stable all the traffic at once; the undoing of the stage does the rest.
 func (t *canaryTick) takeBack(ctx context.Context, reason string) (Outcome, error) {
 	decided := t.Now()
+	if err := t.dismiss(ctx); err != nil {
+		return Outcome{}, err
+	}
 	share, err := shiftToStable(ctx, t.p, t.task, t.s, t.m.footing)
 	if err != nil {
 		return Outcome{}, err

@@ -176,6 +176,14 @@ func (b backends) give(_ *mark, services []string, weights map[string]int) *unst
 // without leads to a Service that goes no longer. Where only the home is left, the rules
 // are as they were before Fairway came.
 func (b backends) without(m *mark, gone string, services []string) *unstructured.Unstructured {
+	if route := b.admit(gone, platform.Match{}); route != nil { // whom it admitted goes with the others
+		if left, err := readBackends(route, b.home); err == nil {
+			if without := left.without(m, gone, services); without != nil {
+				return without
+			}
+		}
+		return route
+	}
 	named := slices.ContainsFunc(b.ours, func(rule int) bool { return b.find(rule, gone) != nil })
 	if !named {
 		return nil

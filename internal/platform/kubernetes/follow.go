@@ -26,19 +26,46 @@ type stray struct {
 // been written, so whoever comes next goes on from here.
 func (p *Platform) follow(ctx context.Context, w *world) error {
 	for _, s := range p.strays(w) {
-		body, err := json.Marshal(map[string]any{"metadata": map[string]any{"resourceVersion": s.pod.ResourceVersion, "labels": s.labels}})
-		if err != nil {
-			return fault.Errorf(fault.Internal, "encode a patch: %w", err)
-		}
-		written, err := p.client(pods).Patch(ctx, s.pod.Name, types.MergePatchType, body, metav1.PatchOptions{FieldManager: fieldManager})
-		switch {
-		case apierrors.IsNotFound(err):
-			continue
-		case stale(err):
+		if err := p.label(ctx, s); err != nil {
 			return err
-		case err != nil:
-			return faultOf(err, "change the labels of Pod "+s.pod.Name)
 		}
+	}
+	return nil
+}
+
+// mayFollow tries a change that Route is about to make, so that a worker which has no right
+// to it hears of that before any weight is written.
+func (p *Platform) mayFollow(ctx context.Context, w *world, shares map[string]int) error {
+	s, ok := w.split.(selection)
+	if !ok {
+		return nil
+	}
+	for _, side := range w.sides {
+		for _, pod := range w.podsBeside(side.revision.ID, s.home) {
+			if shares[p.sideName(side.revision.ID)] > 0 && !isOpen(pod, s.own) {
+				return p.label(ctx, stray{pod, anyValues(s.own)}, metav1.DryRunAll)
+			}
+		}
+	}
+	return nil
+}
+
+// label changes a pod's labels, or with metav1.DryRunAll only asks whether it might.
+func (p *Platform) label(ctx context.Context, s stray, dryRun ...string) error {
+	body, err := json.Marshal(map[string]any{"metadata": map[string]any{"resourceVersion": s.pod.ResourceVersion, "labels": s.labels}})
+	if err != nil {
+		return fault.Errorf(fault.Internal, "encode a patch: %w", err)
+	}
+	written, err := p.client(pods).Patch(ctx, s.pod.Name, types.MergePatchType, body, metav1.PatchOptions{FieldManager: fieldManager, DryRun: dryRun})
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil // it has gone, and its labels with it
+	case stale(err):
+		return err
+	case err != nil:
+		return faultOf(err, "change the labels of Pod "+s.pod.Name)
+	}
+	if len(dryRun) == 0 {
 		p.namespace().pods.wrote(written)
 	}
 	return nil
@@ -156,14 +183,19 @@ func (p *Platform) keep() {
 	p.anchors().onChange(hear)
 	tick := time.NewTicker(keepEvery)
 	defer tick.Stop()
-	for {
+	for said := ""; ; {
 		select {
 		case <-p.cluster.ctx.Done():
 			return
 		case <-heard:
 		case <-tick.C:
 		}
-		if err := p.keepOnce(); err != nil && p.cluster.ctx.Err() == nil {
+		err := p.keepOnce()
+		switch {
+		case err == nil:
+			said = ""
+		case p.cluster.ctx.Err() == nil && err.Error() != said:
+			said = err.Error()
 			p.config.Log.Warn("Pods could not be brought in line with their weights.", "service", p.settings.Namespace+"/"+p.settings.Service, "error", err)
 		}
 	}

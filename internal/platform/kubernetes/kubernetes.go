@@ -134,6 +134,7 @@ var (
 	_ platform.Platform  = (*Platform)(nil)
 	_ platform.Settler   = (*Platform)(nil)
 	_ platform.Weigher   = (*Platform)(nil)
+	_ platform.Admitter  = (*Platform)(nil)
 	_ platform.Logger    = (*Platform)(nil)
 	_ platform.Previewer = (*Platform)(nil)
 	_ platform.Comparer  = (*Platform)(nil)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/platform"
+	"github.com/fairwayhq/fairway/internal/platform/kubernetes"
 	"github.com/fairwayhq/fairway/internal/process"
 )
 
@@ -115,6 +116,7 @@ func TestSplitByPods(t *testing.T) {
 		"pods that come later have their share":                   keepsPods,
 		"who changes the Service is named":                        namesWhoChangesIt,
 		"a Service that leads to others' pods as well is refused": refusesOthers,
+		"a worker that may not open pods hears of it before":      missesARight,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, newFleet(t, r)) })
 	}
@@ -335,6 +337,38 @@ func namesWhoChangesIt(t *testing.T, f *fleet) {
 	}
 	f.give(platform.Weights{f.canary.ID: platform.Whole})
 	f.leads(4, 0)
+}
+
+const rights = `
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: no-labels}
+rules:
+- {apiGroups: [""], resources: [pods, replicasets], verbs: [get, list, watch]}
+- {apiGroups: ["", apps, autoscaling, policy, networking.k8s.io], resources: [services, deployments, replicasets, horizontalpodautoscalers, poddisruptionbudgets, networkpolicies], verbs: ["*"]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: no-labels}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: no-labels}
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: no-labels}]
+`
+
+func missesARight(t *testing.T, f *fleet) {
+	f.apply(rights)
+	file, err := f.KubeconfigFor("no-labels")
+	f.must(err)
+	clusters := kubernetes.New(kubernetes.Config{Kubeconfig: file})
+	t.Cleanup(clusters.Close)
+	f.Platform = f.open(t, clusters)
+	f.stand(f.canary, 1)
+	err = f.Route(t.Context(), f.lease, target, platform.Weights{f.old: 800_000, f.canary.ID: 200_000})
+	if fault.CodeOf(err) != fault.Denied || !strings.Contains(err.Error(), `cannot patch resource "pods"`) {
+		t.Errorf("it hears %v", err)
+	}
+	if s := f.observe(); s.Weights[f.old] != platform.Whole || s.Foreign != "" {
+		t.Errorf("the weights are %v (%s)", s.Weights, s.Foreign)
+	}
 }
 
 func refusesOthers(t *testing.T, f *fleet) {

@@ -193,6 +193,10 @@ func (p *place) ask(path string) (string, error) {
 		return "", err
 	}
 	r.Host = p.namespace + ".test"
+	return p.do(client, r)
+}
+
+func (p *place) do(client *http.Client, r *http.Request) (string, error) {
 	answer, err := client.Do(r)
 	if err != nil {
 		return "", err

@@ -683,7 +683,18 @@ export interface components {
             /** Format: int64 */
             requests: number;
         };
+        Audience: {
+            cookie?: string;
+            /**
+             * @description a duration, for instance 90s, 10m or 1h30m
+             * @example 10m
+             */
+            for: string;
+            header?: string;
+            value: string;
+        };
         Canary: {
+            audience?: components["schemas"]["Audience"];
             /**
              * @description a duration, for instance 90s, 10m or 1h30m
              * @example 10m
