@@ -37,6 +37,9 @@ func (p *Platform) rights() []right {
 	may(replicaSets, "list", "watch")
 	may(pods, "list", "watch")
 	may(services, "get", "create", "patch")
+	if p.byPods() {
+		may(pods, "patch")
+	}
 	may(autoscalers, "list", "create", "patch")
 	may(budgets, "list", "create", "patch")
 	may(networkPolicies, "list", "create", "patch")
