@@ -20,17 +20,16 @@ const fieldManager = "fairway"
 
 // What Fairway writes on objects.
 const (
-	trafficAnnotation  = "fairway.dev/traffic"  // on the anchor: a mark
-	revisionLabel      = "fairway.dev/revision" // on what stands on a side, and its pods: its revision's ID
-	homeLabel          = "fairway.dev/home"     // on what stands on a side, and its pods: the home beside which it stands
-	placedAnnotation   = "fairway.dev/placed"   // on a Deployment: the whole revision, packed
-	fenceAnnotation    = "fairway.dev/fence"    // on a Deployment: the fence of who wrote it last
-	sinceAnnotation    = "fairway.dev/since"    // on a Deployment: when its pods were asked for
-	createdAnnotation  = "fairway.dev/created"  // on a home that was not there before
-	minimumAnnotation  = "fairway.dev/minimum"  // on an autoscaler: its minimum before it was raised
-	managedByLabel     = "app.kubernetes.io/managed-by"
-	managedByUs        = "fairway"
-	lastAppliedAnswers = "kubectl.kubernetes.io/last-applied-configuration"
+	trafficAnnotation = "fairway.dev/traffic"  // on the anchor: a mark
+	revisionLabel     = "fairway.dev/revision" // on what stands on a side, and its pods: its revision's ID
+	homeLabel         = "fairway.dev/home"     // on what stands on a side, and its pods: the home beside which it stands
+	placedAnnotation  = "fairway.dev/placed"   // on a Deployment: the whole revision, packed
+	fenceAnnotation   = "fairway.dev/fence"    // on a Deployment: the fence of who wrote it last
+	sinceAnnotation   = "fairway.dev/since"    // on a Deployment: when its pods were asked for
+	createdAnnotation = "fairway.dev/created"  // on a home that was not there before
+	minimumAnnotation = "fairway.dev/minimum"  // on an autoscaler: its minimum before it was raised
+	managedByLabel    = "app.kubernetes.io/managed-by"
+	managedByUs       = "fairway"
 )
 
 // mark is what Fairway keeps on the anchor, beside the weights: an annotation that is
