@@ -144,6 +144,10 @@ func (p *Platform) applyHome(ctx context.Context, d, was *appsv1.Deployment, r p
 		return err
 	}
 	o.SetResourceVersion(was.ResourceVersion)
+	if was.Annotations[createdAnnotation] != "" {
+		// Who has made a Deployment owns its size: left out, it would be the default's.
+		_ = unstructured.SetNestedField(o.Object, int64(replicas(was)), "spec", "replicas")
+	}
 	written, err := p.apply(ctx, placedObject{deployments, o})
 	if err != nil {
 		return err

@@ -62,6 +62,7 @@ func TestOnARealCluster(t *testing.T) {
 		"a home that a controller updates is waited for":         homeOfAController,
 		"who else writes the weights is named":                   anotherWriter,
 		"each revision has its own config":                       ownConfig,
+		"a home that Fairway has made keeps its size":            sizeOfAMadeHome,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -130,6 +131,27 @@ func fromASideIntoTheHome(t *testing.T, p *place) {
 	b.kinds("after the rollback", nil)
 	if s := b.observe(); s.Home != old || len(s.Revisions) != 1 || s.Foreign != "" {
 		t.Errorf("in the end: %+v", s)
+	}
+}
+
+// Where there was no Deployment, the first release makes it; the next one settles in it.
+func sizeOfAMadeHome(t *testing.T, p *place) {
+	b := &bench{place: p, Platform: p.open(t, p.clusters), lease: platform.Lease{Fence: 1, Holder: "w"}}
+	for n, id := range []string{"r-111111111111", "r-222222222222"} {
+		r := p.revision(id, map[string]string{"HELLO_VERSION": id})
+		b.must(b.Place(t.Context(), b.lease, target, r, platform.Capacity{Instances: 2}))
+		b.until(id+" is ready", func(s platform.State) bool { state, _ := s.Revision(id); return state.Ready() == 2 })
+		if n == 0 {
+			b.must(b.Route(t.Context(), b.lease, target, platform.Weights{id: platform.Whole}))
+		} else {
+			b.settle("r-111111111111", id)
+		}
+		b.answers(id)
+		var h home
+		b.get("/apis/apps/v1/namespaces/"+p.namespace+"/deployments/hello", &h)
+		if h.Spec.Replicas != 2 {
+			t.Errorf("with %s the home has %d pods", id, h.Spec.Replicas)
+		}
 	}
 }
 
