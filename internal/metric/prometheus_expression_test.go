@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -66,6 +67,7 @@ func TestAnExpressionIsRefused(t *testing.T) {
 // of the window and the arm's revision. One that is not there is a gap.
 type windows struct {
 	requests, errors map[string]map[int64]float64 // by revision, then by minutes since start
+	mu               sync.Mutex
 	asked            []string
 }
 
@@ -79,7 +81,9 @@ func (w *windows) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	query := form.Get("query")
+	w.mu.Lock()
 	w.asked = append(w.asked, query)
+	w.mu.Unlock()
 	at, err := parseNumber(form.Get("time"))
 	if err != nil {
 		return nil, err
