@@ -189,7 +189,7 @@ spec:
 		},
 		"a missing right to see pods": {
 			worker:   func(role string) string { return strings.Replace(role, "resources: [pods]", "resources: [nodes]", 1) },
-			revision: good, code: fault.Denied, says: []string{`cannot list resource "pods" in API group "" in the namespace "place-`},
+			revision: good, code: fault.Denied, says: []string{` resource "pods" in API group "" in the namespace "place-`},
 		},
 		"a name that the API server refuses": {
 			revision: func(b *bench) platform.Revision {

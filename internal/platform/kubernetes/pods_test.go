@@ -361,10 +361,16 @@ func missesARight(t *testing.T, f *fleet) {
 	clusters := kubernetes.New(kubernetes.Config{Kubeconfig: file})
 	t.Cleanup(clusters.Close)
 	f.Platform = f.open(t, clusters)
-	f.stand(f.canary, 1)
+	err = f.Place(t.Context(), f.lease, target, f.canary, platform.Capacity{Instances: 1})
+	if fault.CodeOf(err) != fault.Denied || !strings.Contains(err.Error(), "may not patch pods") {
+		t.Errorf("it hears %v before the canary is placed", err)
+	}
+	f.Platform = f.open(t, f.clusters)
+	f.stand(f.canary, 1) // while somebody had the right
+	f.Platform = f.open(t, clusters)
 	err = f.Route(t.Context(), f.lease, target, platform.Weights{f.old: 800_000, f.canary.ID: 200_000})
 	if fault.CodeOf(err) != fault.Denied || !strings.Contains(err.Error(), `cannot patch resource "pods"`) {
-		t.Errorf("it hears %v", err)
+		t.Errorf("it hears %v before a weight is written", err)
 	}
 	if s := f.observe(); s.Weights[f.old] != platform.Whole || s.Foreign != "" {
 		t.Errorf("the weights are %v (%s)", s.Weights, s.Foreign)
