@@ -69,6 +69,7 @@ func TestWhatIsWrongIsToldAndLeavesNothing(t *testing.T) {
 	t.Run("a registry that is busy is asked again", func(t *testing.T) {
 		t.Parallel()
 		b := rig.bench(t)
+		b.openedFor(b.clusters, 5*time.Minute) // a node asks again after ten, twenty and forty seconds
 		r := image("busy:v1")(b)
 		b.must(b.Place(t.Context(), b.lease, target, r, platform.Capacity{Instances: 1}))
 		for _, status := range []string{"429", "500"} {
@@ -296,6 +297,11 @@ func (r *rig) bench(t *testing.T) *bench {
 const patience = 30 * time.Second
 
 func (b *bench) opened(c *kubernetes.Clusters) {
+	b.t.Helper()
+	b.openedFor(c, patience)
+}
+
+func (b *bench) openedFor(c *kubernetes.Clusters, patience time.Duration) {
 	b.t.Helper()
 	p, err := c.Open(b.settingsOf(func(s *kubernetes.Settings) { s.ReadyTimeout = kubernetes.Duration(patience) }))
 	b.must(err)

@@ -328,6 +328,9 @@ func (p *Platform) placeAgain(ctx context.Context, s side, lease platform.Lease,
 func (p *Platform) homeService(ctx context.Context) (*corev1.Service, error) {
 	u, err := p.client(services).Get(ctx, p.settings.Service, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
+		if err := p.noNamespace(ctx); err != nil {
+			return nil, err
+		}
 		return nil, fault.Errorf(fault.Invalid, "there is no Service %s in the namespace %s", p.settings.Service, p.settings.Namespace).
 			WithHint("`service` names the Service that leads to the pods of the Deployment %s", p.settings.Deployment)
 	}

@@ -109,6 +109,19 @@ func (p *Platform) look(ctx context.Context, direct bool) (*world, error) {
 
 // noAnchor says why there is no route or Service, as far as the worker may know.
 func (p *Platform) noAnchor(ctx context.Context) error {
+	if err := p.noNamespace(ctx); err != nil {
+		return err
+	}
+	missing := fault.Errorf(fault.Invalid, "there is no %s in the namespace %s", p.anchorText(), p.settings.Namespace)
+	if p.byPods() {
+		return missing.WithHint("`service` names what leads to the pods of the Deployment %s; make it first, or correct the name", p.settings.Deployment)
+	}
+	return missing.WithHint("`route` names what leads traffic to the Service %s; make it first, or correct the name. Where there is no gateway: kubernetes: {split: pods}", p.settings.Service)
+}
+
+// noNamespace says that the namespace is not there or goes; nil if it stays, or if the
+// worker may not know.
+func (p *Platform) noNamespace(ctx context.Context) error {
 	namespaces := schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
 	n, err := p.cluster.client.Resource(namespaces).Get(ctx, p.settings.Namespace, metav1.GetOptions{})
 	switch {
@@ -118,11 +131,7 @@ func (p *Platform) noAnchor(ctx context.Context) error {
 	case err == nil && n.GetDeletionTimestamp() != nil:
 		return fault.Errorf(fault.Invalid, "the namespace %s is being deleted", p.settings.Namespace)
 	}
-	missing := fault.Errorf(fault.Invalid, "there is no %s in the namespace %s", p.anchorText(), p.settings.Namespace)
-	if p.byPods() {
-		return missing.WithHint("`service` names what leads to the pods of the Deployment %s; make it first, or correct the name", p.settings.Deployment)
-	}
-	return missing.WithHint("`route` names what leads traffic to the Service %s; make it first, or correct the name. Where there is no gateway: kubernetes: {split: pods}", p.settings.Service)
+	return nil
 }
 
 func (p *Platform) anchorText() string {
