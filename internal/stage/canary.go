@@ -336,15 +336,6 @@ func (t *canaryTick) takeBack(ctx context.Context, reason string) (Outcome, erro
 	}, nil
 }
 
-// backLine tells how much of the traffic is back, and how long that took from the decision.
-func backLine(kind string, task Task, share float64, took time.Duration) Line {
-	text := fmt.Sprintf("All traffic in %s is back on the running version.", task.Environment)
-	if share < 1 {
-		text = fmt.Sprintf("%s of the traffic in %s is back on the running version, as much as its ready instances bear.", percent(share), task.Environment)
-	}
-	return Line{Kind: kind, Text: text, Data: remember(map[string]float64{"weight": 1 - share, "seconds": took.Seconds()})}
-}
-
 func (t *canaryTick) observation() time.Duration {
 	return forecast.CanarySettings(t.task.Stage.Canary, t.task.FalseAlarm).Observation
 }

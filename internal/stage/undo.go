@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/platform"
@@ -202,4 +203,13 @@ func (r reversible) leaveEmpty(ctx context.Context, p platform.Platform, task Ta
 		return Outcome{}, err
 	}
 	return Outcome{Status: Passed, State: remember(m)}, nil
+}
+
+// backLine tells how much of the traffic is back, and how long that took from the decision.
+func backLine(kind string, task Task, share float64, took time.Duration) Line {
+	text := fmt.Sprintf("All traffic in %s is back on the running version.", task.Environment)
+	if share < 1 {
+		text = fmt.Sprintf("%s of the traffic in %s is back on the running version, as much as its ready instances bear.", percent(share), task.Environment)
+	}
+	return Line{Kind: kind, Text: text, Data: remember(map[string]float64{"weight": 1 - share, "seconds": took.Seconds()})}
 }
