@@ -3,10 +3,10 @@ package kubernetes
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/platform"
 )
 
 // Settings are what a fairway.yaml says under `kubernetes:`, with every default filled in.
@@ -44,24 +44,8 @@ type RouteName struct {
 	Name string `json:"name,omitempty"`
 }
 
-// Duration is a time.Duration that reads and writes as "1m30s".
-type Duration time.Duration
-
-// MarshalJSON writes the duration as Go does.
-func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(time.Duration(d).String()) }
-
-// UnmarshalJSON reads what time.ParseDuration accepts.
-func (d *Duration) UnmarshalJSON(raw []byte) error {
-	var text string
-	if err := json.Unmarshal(raw, &text); err != nil {
-		return fmt.Errorf("a duration is written as text, for instance \"30s\", not %s", raw)
-	}
-	parsed, err := time.ParseDuration(text)
-	*d = Duration(parsed)
-	return err
-}
-
-func (d Duration) seconds() float64 { return time.Duration(d).Seconds() }
+// Duration is written as "1m30s".
+type Duration = platform.Duration
 
 // The defaults of what a caller may leave out.
 const (

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -104,7 +105,7 @@ type standing struct {
 func (p *Platform) standingOf(revision string, d *appsv1.Deployment, service *corev1.Service) (standing, error) {
 	s := standing{
 		name: p.sideName(revision), home: p.settings.Deployment, revision: revision, changed: map[string]string{},
-		pods: d.Spec.Template.Labels, drain: int64(p.settings.Drain.seconds()),
+		pods: d.Spec.Template.Labels, drain: int64(time.Duration(p.settings.Drain).Seconds()),
 	}
 	if d.Spec.Selector == nil || len(d.Spec.Selector.MatchLabels) == 0 || len(service.Spec.Selector) == 0 {
 		return s, fault.Errorf(fault.Invalid, "the Deployment %s or the Service %s selects its pods by no labels, so that another revision's pods could not be told apart", d.Name, service.Name)
