@@ -53,7 +53,11 @@ func (c *Cluster) KubeconfigFor(user string, groups ...string) (string, error) {
 	}
 	name := strings.ReplaceAll(user, ":", "-") + ".outside.kubeconfig" // in KUBECONFIG, colons part files
 	ca := pair{cert: toPEM("CERTIFICATE", c.authority.cert.Raw)}
-	return c.path(name), c.write(name, kubeconfig("https://"+outside, ca, p))
+	// Whoever was given the path before may be reading it.
+	if err := c.write(name+".new", kubeconfig("https://"+outside, ca, p)); err != nil {
+		return "", err
+	}
+	return c.path(name), os.Rename(c.path(name+".new"), c.path(name))
 }
 
 // Requests are those of a user made by KubeconfigFor that came from one instant until
