@@ -19,6 +19,9 @@ type Sizing struct {
 	LastAt   time.Time `json:"lastAt,omitzero"`
 	LastStep time.Time `json:"lastStep,omitzero"`
 	Weight   float64   `json:"weight"`
+	// ColdExcess is how many answers of cold instances were slower than promised, beyond
+	// stable's share, since the last time that all were warm.
+	ColdExcess float64 `json:"coldExcess,omitempty"`
 	// Arrived is how many requests the canary has had since the last step.
 	Arrived int64 `json:"arrived"`
 	// Possible are the weights to choose from; none is any.
@@ -35,6 +38,9 @@ const (
 	leastGrowth  = 1.05
 	leastExcess  = 0.1 // of 1 − SLO
 	defaultPrior = 0.001
+	// coldShare is the part of the exposure budget that cold instances may use up by slow
+	// answers before the canary waits for them.
+	coldShare = 0.25
 )
 
 // Proposal is the next weight and why.
@@ -89,6 +95,7 @@ func (z *Sizing) Observe(s Sample) {
 		CanaryBad: z.bad(s.Canary), Canary: float64(s.Canary.Requests),
 		StableBad: z.bad(s.Stable), Stable: float64(s.Stable.Requests),
 	})
+	z.observeCold(s)
 	z.Arrived += s.Canary.Requests
 	z.Seconds += seconds
 	z.Requests += float64(s.Canary.Requests + s.Stable.Requests)
@@ -104,6 +111,18 @@ func (z *Sizing) bad(a Arm) float64 {
 		n += a.Latency.slower(z.Settings.SlowerThan.Seconds())
 	}
 	return float64(min(n, a.Requests))
+}
+
+// observeCold counts the slow answers that nobody judges yet.
+func (z *Sizing) observeCold(s Sample) {
+	limit, cold, usual := z.Settings.SlowerThan.Seconds(), s.Canary.Cold, s.Stable.Latency
+	switch {
+	case cold.Empty() && s.Canary.WarmInstances >= s.Canary.Instances:
+		z.ColdExcess = 0
+	case limit > 0 && !cold.Empty() && !usual.Empty():
+		share := float64(usual.slower(limit)) / float64(usual.Total())
+		z.ColdExcess = math.Max(0, z.ColdExcess+float64(cold.slower(limit))-share*float64(cold.Total()))
+	}
 }
 
 // Next proposes the weight that follows from v at now. It remembers the proposal
@@ -142,6 +161,8 @@ func (z *Sizing) next(now time.Time, v Verdict) Proposal {
 		return hold("the evidence of harm is too strong to grow")
 	case now.Sub(z.LastStep) < set.Growth.Every:
 		return hold("the time between two steps is not over")
+	case z.ColdExcess >= coldShare*set.Exposure(z.Rate):
+		return hold("its young instances answer slowly, and are judged by that once they are warm")
 	case z.Arrived == 0:
 		return hold("no request has reached the canary at this weight yet")
 	case v.Reason == Suspicious:

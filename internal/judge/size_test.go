@@ -94,3 +94,37 @@ func TestSlowAnswersCountAgainstTheBudget(t *testing.T) {
 		t.Errorf("%v bad requests, want 2 errors and 30 slow answers", z.Bad.CanaryBad)
 	}
 }
+
+func TestSlowAnswersOfYoungInstancesStopTheGrowthUntilTheyAreWarm(t *testing.T) {
+	s := DefaultSettings()
+	s.SlowerThan = 250 * time.Millisecond
+	collecting := Verdict{Kind: Hold, Reason: Collecting}
+	at := testStart
+	z := NewSizing(s, Calibrate(History{}, s, 200, 1), at)
+	z.Moved(0.01, at)
+	bounds := []float64{0.1, 0.25, 0.5}
+	observe := func(warm int, counts ...int64) Proposal {
+		at = at.Add(time.Minute)
+		x := arms(at, 0.01, 11880, 12, 120, 0)
+		x.Stable.Latency = Histogram{Bounds: bounds, Counts: []int64{11880, 0, 0, 0}}
+		x.Canary.WarmInstances = warm
+		if counts != nil {
+			x.Canary.Cold = Histogram{Bounds: bounds, Counts: counts}
+		}
+		z.Observe(x)
+		return z.next(at, collecting)
+	}
+	if p := observe(0, 116, 2, 1, 1); p.Hold {
+		t.Errorf("at two slow answers: %+v", p)
+	}
+	// Of the 20 bad requests of the budget, a quarter is used up.
+	if p := observe(0, 100, 17, 2, 1); !p.Hold || !strings.Contains(p.Reason, "young instances answer slowly") {
+		t.Errorf("at five slow answers: %+v", p)
+	}
+	if p := observe(0); !p.Hold {
+		t.Errorf("without a request, and still cold: %+v", p)
+	}
+	if p := observe(3); p.Hold {
+		t.Errorf("when all are warm: %+v", p)
+	}
+}
