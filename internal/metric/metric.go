@@ -45,6 +45,10 @@ type Ask struct {
 	// calls it ("NAMESPACE/SERVICE" or just a name); empty where the platform has no name.
 	StableBackend string `json:"stableBackend,omitempty"`
 	CanaryBackend string `json:"canaryBackend,omitempty"`
+	// StableInstances and CanaryInstances are how many instances of the arms serve, as the
+	// platform sees it; 0 is unknown. Only a source asks that cannot tell them apart.
+	StableInstances int `json:"stableInstances,omitempty"`
+	CanaryInstances int `json:"canaryInstances,omitempty"`
 	// Weight is the canary's share of traffic in force, in [0, 1]; it is copied into the sample.
 	Weight float64 `json:"weight"`
 	// WarmUp is how long an instance counts as cold for latency.

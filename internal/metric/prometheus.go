@@ -212,6 +212,8 @@ func (p *Prometheus) Sample(ctx context.Context, ask Ask, cursor []byte) (judge.
 	s := judge.Sample{At: at, Weight: before.weightAt(at), Stable: arms[0], Canary: arms[1]}
 	if p.config.Instance == noInstance {
 		s.Canary.ErrorsBy = nil
+		serving(&s.Stable, ask.StableInstances)
+		serving(&s.Canary, ask.CanaryInstances)
 	}
 	why, err := p.doubt(ctx, before, after, s, seen)
 	if err != nil {
@@ -222,6 +224,18 @@ func (p *Prometheus) Sample(ctx context.Context, ask Ask, cursor []byte) (judge.
 	}
 	s.Custom, after.Custom = p.custom(ctx, ask, before.Custom, at)
 	return s, encode(after), nil
+}
+
+// serving gives an arm the instances that the platform knows of. A gateway counts what all of
+// them did: whatever one of them does is a part of it.
+func serving(a *judge.Arm, instances int) {
+	if instances <= a.Instances {
+		return
+	}
+	if a.WarmInstances > 0 {
+		a.WarmInstances = instances
+	}
+	a.Instances = instances
 }
 
 // unanswered turns an error of a query into a sample without evidence, or into a

@@ -30,6 +30,38 @@ func lookAt(t testing.TB, p *Prometheus, seconds ...int) []judge.Sample {
 	return samples
 }
 
+// Behind the counters of a gateway are the instances that the platform knows of.
+func TestAGatewayCountsForAllInstances(t *testing.T) {
+	p := openFake(t, &fakeStore{[]promSeries{
+		longAgo, line("requests_total", "r1", "gateway", 0, 100, 110, 125), line("requests_total", "r2", "gateway", 0, 7, 8, 9),
+		line("errors_total", "r1", "gateway", 0, 5, 6, 6), line("errors_total", "r2", "gateway", 0, 0, 1, 1),
+	}})
+	for _, c := range []struct {
+		label                  string
+		canary, stable, warm   int
+		wantCanary, wantStable int
+	}{
+		{"none", 3, 5, 5, 3, 5}, {"none", 0, 0, 1, 1, 1}, {"", 3, 5, 1, 1, 1},
+	} {
+		p.config.Instance = c.label
+		ask := askAt(start.Add(18 * time.Second))
+		ask.WarmUp = time.Second
+		ask.StableInstances, ask.CanaryInstances = c.stable, c.canary
+		_, cursor, err := p.Sample(t.Context(), ask, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ask.Now = start.Add(48 * time.Second)
+		s, _, err := p.Sample(t.Context(), ask, cursor)
+		if err != nil || s.Missing != "" {
+			t.Fatalf("%v: %s", err, s.Missing)
+		}
+		if s.Canary.Instances != c.wantCanary || s.Stable.Instances != c.wantStable || s.Stable.WarmInstances != c.warm {
+			t.Errorf("label %q, %d and %d instances serve: %+v and %+v", c.label, c.canary, c.stable, s.Canary, s.Stable)
+		}
+	}
+}
+
 func TestPrometheusCountsIncrements(t *testing.T) {
 	for _, tc := range []struct {
 		name           string

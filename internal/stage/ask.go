@@ -8,3 +8,9 @@ func backendOf(s platform.State, revision string) string {
 	r, _ := s.Revision(revision)
 	return r.Backend
 }
+
+// readyOf is how many of the revision's instances serve.
+func readyOf(s platform.State, revision string) int {
+	r, _ := s.Revision(revision)
+	return r.Ready()
+}

@@ -194,6 +194,7 @@ func (t *canaryTick) ask(weight float64) metric.Ask {
 		Service: t.task.Service, Environment: t.task.Environment, Region: t.task.Region,
 		Stable: t.m.stable(), Canary: t.task.Revision.ID, Weight: weight, WarmUp: warmUp, Now: t.Now(),
 		StableBackend: backendOf(t.s, t.m.stable()), CanaryBackend: backendOf(t.s, t.task.Revision.ID),
+		StableInstances: readyOf(t.s, t.m.stable()), CanaryInstances: readyOf(t.s, t.task.Revision.ID),
 	}
 	a.Custom = customMetrics(c.Metrics)
 	if c.WarmUp > 0 {

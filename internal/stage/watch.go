@@ -84,6 +84,7 @@ func (e *watch) ask(task Task, s platform.State, m watchMemory) metric.Ask {
 		Service: task.Service, Environment: task.Environment, Region: task.Region,
 		Stable: m.stable(), Canary: task.Revision.ID, Weight: m.Weight, WarmUp: warmUp, Now: e.Now(),
 		StableBackend: backendOf(s, m.stable()), CanaryBackend: backendOf(s, task.Revision.ID),
+		StableInstances: readyOf(s, m.stable()), CanaryInstances: readyOf(s, task.Revision.ID),
 	}
 	a.Custom = customMetrics(task.Stage.Watch.Metrics)
 	if w := task.Stage.Watch.WarmUp; w > 0 {
