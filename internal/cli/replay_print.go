@@ -29,7 +29,7 @@ func printReplay(w io.Writer, r replayed) {
 		fmt.Fprintf(w, "It agrees with the record at every look.\n")
 	}
 	if m := r.Opening.Calibration.Minutes; m > 0 {
-		fmt.Fprintf(w, "It knew the noise from %d minutes of the past.\n", m)
+		fmt.Fprintf(w, "It knew the service from %d minutes of the past.\n", m)
 	}
 	fmt.Fprintln(w)
 	printChart(w, own)

@@ -52,7 +52,7 @@ func (p prior) noise(rate, events float64) Noise {
 type Calibration struct {
 	// RequestRate is the service's usual rate in requests per second; 0 is unknown.
 	RequestRate float64 `json:"requestRate,omitempty"`
-	// Minutes is the length of the history behind it; 0 means priors.
+	// Minutes is how many minutes of the past are behind it; 0 means priors.
 	Minutes int         `json:"minutes,omitempty"`
 	Errors  Noise       `json:"errors"`
 	Latency []Threshold `json:"latency,omitempty"`
@@ -69,10 +69,10 @@ type Calibration struct {
 // unknown. The same arguments always give the same calibration.
 func Calibrate(h History, s Settings, requestRate float64, seed uint64) Calibration {
 	c := Calibration{RequestRate: requestRate, Errors: errorPrior.noise(errorPrior.rate, guessEvents)}
-	if h.Minutes() == 0 || h.Validate() != nil {
+	if h.Validate() != nil || h.known() == 0 {
 		return c
 	}
-	c.Minutes = h.Minutes()
+	c.Minutes = h.known()
 	errors := h.errors()
 	errors.trims = true
 	c.Errors = calibrated(errors, errorPrior, s, seed)

@@ -144,3 +144,18 @@ func TestThresholdsAreNearTheTargets(t *testing.T) {
 	h := Histogram{Bounds: []float64{0.1, 0.2, 0.4}, Counts: []int64{9000, 600, 300, 100}}
 	near(t, "the slope", slopeAt(h.Bounds, survivalOf(h), 10000, 2), math.Log(4)/math.Log(2))
 }
+
+// A service of three minutes has no two hours behind it, though they were asked for.
+func TestMinutesWithoutDataAreNoPast(t *testing.T) {
+	in := InstanceHistory{Requests: make([]int64, 120), Errors: make([]int64, 120)}
+	h := History{Instances: []InstanceHistory{in}}
+	if c := Calibrate(h, DefaultSettings(), 100, 1); c.Minutes != 0 || c.Errors != Calibrate(History{}, DefaultSettings(), 100, 1).Errors {
+		t.Errorf("nothing is known of it, but %+v", c)
+	}
+	for m := 117; m < 120; m++ {
+		in.Requests[m], in.Errors[m] = 6000, 30
+	}
+	if c := Calibrate(h, DefaultSettings(), 100, 1); c.Minutes != 3 || c.Errors.Rate < 0.0049 || c.Errors.Rate > 0.0051 {
+		t.Errorf("three minutes give %+v", c)
+	}
+}

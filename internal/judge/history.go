@@ -1,6 +1,10 @@
 package judge
 
-import "github.com/fairwayhq/fairway/internal/fault"
+import (
+	"slices"
+
+	"github.com/fairwayhq/fairway/internal/fault"
+)
 
 // History is the stable arm's past per instance, in blocks of one minute, oldest
 // first. The last two hours are good, the last day is better. It teaches the judge
@@ -36,6 +40,17 @@ func (h History) Minutes() int {
 		return 0
 	}
 	return len(h.Instances[0].Requests)
+}
+
+// known is how many minutes have data.
+func (h History) known() int {
+	n := 0
+	for m := range h.Minutes() {
+		if slices.ContainsFunc(h.Instances, func(in InstanceHistory) bool { return in.Requests[m] > 0 }) {
+			n++
+		}
+	}
+	return n
 }
 
 // Validate says what is wrong with h.

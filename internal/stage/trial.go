@@ -92,7 +92,7 @@ func (t *trial) open(kind string, environment string, o judge.Opening) Line {
 	t.Judge = o.Judge()
 	text := fmt.Sprintf("The judge compares both versions in %s, and begins with cautious assumptions about its noise.", environment)
 	if o.Calibration.Minutes > 0 {
-		text = fmt.Sprintf("The judge compares both versions in %s, and knows its noise from %d minutes of the past.", environment, o.Calibration.Minutes)
+		text = fmt.Sprintf("The judge compares both versions in %s, and knows it from %d minutes of the past.", environment, o.Calibration.Minutes)
 	}
 	return Line{Kind: kind, Text: text, Data: remember(map[string]any{"opening": o})}
 }
