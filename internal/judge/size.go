@@ -8,6 +8,11 @@ import (
 // Sizing proposes the canary's weight: the largest at which the harm that is
 // still plausible stays within the exposure budget of one decision interval. Its
 // JSON is its whole state.
+//
+// A canary that is suspicious for a block goes back as it came, step by step, as long as it
+// has more than it would be given now. Where the noise between blocks is greater than that of counting, a bad
+// request says the more the fewer there are in a block: a small weight takes longer to
+// decide, and costs less until then.
 type Sizing struct {
 	Settings Settings `json:"settings"`
 	// Prior is the stable share of bad requests before the release.
@@ -41,6 +46,12 @@ const (
 	// coldShare is the part of the exposure budget that cold instances may use up by slow
 	// answers before the canary waits for them.
 	coldShare = 0.25
+	// leastBack is the part of the middle level to which suspicion brings a canary back. With
+	// less traffic the decision would take too long.
+	leastBack = 0.1
+	// obvious is the share of additional bad requests from which evidence is not clipped, as
+	// of the smallest catastrophe (regression.go): going back would only delay the decision.
+	obvious = 0.03
 )
 
 // Proposal is the next weight and why.
@@ -155,6 +166,8 @@ func (z *Sizing) next(now time.Time, v Verdict) Proposal {
 		return hold("no evidence: " + v.Detail)
 	case v.Reason == Undecided:
 		return hold("undecided")
+	case v.Reason == Suspicious && now.Sub(z.LastStep) >= set.Block && z.tooMuch():
+		return Proposal{Weight: z.back(), Reason: "one step back, because something may be wrong"}
 	case z.Weight >= set.Middle:
 		return hold("the middle level is reached")
 	case v.Evidence >= set.Stop:
@@ -182,12 +195,36 @@ func (z *Sizing) next(now time.Time, v Verdict) Proposal {
 	return Proposal{Weight: next, Reason: reason}
 }
 
+// tooMuch tells that a suspicious canary has more traffic than it would be given now, and
+// that less would do. It would not where so many requests are bad that they soon convict it.
+func (z *Sizing) tooMuch() bool {
+	plain := z.Bad.CanaryBad >= (z.stableShare()+obvious)*z.Bad.Canary
+	limit := z.exposureLimit() / z.Settings.Growth.SuspicionDivisor
+	return z.Bad.Canary > 0 && !plain && limit < z.Weight && z.back() > 0
+}
+
+// stableShare is stable's share of bad requests, with the prior as a few events.
+func (z *Sizing) stableShare() float64 {
+	return (z.Bad.StableBad + stablePrior) / (z.Bad.Stable + stablePrior/z.Prior)
+}
+
+// back is the weight one step back, or 0 where that gains nothing: where a block at this
+// weight has hardly a bad request, counting is the greater noise.
+func (z *Sizing) back() float64 {
+	set := &z.Settings
+	perBlock := z.Bad.CanaryBad / z.Bad.Canary * z.Rate * set.Block.Seconds() // at all of the traffic
+	back := math.Max(1/perBlock, math.Max(set.Middle*leastBack, z.Weight/set.Growth.Factor))
+	if back = z.Possible.AtMost(back); back*leastGrowth > z.Weight {
+		return 0
+	}
+	return back
+}
+
 // exposureLimit is the weight at which the plausible excess of bad requests uses
 // up the budget in one decision interval.
 func (z *Sizing) exposureLimit() float64 {
 	set := &z.Settings
-	stable := (z.Bad.StableBad + stablePrior) / (z.Bad.Stable + stablePrior/z.Prior)
-	excess := upperRate(z.Bad.CanaryBad, z.Bad.Canary, boundNats) - stable
+	excess := upperRate(z.Bad.CanaryBad, z.Bad.Canary, boundNats) - z.stableShare()
 	excess = math.Max(excess, leastExcess*(1-set.SLO))
 	if z.Rate <= 0 {
 		return set.Middle

@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -126,5 +127,50 @@ func TestSlowAnswersOfYoungInstancesStopTheGrowthUntilTheyAreWarm(t *testing.T) 
 	}
 	if p := observe(3); p.Hold {
 		t.Errorf("when all are warm: %+v", p)
+	}
+}
+
+func TestASuspiciousCanaryGoesBackStepByStep(t *testing.T) {
+	s := DefaultSettings()
+	suspicious := Verdict{Kind: Hold, Reason: Suspicious, Evidence: 3}
+	z := NewSizing(s, Calibrate(History{}, s, 200, 1), testStart)
+	z.Moved(0.5, testStart)
+	at := testStart.Add(s.Block / 2)
+	z.Observe(arms(at, 0.5, 3000, 6, 3000, 36))
+	if p := z.Next(at, suspicious); !p.Hold {
+		t.Errorf("within a block: %+v", p)
+	}
+	for _, want := range []float64{0.5 / 3, 0.5 / 9, 0.05} {
+		at = at.Add(s.Block)
+		if p := z.Next(at, suspicious); math.Abs(p.Weight-want) > 1e-9 || !strings.Contains(p.Reason, "step back") {
+			t.Errorf("it goes to %+v, want %v", p, want)
+		}
+	}
+	if p := z.Next(at.Add(time.Hour), suspicious); !p.Hold {
+		t.Errorf("below a tenth of the middle level: %+v", p)
+	}
+}
+
+func TestASuspiciousCanaryStaysWhereGoingBackGainsNothing(t *testing.T) {
+	s := DefaultSettings()
+	late := testStart.Add(time.Hour)
+	suspicious := Verdict{Kind: Hold, Reason: Suspicious, Evidence: 3}
+	for name, c := range map[string]struct {
+		bad      int64
+		exposure float64
+		possible Shares
+	}{
+		"so many fail that a decision is near":   {120, 0, nil},
+		"the budget allows it even so":           {36, 1e6, nil},
+		"there is no smaller weight but nothing": {36, 0, Shares{0.5}},
+	} {
+		s.Growth.Exposure = c.exposure
+		z := NewSizing(s, Calibrate(History{}, s, 200, 1), testStart)
+		z.Possible = c.possible
+		z.Moved(0.5, testStart)
+		z.Observe(arms(testStart.Add(s.Block), 0.5, 3000, 6, 3000, c.bad))
+		if p := z.Next(late, suspicious); p.Weight != 0.5 {
+			t.Errorf("%s: %+v", name, p)
+		}
 	}
 }

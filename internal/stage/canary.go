@@ -37,7 +37,7 @@ type canaryMemory struct {
 	// Admitted says that the audience has it; Shown that it has had its time.
 	Admitted bool `json:"admitted,omitempty"`
 	Shown    bool `json:"shown,omitempty"`
-	// Weight is the share in force; Want the one that waits for capacity.
+	// Weight is the share in force; Want the one that comes next, once there is capacity.
 	Weight float64 `json:"weight,omitempty"`
 	Want   float64 `json:"want,omitempty"`
 	// Decided says that a person, or the environment's rule, took the place of proof.
@@ -313,11 +313,12 @@ func (t *canaryTick) continued(v judge.Verdict, lines []Line) Outcome {
 // untold is why a canary or a watch fails whose traffic is back already.
 const untold = "its traffic was taken back by a worker that ended before it could say why"
 
-// takenBack tells that the canary has less traffic than it was given: it was taken back,
-// as far as stable could bear it, and the report of that was lost. Who decides anew may, with
-// other numbers, not come to the same end; but the decision has been made.
+// takenBack tells that the canary has less traffic than it was given, and less than it was to
+// be given next: it was taken back, as far as stable could bear it, and the report of that was
+// lost. Who decides anew may, with other numbers, not come to the same end; but the decision
+// has been made.
 func (t *canaryTick) takenBack() bool {
-	return t.m.Weight > 0 && shareOf(t.s, t.task.Revision.ID) < t.m.Weight-aMillionth
+	return t.m.Weight > 0 && shareOf(t.s, t.task.Revision.ID) < min(t.m.Weight, t.m.Want)-aMillionth
 }
 
 // takeBack gives stable all the traffic at once; the undoing of the stage does the rest.
@@ -387,9 +388,10 @@ func (t *canaryTick) goOn(v judge.Verdict, lines []Line, why string) Outcome {
 	return out
 }
 
-// grow brings the capacity for the wanted weight and then routes it.
+// grow brings the capacity for the wanted weight and then routes it. Who goes back a step
+// keeps its capacity until it has.
 func (t *canaryTick) grow(ctx context.Context) (Outcome, error) {
-	want := t.capacity(t.m.Want)
+	want := t.capacity(max(t.m.Want, t.m.Weight))
 	st, err := place(ctx, t.p, t.task, t.s, t.task.Revision, want)
 	if err != nil {
 		return Outcome{}, err

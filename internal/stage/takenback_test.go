@@ -14,42 +14,24 @@ import (
 // next one knows only the state of before, and must not give any traffic again, whatever
 // the canary was about to do.
 func TestACanaryThatWasTakenBackGetsNothingAgain(t *testing.T) {
-	type memory struct {
-		Phase        string
-		Weight, Want float64
-	}
-	for when, is := range map[string]func(memory) bool{
-		"judging": func(m memory) bool { return m.Phase == "judging" && m.Weight > 0 && m.Want == m.Weight },
-		"growing": func(m memory) bool { return m.Phase == "judging" && m.Weight > 0 && m.Want > m.Weight },
-		"filling": func(m memory) bool { return m.Phase == "filling" },
+	for when, c := range map[string]struct {
+		errors float64
+		is     func(canaryMemory) bool
+	}{
+		"judging":    {0.002, func(m canaryMemory) bool { return m.Phase == "judging" && m.Weight > 0 && m.Want == m.Weight }},
+		"growing":    {0.002, func(m canaryMemory) bool { return m.Phase == "judging" && m.Weight > 0 && m.Want > m.Weight }},
+		"going back": {0.012, goingBack},
+		"filling":    {0.002, func(m canaryMemory) bool { return m.Phase == "filling" }},
 	} {
 		t.Run(when, func(t *testing.T) {
 			w := newWorld(t, 1).withHome()
-			tk := task(canaryStage())
-			canary := w.executors()[pipeline.KindCanary]
-			tick := func() stage.Outcome {
-				out, err := canary.Tick(t.Context(), tk)
-				if err != nil {
-					t.Fatal(err)
-				}
-				tk.State = out.State
-				w.now = w.now.Add(max(out.After, 10*time.Millisecond))
-				return out
-			}
-			for ticks := 0; ; ticks++ {
-				var m memory
-				if tk.State != nil && json.Unmarshal(tk.State, &m) == nil && is(m) {
-					break
-				}
-				if out := tick(); ticks > 5000 || out.Status != stage.Continue {
-					t.Fatalf("the canary never got there: %+v", out)
-				}
-			}
-			w.must(w.Route(t.Context(), platform.Lease{Fence: tk.Fence}, target, platform.Weights{old: platform.Whole}))
-			tk.Fence++
+			w.errors = c.errors
+			k := w.canaryUntil(t, c.is)
+			w.must(w.Route(t.Context(), platform.Lease{Fence: k.Fence}, target, platform.Weights{old: platform.Whole}))
+			k.Fence++
 			routed := len(w.routed)
 			for range 20 {
-				if out := tick(); out.Status != stage.Continue {
+				if out := k.tick(t); out.Status != stage.Continue {
 					if out.Status != stage.Failed || len(w.routed) != routed {
 						t.Errorf("%s, %q, routed %v", out.Status, out.Reason, w.routed[routed:])
 					}
@@ -62,4 +44,68 @@ func TestACanaryThatWasTakenBackGetsNothingAgain(t *testing.T) {
 			t.Error("it has not failed")
 		})
 	}
+}
+
+// A worker takes a suspicious canary a step back and dies before it reports. That is no
+// verdict: the next one judges on.
+func TestACanaryThatWentAStepBackIsJudgedOn(t *testing.T) {
+	w := newWorld(t, 1).withHome()
+	w.errors = 0.012
+	k := w.canaryUntil(t, goingBack)
+	if k.memory.Want < 0.05-1e-9 {
+		t.Errorf("it goes back to %v", k.memory.Want)
+	}
+	want := int(k.memory.Want * platform.Whole)
+	w.must(w.Route(t.Context(), platform.Lease{Fence: k.Fence}, target, platform.Weights{fresh: want, old: platform.Whole - want}))
+	k.Fence++
+	for range 3 {
+		if out := k.tick(t); out.Status != stage.Continue {
+			t.Fatalf("it ends %s: %s", out.Status, out.Reason)
+		}
+	}
+	if k.memory.Weight != k.memory.Want {
+		t.Errorf("it has %v and is to have %v", k.memory.Weight, k.memory.Want)
+	}
+}
+
+// canaryMemory is what a canary's executor remembers of its weights.
+type canaryMemory struct {
+	Phase        string
+	Weight, Want float64
+}
+
+func goingBack(m canaryMemory) bool { return m.Phase == "judging" && m.Want < m.Weight }
+
+// ticking is a canary under way.
+type ticking struct {
+	stage.Task
+	w      *world
+	canary stage.Executor
+	memory canaryMemory
+}
+
+// canaryUntil lets a canary run until its memory is so.
+func (w *world) canaryUntil(t *testing.T, is func(canaryMemory) bool) *ticking {
+	t.Helper()
+	k := &ticking{Task: task(canaryStage()), w: w, canary: w.executors()[pipeline.KindCanary]}
+	for ticks := 0; !is(k.memory); ticks++ {
+		if out := k.tick(t); ticks > 5000 || out.Status != stage.Continue {
+			t.Fatalf("the canary never got there: %+v", out)
+		}
+	}
+	return k
+}
+
+func (k *ticking) tick(t *testing.T) stage.Outcome {
+	t.Helper()
+	out, err := k.canary.Tick(t.Context(), k.Task)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.State, k.memory = out.State, canaryMemory{}
+	if err := json.Unmarshal(out.State, &k.memory); err != nil {
+		t.Fatal(err)
+	}
+	k.w.now = k.w.now.Add(max(out.After, 10*time.Millisecond))
+	return out
 }
