@@ -31,7 +31,7 @@ func tryCapacity(ctx context.Context, r *rig.Rig, _ options) ([]bar.Bar, error) 
 		return nil, err
 	}
 	fmt.Println("a person has shrunk stable to one pod")
-	// Long enough for pods to go, and to come again if Fairway sees to it.
+	// Long enough for pods to go.
 	if err := pause(ctx, 10*time.Second); err != nil {
 		return nil, err
 	}
@@ -39,7 +39,10 @@ func tryCapacity(ctx context.Context, r *rig.Rig, _ options) ([]bar.Bar, error) 
 	if err != nil {
 		return nil, err
 	}
-	fmt.Printf("rolling back, with %d pods of stable ready\n", pods)
+	if pods != 1 {
+		return nil, fmt.Errorf("%d pods of stable are ready, not the one that a person left", pods)
+	}
+	fmt.Printf("rolling back, with %d pod of stable ready\n", pods)
 	began := time.Now()
 	d, err := release.RollBack(ctx, "to see whether stable bears it")
 	if err != nil {

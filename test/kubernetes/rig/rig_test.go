@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fairwayhq/fairway/internal/platform"
 	"github.com/fairwayhq/fairway/test/cluster"
 	"github.com/fairwayhq/fairway/test/kubernetes/rig"
 )
@@ -129,9 +130,12 @@ spec: {selector: {app: %[3]s}, ports: [{name: http, port: 80, targetPort: 8080}]
 	h.wait(2 * time.Second) // until the gateway has heard of the pod too
 }
 
+// percent is what one percent is in weights that sum to what Fairway's do.
+const percent = platform.Whole / 100
+
 func (h hand) weigh(v rig.Version, canary int) {
 	h.t.Helper()
-	h.route(fmt.Sprintf("[{name: shop, port: 80, weight: %d}, {name: %s, port: 80, weight: %d}]", 100-canary, v.Name, canary))
+	h.route(fmt.Sprintf("[{name: shop, port: 80, weight: %d}, {name: %s, port: 80, weight: %d}]", (100-canary)*percent, v.Name, canary*percent))
 }
 
 func (h hand) weighNobody() {
@@ -142,7 +146,7 @@ kind: Service
 metadata: {name: nobody, namespace: %s}
 spec: {selector: {app: nobody}, ports: [{name: http, port: 80}]}
 `, h.team.Name))
-	h.route("[{name: shop, port: 80, weight: 50}, {name: nobody, port: 80, weight: 50}]")
+	h.route("[{name: shop, port: 80, weight: 500000}, {name: nobody, port: 80, weight: 500000}]")
 }
 
 func (h hand) route(backends string) {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/fairwayhq/fairway/internal/platform"
 	"github.com/fairwayhq/fairway/internal/process"
 	"github.com/fairwayhq/fairway/test/cluster"
 )
@@ -45,7 +46,7 @@ type Route struct {
 
 func watchRoute(api *cluster.API, namespace string) *Route {
 	ctx, end := context.WithCancel(context.Background())
-	r := &Route{api: api, namespace: namespace, end: end, done: make(chan struct{})}
+	r := &Route{api: api, namespace: namespace, whole: platform.Whole, end: end, done: make(chan struct{})}
 	go func() {
 		defer close(r.done)
 		for {
@@ -146,15 +147,11 @@ func (r *Route) look(ctx context.Context) {
 	}
 }
 
-// note keeps weights that are new. The whole is what Fairway makes it; a team's own
-// route, with one Service, may have another.
+// note keeps weights that are new. A team's own route, with one Service, may have any sum.
 func (r *Route) note(seen Weights, sum int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(seen.Of) > 1 {
-		if r.whole == 0 {
-			r.whole = sum
-		}
 		if sum != r.whole {
 			r.wrong = append(r.wrong, fmt.Sprintf("%s: the weights %v sum to %d, not to %d", stamp(seen.At), seen.Of, sum, r.whole))
 		}

@@ -6,7 +6,7 @@ import (
 )
 
 func TestWeightsAreKeptOnceAndMustSumToOneWhole(t *testing.T) {
-	r, begin := &Route{}, time.Now()
+	r, begin := &Route{whole: 100}, time.Now()
 	for i, w := range []map[string]int{
 		{"shop": 1}, // a team's own
 		{"shop": 90, "canary": 10},

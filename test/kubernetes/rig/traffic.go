@@ -25,8 +25,9 @@ type Answer struct {
 	Fault bool
 }
 
-// Failed tells whether a user got nothing of it.
-func (a Answer) Failed() bool { return a.Status == 0 || a.Status >= 500 }
+// Failed tells whether a user got nothing of it. The shop itself says only 200 and 500; a
+// gateway that has no route for a moment says 404.
+func (a Answer) Failed() bool { return a.Status < 200 || a.Status >= 400 }
 
 // Traffic is the users of a team: an open loop of requests through the gateway, of which
 // every answer is kept.
