@@ -30,7 +30,7 @@ type StageDefinition struct {
 
 // GateDefinition is a condition over evidence.
 type GateDefinition struct {
-	// When is the condition, in CEL. It knows `evidence`, `latest`, `release`, `environments` and `now`.
+	// When is the condition, in CEL. It knows `evidence`, `latest`, `release`, `environments`, `drift` and `now`.
 	When string `yaml:"when,required,short" check:"cel" example:"'latest.tests.status == \"passed\"'"`
 	// Message tells people what is awaited.
 	Message string `yaml:"message" example:"the test report of the nightly run"`
