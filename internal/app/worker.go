@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"os"
-	"runtime/debug"
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/api/client"
@@ -24,15 +23,9 @@ type WorkerConfig struct {
 	Log     *slog.Logger
 }
 
-// workerGarbage is how many percent of what a worker keeps may be garbage beside it. It waits
-// most of its life, on machines that others need, so time is cheaper than memory.
-const workerGarbage = 50
-
 // Worker runs a worker process until ctx ends.
 func Worker(ctx context.Context, c WorkerConfig) error {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(workerGarbage)
-	}
+	saveMemory()
 	if c.Name == "" {
 		name, err := os.Hostname()
 		if err != nil {
