@@ -17,6 +17,9 @@ func (t *canaryTick) show(ctx context.Context) (Outcome, error) {
 	if !ok {
 		return Outcome{Status: Failed, State: remember(t.m), Reason: "the platform " + t.task.Platform + " cannot choose requests for an audience"}, nil
 	}
+	if !t.m.Admitted && t.task.Hold != "" {
+		return next(t.m, readyInterval, &Progress{Now: "Ready, and held: " + t.task.Hold + "."}), nil
+	}
 	if !t.m.Admitted {
 		match := platform.Match{Header: a.Header, Cookie: a.Cookie, Value: a.Value}
 		if err := p.Admit(ctx, t.task.Lease(), t.task.Target(), t.task.Revision.ID, match); err != nil {

@@ -91,6 +91,20 @@ func TestAnAudienceHasTheRevisionBeforeItIsJudged(t *testing.T) {
 	}
 }
 
+func TestAnAudienceDoesNotGetWhatIsHeld(t *testing.T) {
+	w, k := &choosingWorld{world: newWorld(t, 50).withHome()}, audienceTask()
+	w.until(k, func(stage.Outcome) bool { return strings.Contains(string(k.State), `"showing"`) })
+	k.Hold = "the server does not answer"
+	for range 3 {
+		out := w.until(k, func(stage.Outcome) bool { return true })
+		if len(w.was) > 0 || !strings.Contains(out.Progress.Now, k.Hold) {
+			t.Fatalf("it says %+v, and admitted %v", out.Progress, w.was)
+		}
+	}
+	k.Hold = ""
+	w.until(k, func(stage.Outcome) bool { return w.admitted == chosen })
+}
+
 func TestAnAudienceIsSentBackFromARevisionThatCrashes(t *testing.T) {
 	w, k := &choosingWorld{world: newWorld(t, 48).withHome()}, audienceTask()
 	w.until(k, func(stage.Outcome) bool { return w.admitted == chosen })

@@ -253,19 +253,13 @@ func (t *canaryTick) lookOn(ctx context.Context) (out Outcome, back bool, err er
 	return out, true, err
 }
 
-// crashed takes the traffic back when no instance of the canary is left, and none
-// will come up by itself.
+// crashed takes the traffic back when no instance of the canary is left.
 func (t *canaryTick) crashed(ctx context.Context) (Outcome, bool, error) {
-	now, placed := t.s.Revision(t.task.Revision.ID)
-	if !placed || now.Ready() > 0 || len(now.Instances) == 0 {
+	why := allFailed(t.task, t.s)
+	if why == "" {
 		return Outcome{}, false, nil
 	}
-	for _, i := range now.Instances {
-		if !i.Failed {
-			return Outcome{}, false, nil
-		}
-	}
-	out, err := t.takeBack(ctx, fmt.Sprintf("no instance of %s is left: %s", name(t.task), now.Instances[0].Message))
+	out, err := t.takeBack(ctx, why)
 	return out, true, err
 }
 
@@ -316,9 +310,9 @@ const untold = "its traffic was taken back by a worker that ended before it coul
 // takenBack tells that the canary has less traffic than it was given, and less than it was to
 // be given next: it was taken back, as far as stable could bear it, and the report of that was
 // lost. Who decides anew may, with other numbers, not come to the same end; but the decision
-// has been made.
+// has been made. Where another writer has set the weights, a person has been asked.
 func (t *canaryTick) takenBack() bool {
-	return t.m.Weight > 0 && shareOf(t.s, t.task.Revision.ID) < min(t.m.Weight, t.m.Want)-aMillionth
+	return t.s.Foreign == "" && t.m.Weight > 0 && shareOf(t.s, t.task.Revision.ID) < min(t.m.Weight, t.m.Want)-aMillionth
 }
 
 // takeBack gives stable all the traffic at once; the undoing of the stage does the rest.
@@ -401,7 +395,7 @@ func (t *canaryTick) grow(ctx context.Context) (Outcome, error) {
 		out.Exposed, out.Asks = t.m.Weight > 0, t.m.Asks
 		return out, nil
 	}
-	if st.Failed != "" && st.Ready == 0 {
+	if st.Failed != "" && st.Ready < want.Instances {
 		return t.takeBack(ctx, st.Failed)
 	}
 	if !t.stableReady() && t.task.Drill != nil {

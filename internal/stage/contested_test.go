@@ -35,11 +35,31 @@ func TestWeightsThatAnotherHasChangedArePutToAPerson(t *testing.T) {
 }
 
 func TestAPersonMayGoOnWithWeightsThatAnotherHasChanged(t *testing.T) {
-	w := newWorld(t, 42).withHome()
-	k, _ := meddle(w, task(canaryStage()))
+	for _, share := range []int{300_000, 1000} {
+		w := newWorld(t, 42).withHome()
+		k, _ := meddle(w, task(canaryStage()))
+		w.weights = platform.Weights{old: platform.Whole - share, fresh: share}
+		k.Decision = "promote"
+		if _, out := w.play(k, never); out.Status != stage.Passed {
+			t.Errorf("from %d millionths it ended %s (%s%s)", share, out.Status, out.Reason, out.Asks)
+		}
+	}
+}
+
+func TestADeploymentThatAnotherTakesTrafficFromIsPutToAPerson(t *testing.T) {
+	w := newWorld(t, 45).withHome()
+	k, out := w.play(task(pipeline.Stage{Name: "deploy", Kind: pipeline.KindDeploy, Deploy: &pipeline.Deploy{}}), func() bool {
+		if w.weights[fresh] == platform.Whole {
+			w.weights, w.foreign = platform.Weights{old: platform.Whole}, byHand
+		}
+		return false
+	})
+	if !strings.HasPrefix(out.Asks, byHand) || len(w.routed) != 1 {
+		t.Fatalf("it asks %q and has routed %v", out.Asks, w.routed)
+	}
 	k.Decision = "promote"
-	if _, out := w.play(k, never); out.Status != stage.Passed {
-		t.Errorf("it ended %s (%s%s)", out.Status, out.Reason, out.Asks)
+	if _, out = w.play(k, never); out.Status != stage.Passed || w.home != fresh {
+		t.Errorf("when a person says so it ended %s (%s)", out.Status, out.Reason)
 	}
 }
 

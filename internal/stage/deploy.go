@@ -33,6 +33,9 @@ func (e *deploy) Tick(ctx context.Context, task Task) (Outcome, error) {
 	if s.Weights[mine] == platform.Whole && task.Hold != "" {
 		return next(m, readyInterval, &Progress{Now: "Held before the old version is taken away: " + task.Hold + ".", Weight: 1}), nil
 	}
+	if contested(task, s) {
+		return waitContested(m, time.Second, task, s), nil
+	}
 	if s.Weights[mine] == platform.Whole {
 		return e.bringHome(ctx, p, task, s, &m, func() any { return m })
 	}

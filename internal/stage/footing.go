@@ -132,6 +132,21 @@ func split(revision string, share float64, rest string) platform.Weights {
 // aMillionth is the least difference between two shares.
 const aMillionth = 1e-6
 
+// allFailed says that no instance of the task's revision is left, and none will come up by
+// itself; nothing where that is not so.
+func allFailed(task Task, s platform.State) string {
+	now, placed := s.Revision(task.Revision.ID)
+	if !placed || len(now.Instances) == 0 || now.Ready() > 0 {
+		return ""
+	}
+	for _, i := range now.Instances {
+		if !i.Failed {
+			return ""
+		}
+	}
+	return fmt.Sprintf("no instance of %s is left: %s", name(task), now.Instances[0].Message)
+}
+
 // shareOf is the revision's share of the traffic, in [0, 1].
 func shareOf(s platform.State, revision string) float64 {
 	return float64(s.Weights[revision]) / platform.Whole

@@ -2,10 +2,12 @@ package stage_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/pipeline"
+	"github.com/fairwayhq/fairway/internal/platform"
 	"github.com/fairwayhq/fairway/internal/stage"
 )
 
@@ -67,5 +69,18 @@ func TestAHeldWatchAsksNobodyWhatIsDecidedAlready(t *testing.T) {
 	k.Hold = ""
 	if _, out := w.play(k, never); out.Status != stage.Passed {
 		t.Errorf("when it was no longer held it ended %s, asking %q", out.Status, out.Asks)
+	}
+}
+
+func TestAWatchTakesBackWhatHasCrashedThoughNothingIsMeasured(t *testing.T) {
+	w := newWorld(t, 51).withHome()
+	w.must(w.Place(t.Context(), platform.Lease{Fence: 1}, target, task(canaryStage()).Revision, platform.Capacity{Instances: 2}))
+	w.now = w.now.Add(time.Minute)
+	w.must(w.Route(t.Context(), platform.Lease{Fence: 1}, target, platform.Weights{fresh: 950_000, old: 50_000}))
+	k := task(pipeline.Stage{Name: "watch", Kind: pipeline.KindWatch, Watch: &pipeline.Watch{Analysis: quick, For: pipeline.Duration(time.Hour), Holdback: 0.05}})
+	w.noMetrics, w.dead = "the router does not answer", true
+	_, out := w.play(k, never)
+	if out.Status != stage.Failed || !strings.Contains(out.Reason, "exited with status 1") || w.weights[old] != platform.Whole {
+		t.Errorf("it ended %s (%s) with %v", out.Status, out.Reason, w.weights)
 	}
 }

@@ -47,14 +47,14 @@ func (e *promote) Tick(ctx context.Context, task Task) (Outcome, error) {
 		}
 		m.Batch = max(c.Batches, 1) // a first release has nothing to take batches from
 	}
+	if contested(task, s) {
+		return waitContested(m, time.Second, task, s), nil
+	}
 	if s.Weights[task.Revision.ID] == platform.Whole && c.Holdback == 0 {
 		if task.Hold != "" {
 			return next(m, readyInterval, &Progress{Now: "Held before the old version is taken away: " + task.Hold + ".", Weight: 1}), nil
 		}
 		return e.bringHome(ctx, p, task, s, &m.arrival, func() any { return m })
-	}
-	if contested(task, s) {
-		return waitContested(m, time.Second, task, s), nil
 	}
 	return e.batch(ctx, p, task, s, m)
 }

@@ -361,3 +361,19 @@ func TestAnOldLeaseIsRefused(t *testing.T) {
 		t.Errorf("a tick with an old lease = %v", err)
 	}
 }
+
+func TestAnUndoSaysWhenThePreviousVersionComesUpInPart(t *testing.T) {
+	w := newWorld(t, 16).withHome()
+	k := task(pipeline.Stage{Name: "deploy", Kind: pipeline.KindDeploy, Deploy: &pipeline.Deploy{}})
+	done, _ := w.play(k, never)
+	w.oldDead, w.oldLeft, w.aliveFrom = true, 1, 99
+	undo := k
+	undo.Undo, undo.State, undo.Memories = true, nil, map[string]json.RawMessage{"deploy": done.State}
+	_, out := w.play(undo, never)
+	if out.Status != stage.Failed || !strings.Contains(out.Reason, "only 1 of 2 instances") || !strings.Contains(out.Reason, "the disk is full") {
+		t.Errorf("it ended %s: %s", out.Status, out.Reason)
+	}
+	if w.weights[old] != 500_000 || w.weights[fresh] != 500_000 {
+		t.Errorf("one of two instances of the previous version bears half: %v", w.weights)
+	}
+}

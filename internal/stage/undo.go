@@ -132,6 +132,10 @@ func (r reversible) shiftBack(ctx context.Context, p platform.Platform, task Tas
 		now := percent(share) + " of the traffic is back on the previous revision, which grows to full capacity."
 		return next(m, readyInterval, &Progress{Now: now, Weight: 1 - share}), nil
 	}
+	if back.Failed != "" && share < 1 {
+		return Outcome{Status: Failed, State: remember(m), Reason: fmt.Sprintf(
+			"only %d of %d instances of the previous revision come up, which bear %s of the traffic: %s", back.Ready, m.Capacity.Instances, percent(share), back.Failed)}, nil
+	}
 	if err := p.Retire(ctx, task.Lease(), task.Target(), mine); err != nil {
 		return Outcome{}, err
 	}

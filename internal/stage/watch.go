@@ -138,6 +138,8 @@ func (e *watch) act(ctx context.Context, p platform.Platform, task Task, s platf
 	switch {
 	case v.Kind == judge.Fail:
 		return takeBack(v.Sentence())
+	case allFailed(task, s) != "":
+		return takeBack(allFailed(task, s))
 	case m.Weight == 0 && s.Foreign == "":
 		return takeBack(untold)
 	case contested(task, s):

@@ -34,6 +34,7 @@ type world struct {
 	errors  float64
 	dead    bool
 	oldDead bool
+	oldLeft int // so many instances of it live all the same
 	// slowSecond is how much longer second instances take to start.
 	slowSecond time.Duration
 	aliveFrom  int64 // the fence from which the old revision starts again
@@ -117,7 +118,7 @@ func (w *world) look(id string, p *placedRevision) platform.RevisionState {
 	for i := range r.Capacity.Instances {
 		up := w.now.Sub(p.since) >= startUp+time.Duration(min(i, 1))*w.slowSecond
 		in := platform.Instance{ID: fmt.Sprintf("%s-%d", id, i+1), Address: w.address, Ready: up, StartedAt: p.since}
-		if id == old && w.oldDead && p.fence < w.aliveFrom {
+		if id == old && w.oldDead && i >= w.oldLeft && p.fence < w.aliveFrom {
 			in.Ready, in.Failed, in.Message = false, up, "the disk is full"
 		}
 		if id == fresh && (w.dead || w.crashes && w.weights[fresh] > 0) {
