@@ -55,7 +55,7 @@ func Choose(objects []Object, workload Workload, image string) (Workload, error)
 	if err != nil {
 		return Workload{}, err
 	}
-	repository := repositoryOf(image)
+	repository := RepositoryOf(image)
 	deployment, err := chooseDeployment(objects, all, workload.Deployment, repository)
 	if err != nil {
 		return Workload{}, err
@@ -100,7 +100,7 @@ func chooseDeployment(objects []Object, all []container, name, repository string
 		}
 	}
 	for _, c := range all {
-		if !c.init && repositoryOf(c.image) == repository && !slices.Contains(same, c.deployment) {
+		if !c.init && RepositoryOf(c.image) == repository && !slices.Contains(same, c.deployment) {
 			same = append(same, c.deployment)
 		}
 	}
@@ -138,7 +138,7 @@ func chooseContainer(all []container, deployment, name, repository string) (stri
 		}
 		names = append(names, c.name)
 		listed = append(listed, c.name+" ("+c.image+")")
-		if repositoryOf(c.image) == repository {
+		if RepositoryOf(c.image) == repository {
 			same = append(same, c.name)
 		}
 	}
@@ -171,9 +171,9 @@ func count(names []string, name string) int {
 
 var pinned = regexp.MustCompile(`^[^\s@]+@sha256:[0-9a-f]{64}$`)
 
-// repositoryOf is an image's name without tag and digest, with the registry that is
+// RepositoryOf is an image's name without tag and digest, with the registry that is
 // meant where none is written.
-func repositoryOf(image string) string {
+func RepositoryOf(image string) string {
 	name, _, _ := strings.Cut(image, "@")
 	if colon := strings.LastIndex(name, ":"); colon > strings.LastIndex(name, "/") {
 		name = name[:colon]

@@ -21,7 +21,7 @@ func (p *Platform) Admit(ctx context.Context, lease platform.Lease, t platform.T
 			return fenceFirst(w, lease, t, fault.Errorf(fault.Invalid, "requests can only be chosen by a route, and the Service %s has none", p.settings.Service))
 		}
 		_, beside := w.side(revision)
-		if match != (platform.Match{}) && (!beside || p.ready(ctx, w, revision) == 0) {
+		if match != (platform.Match{}) && (!beside || p.ready(w, revision) == 0) {
 			return fenceFirst(w, lease, t, fault.Errorf(fault.Conflict, "revision %s has no ready instance beside the home", revision).
 				WithHint("place it and wait until Observe shows a ready instance"))
 		}

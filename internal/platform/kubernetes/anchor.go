@@ -131,6 +131,27 @@ func (p *Platform) claim(ctx context.Context, w *world, lease platform.Lease, t 
 	return p.follow(ctx, w)
 }
 
+// confirm reads the anchor once more past the mirror, before something else than it is
+// written on the word of a claim that had nothing to write: the watch may not have told yet
+// that a newer lease has been here.
+func (p *Platform) confirm(ctx context.Context, w *world) error {
+	anchors, err := p.anchors().list(ctx, true)
+	if err != nil {
+		return faultOf(err, "read "+p.anchorText())
+	}
+	if len(anchors) == 0 {
+		return errStale
+	}
+	now, err := readMark(anchors[0])
+	if err != nil {
+		return err
+	}
+	if now == nil || now.text() != w.mark.text() {
+		return errStale
+	}
+	return nil
+}
+
 // adopt is the mark to go on from: the one that is there, or what a target looks like
 // that Fairway sees for the first time.
 func (w *world) adopt(p *Platform) mark {

@@ -198,7 +198,23 @@ spec:
 				r.Settings = b.with(deployment, strings.Replace(needed, "name: hello", "name: hello_world", 1), "")
 				return r
 			},
-			code: fault.Invalid, says: []string{"write ConfigMap hello_world-", "a lowercase RFC 1123 subdomain"},
+			code: fault.Invalid, says: []string{"try to write ConfigMap hello_world", "a lowercase RFC 1123 subdomain"},
+		},
+		"a PodDisruptionBudget that is only written in the end": {
+			revision: func(b *bench) platform.Revision {
+				r := good(b)
+				r.Settings = b.with(deployment, refusedBudget, "")
+				return r
+			},
+			code: fault.Invalid, says: []string{"try to write PodDisruptionBudget hello", "minAvailable"},
+		},
+		"a kind that the cluster does not know": {
+			revision: func(b *bench) platform.Revision {
+				r := good(b)
+				r.Settings = b.with(deployment, monitor, "")
+				return r
+			},
+			code: fault.Invalid, says: []string{"the cluster does not know what a ServiceMonitor is"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -292,6 +308,14 @@ func (r *rig) bench(t *testing.T) *bench {
 	b.opened(p.clusters)
 	return b
 }
+
+// A budget that says two things at once.
+const refusedBudget = `
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: {name: hello, namespace: {{.Namespace}}}
+spec: {minAvailable: 1, maxUnavailable: 1, selector: {matchLabels: {app: hello}}}
+`
 
 // patience is how long a pod may take to become ready: what is wrong shows long before.
 const patience = 30 * time.Second

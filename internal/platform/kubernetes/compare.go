@@ -126,7 +126,6 @@ func (p *Platform) desiredHome(set Settings, r platform.Revision, home *appsv1.D
 		d.Labels = nil
 		return p.homeObject(d, r)
 	}
-	d.Annotations = written.Annotations
 	if n := int32(set.Instances); n > 0 {
 		d.Spec.Replicas = &n
 	}

@@ -128,6 +128,13 @@ func (b *bench) previews(when string, r platform.Revision, want ...string) {
 	}
 }
 
+// What charts put on a Deployment, and change from release to release.
+const (
+	undescribed = "metadata: {name: hello, namespace: {{.Namespace}}}\nspec:\n  replicas: 2"
+	described   = "metadata: {name: hello, namespace: {{.Namespace}}, labels: {chart: hello-2}, annotations: {about: greetings}}\n" +
+		"spec:\n  replicas: 2\n  strategy: {rollingUpdate: {maxSurge: 1, maxUnavailable: 0}}"
+)
+
 // A release is looked at before, goes its way, and is looked at again.
 func TestWhatRunsIsComparedWithARelease(t *testing.T) {
 	p := newRig(t).newPlace(t)
@@ -146,13 +153,19 @@ func TestWhatRunsIsComparedWithARelease(t *testing.T) {
 		`Deployment hello changed spec.template.spec.containers[hello].env: [{"name":"COLOUR","value":"red"}], not null`,
 		`Deployment hello changed spec.template.spec.containers[hello].image: "fairway.test/hello:v2", not "fairway.test/hello:v1"`)
 
-	v2 := p.complete("r-222222222222", "fairway.test/hello:v2")
-	b.previews("a release with config", v2,
+	v2 := p.complete("r-222222222222", "fairway.test/hello:v2", undescribed, described)
+	about := []string{
 		"ConfigMap hello missing",
-		`Deployment hello changed spec.template.spec.containers[hello].image: "fairway.test/hello:v2", not "fairway.test/hello:v1"`)
+		`Deployment hello changed metadata.annotations.about: "greetings", not null`,
+		`Deployment hello changed metadata.labels: {"chart":"hello-2"}, not null`,
+		`Deployment hello changed spec.strategy.rollingUpdate.maxSurge: 1, not "25%"`,
+		`Deployment hello changed spec.strategy.rollingUpdate.maxUnavailable: 0, not "25%"`,
+	}
+	b.previews("a release with config", v2,
+		append(about, `Deployment hello changed spec.template.spec.containers[hello].image: "fairway.test/hello:v2", not "fairway.test/hello:v1"`)...)
 	unnamed := v2
 	unnamed.Artifact = platform.Artifact{}
-	b.previews("no artifact", unnamed, "ConfigMap hello missing")
+	b.previews("no artifact", unnamed, about...)
 
 	b.must(b.Place(t.Context(), b.lease, target, v2, platform.Capacity{Instances: 2}))
 	b.until("the canary's pods are ready", func(s platform.State) bool {
@@ -186,7 +199,7 @@ func TestWhatRunsIsComparedWithARelease(t *testing.T) {
 	}
 	b.drifts("after the config was deleted", v2, "ConfigMap hello missing", grace, budget)
 
-	v3 := p.complete("r-333333333333", "fairway.test/hello:v1", "minAvailable: 1", "minAvailable: 2", "periodSeconds: 1", "periodSeconds: 7", "colour: blue", "colour: green")
+	v3 := p.complete("r-333333333333", "fairway.test/hello:v1", undescribed, described, "minAvailable: 1", "minAvailable: 2", "periodSeconds: 1", "periodSeconds: 7", "colour: blue", "colour: green")
 	b.previews("the next release", v3,
 		"ConfigMap hello missing",
 		`Deployment hello changed spec.template.spec.containers[hello].image: "fairway.test/hello:v1", not "fairway.test/hello:v2"`,

@@ -7,7 +7,6 @@ import (
 	"math/bits"
 	"regexp"
 	"slices"
-	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -22,11 +21,6 @@ const stuckAfter = 3 * time.Second
 // keepBack are the reasons of warnings about what a pod cannot start without. Others may be
 // there as well, and keep no pod from starting.
 var keepBack = []string{"FailedMount", "FailedMapVolume", "FailedAttachVolume", "FailedCreatePodSandBox", "NetworkNotReady"}
-
-// eventReader reads what nodes tell of pods, and remembers it.
-type eventReader struct {
-	known sync.Map // the pod's UID and how long it is stuck, by doublings → text
-}
 
 // stuck tells that the pod has a node, and nothing that says why it does not start.
 func stuck(pod *corev1.Pod) bool {
@@ -46,8 +40,8 @@ func (p *Platform) warned(ctx context.Context, pod *corev1.Pod) string {
 		return ""
 	}
 	key := fmt.Sprintf("%s/%d", pod.UID, bits.Len64(uint64(age/stuckAfter)))
-	if text, ok := p.cluster.events.known.Load(key); ok {
-		return text.(string)
+	if text, ok := p.cluster.warnings.load(key); ok {
+		return text
 	}
 	ctx, cancel := context.WithTimeout(ctx, logLimit)
 	defer cancel()
@@ -67,7 +61,7 @@ func (p *Platform) warned(ctx context.Context, pod *corev1.Pod) string {
 		last := slices.MaxFunc(all, func(a, b corev1.Event) int { return cmp.Compare(a.LastTimestamp.Unix(), b.LastTimestamp.Unix()) })
 		text = last.Reason + ": " + last.Message
 	}
-	p.cluster.events.known.Store(key, text)
+	p.cluster.warnings.store(key, text)
 	return text
 }
 

@@ -90,7 +90,7 @@ func (c *Clusters) cluster(name string) (*cluster, error) {
 	if err != nil {
 		return nil, fault.Errorf(fault.Invalid, "connect to the Kubernetes context %q: %w", name, err)
 	}
-	one := &cluster{ctx: c.ctx, client: client, logs: logs, namespaces: map[string]*namespace{}, kept: map[keptTarget]bool{}}
+	one := &cluster{ctx: c.ctx, client: client, logs: logs, warnings: newRecent(), namespaces: map[string]*namespace{}, kept: map[keptTarget]bool{}}
 	c.open[name] = one
 	return one, nil
 }
@@ -116,7 +116,7 @@ type cluster struct {
 	ctx        context.Context
 	client     dynamic.Interface
 	logs       logReader
-	events     eventReader
+	warnings   *recent // by a pod's UID and how long it is stuck, by doublings
 	watches    sync.WaitGroup
 	mu         sync.Mutex
 	namespaces map[string]*namespace

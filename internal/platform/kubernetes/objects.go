@@ -26,7 +26,7 @@ type kind struct {
 // released kinds. Routes are not among them, for their weights are the release's; nor are
 // Secrets, whose values are in no plan.
 var kinds = []kind{
-	{"ServiceAccount", schema.GroupVersionResource{Version: "v1", Resource: "serviceaccounts"}, true},
+	{"ServiceAccount", serviceAccounts, true},
 	{"ConfigMap", configMaps, true},
 	{"Service", services, false},
 	{"PodDisruptionBudget", budgets, false},

@@ -14,6 +14,8 @@ import (
 // Observe reads the target. A home that Fairway has never written is shown as a revision
 // with all the traffic.
 func (p *Platform) Observe(ctx context.Context, _ platform.Target) (platform.State, error) {
+	ctx, cancel := context.WithTimeout(ctx, verbLimit)
+	defer cancel()
 	w, err := p.look(ctx, false)
 	if err != nil {
 		return platform.State{}, err

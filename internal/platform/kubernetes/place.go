@@ -33,6 +33,9 @@ func (p *Platform) Place(ctx context.Context, lease platform.Lease, t platform.T
 		if err := p.permittedTo(ctx, w, r); err != nil {
 			return err
 		}
+		if err := p.acceptable(ctx, w, r); err != nil {
+			return err
+		}
 		err := p.claim(ctx, w, lease, t, func(m *mark) (*unstructured.Unstructured, error) {
 			m.Away = slices.DeleteFunc(m.Away, func(id string) bool { return id == r.ID })
 			if w.home != nil && !w.atHome(r.ID) {
@@ -250,11 +253,40 @@ func (p *Platform) placeSide(ctx context.Context, w *world, lease platform.Lease
 	if err != nil {
 		return err
 	}
-	if err := p.placeBeside(ctx, beside{stands, d, service, hpa, config}, c); err != nil {
+	accounts, err := p.newAccounts(ctx, set)
+	if err != nil {
+		return err
+	}
+	if err := p.placeBeside(ctx, beside{stands, d, service, hpa, append(config, accounts...)}, c); err != nil {
+		return err
+	}
+	if err := p.confirm(ctx, w); err != nil {
 		return err
 	}
 	d.ResourceVersion = "" // its controller has written its status meanwhile
 	return p.scale(ctx, d, c.Instances)
+}
+
+// newAccounts are the release's service accounts that are not there yet: its pods need them.
+// They go with the side; when the home is updated they are written again, and stay.
+func (p *Platform) newAccounts(ctx context.Context, set Settings) ([]placedObject, error) {
+	all, err := set.placeable(true)
+	if err != nil {
+		return nil, err
+	}
+	var missing []placedObject
+	for _, o := range all {
+		if o.resource != serviceAccounts {
+			continue
+		}
+		switch _, err := p.client(o.resource).Get(ctx, o.object.GetName(), metav1.GetOptions{}); {
+		case apierrors.IsNotFound(err):
+			missing = append(missing, o)
+		case err != nil:
+			return nil, faultOf(err, "read "+nameOf(o.object))
+		}
+	}
+	return missing, nil
 }
 
 // beside is what a side's Deployment needs beside it.
@@ -263,7 +295,7 @@ type beside struct {
 	deployment *appsv1.Deployment
 	service    *corev1.Service
 	scaler     *unstructured.Unstructured // the home's; nil where there is none
-	config     []placedObject
+	own        []placedObject             // config and accounts of the release
 }
 
 // placeBeside writes it, owned by the Deployment.
@@ -272,10 +304,10 @@ func (p *Platform) placeBeside(ctx context.Context, b beside, c platform.Capacit
 	if err != nil {
 		return err
 	}
-	for _, o := range b.config {
+	for _, o := range b.own {
 		o.object.SetLabels(b.objectLabels(o.object.GetLabels()))
 	}
-	all = append(all, b.config...)
+	all = append(all, b.own...)
 	if !p.byPods() { // the one Service leads to all pods, and what is scraped through it is scraped once
 		own, err := plain(b.standing.service(b.service))
 		if err != nil {

@@ -6,9 +6,9 @@ import (
 	"io"
 	"net"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -60,13 +60,12 @@ func (p *Platform) instance(ctx context.Context, pod *corev1.Pod, d *appsv1.Depl
 	for _, c := range pod.Status.ContainerStatuses {
 		i.Restarts += int(c.RestartCount)
 	}
-	ready, since := readyCondition(pod)
-	if ready {
-		i.Ready = p.config.Now().Sub(since) >= reach
+	if ready, _ := readyCondition(pod); ready {
+		i.Ready = p.serves(pod)
 		return i
 	}
-	if why := broken(pod); why != "" {
-		i.Failed, i.Message = true, p.withLog(ctx, pod, why)
+	if container, why := broken(pod); why != "" {
+		i.Failed, i.Message = true, p.withLog(ctx, pod, container, why)
 		return i
 	}
 	i.Message = waits(pod)
@@ -75,7 +74,7 @@ func (p *Platform) instance(ctx context.Context, pod *corev1.Pod, d *appsv1.Depl
 	}
 	if limit := time.Duration(p.settings.ReadyTimeout); !i.Failed && p.config.Now().Sub(later(i.StartedAt, sinceOf(d))) > limit {
 		i.Failed = true
-		i.Message = p.withLog(ctx, pod, strings.TrimSuffix(fmt.Sprintf("not ready after %s: %s", limit, i.Message), ": "))
+		i.Message = p.withLog(ctx, pod, first(pod), strings.TrimSuffix(fmt.Sprintf("not ready after %s: %s", limit, i.Message), ": "))
 	}
 	return i
 }
@@ -105,6 +104,12 @@ func sinceOf(d *appsv1.Deployment) time.Time {
 	return at
 }
 
+// serves tells that the pod is ready, and that everybody has had the time to hear of it.
+func (p *Platform) serves(pod *corev1.Pod) bool {
+	ready, since := readyCondition(pod)
+	return ready && p.config.Now().Sub(since) >= reach
+}
+
 func readyCondition(pod *corev1.Pod) (ready bool, since time.Time) {
 	for _, c := range pod.Status.Conditions {
 		if c.Type == corev1.PodReady {
@@ -114,19 +119,28 @@ func readyCondition(pod *corev1.Pod) (ready bool, since time.Time) {
 	return false, time.Time{}
 }
 
-// broken says why a pod will not become ready by itself; empty while it may.
-func broken(pod *corev1.Pod) string {
+// broken says why a pod will not become ready by itself, and which container's log may tell
+// more; empty while it may.
+func broken(pod *corev1.Pod) (container, why string) {
 	if pod.Status.Phase == corev1.PodFailed {
-		return strings.TrimSpace("the pod has failed: " + pod.Status.Reason + " " + pod.Status.Message)
+		return first(pod), strings.TrimSpace("the pod has failed: " + pod.Status.Reason + " " + pod.Status.Message)
 	}
 	for _, all := range [][]corev1.ContainerStatus{pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses} {
 		for _, c := range all {
 			if why := brokenContainer(c); why != "" {
-				return fmt.Sprintf("container %s: %s", c.Name, why)
+				return c.Name, fmt.Sprintf("container %s: %s", c.Name, why)
 			}
 		}
 	}
-	return ""
+	return "", ""
+}
+
+// first is the container whose log is told where none is known to be the cause.
+func first(pod *corev1.Pod) string {
+	if len(pod.Spec.Containers) == 0 {
+		return ""
+	}
+	return pod.Spec.Containers[0].Name
 }
 
 func brokenContainer(c corev1.ContainerStatus) string {
@@ -187,15 +201,17 @@ func waits(pod *corev1.Pod) string {
 	return ""
 }
 
-// logLines is how much of a log is told with a failure, logLimit how long it may take.
 const (
+	// logLines and logBytes are how much of a log is told with a failure, logLimit is how
+	// long it may take.
 	logLines = 10
+	logBytes = 2000
 	logLimit = 3 * time.Second
 )
 
-// withLog adds the last lines of the pod's log.
-func (p *Platform) withLog(ctx context.Context, pod *corev1.Pod, why string) string {
-	lines := p.cluster.logs.last(ctx, pod)
+// withLog adds the last lines of the container's log.
+func (p *Platform) withLog(ctx context.Context, pod *corev1.Pod, container, why string) string {
+	lines := p.cluster.logs.last(ctx, pod, container)
 	if lines == "" {
 		return why
 	}
@@ -216,7 +232,7 @@ func (p *Platform) Logs(ctx context.Context, _ platform.Target, revision string,
 	}
 	var all []string
 	for _, pod := range w.podsOf(d) {
-		text, err := p.cluster.logs.read(ctx, pod, lines, false)
+		text, err := p.cluster.logs.read(ctx, pod, first(pod), lines, false)
 		if err != nil {
 			return nil, faultOf(err, "read the log of pod "+pod.Name)
 		}
@@ -228,7 +244,7 @@ func (p *Platform) Logs(ctx context.Context, _ platform.Target, revision string,
 // logReader reads logs, and remembers the ends that it has read.
 type logReader struct {
 	client rest.Interface
-	known  *sync.Map // the pod's UID and restarts → text
+	known  *recent // by the pod's UID, its restarts and the container
 }
 
 func newLogReader(config *rest.Config) (logReader, error) {
@@ -236,43 +252,49 @@ func newLogReader(config *rest.Config) (logReader, error) {
 	config.GroupVersion, config.APIPath = &corev1.SchemeGroupVersion, "/api"
 	config.NegotiatedSerializer = serializer.NewCodecFactory(runtime.NewScheme()).WithoutConversion()
 	client, err := rest.RESTClientFor(config)
-	return logReader{client: client, known: &sync.Map{}}, err
+	return logReader{client: client, known: newRecent()}, err
 }
 
-// last returns the end of what a broken pod has printed in its last life, on one line;
-// empty if there is nothing to be had.
-func (l logReader) last(ctx context.Context, pod *corev1.Pod) string {
+// last returns the end of what a container of a broken pod has printed in its last life, on
+// one line; empty if there is nothing to be had. Whoever could not be asked is not asked
+// again at once: the node may be lost.
+func (l logReader) last(ctx context.Context, pod *corev1.Pod, container string) string {
 	restarts, began := int32(0), false
-	for _, c := range pod.Status.ContainerStatuses {
+	for _, c := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
 		restarts += c.RestartCount
 		began = began || c.RestartCount > 0 || c.State.Running != nil || c.State.Terminated != nil
 	}
 	if !began {
 		return ""
 	}
-	key := fmt.Sprintf("%s/%d", pod.UID, restarts)
-	if text, ok := l.known.Load(key); ok {
-		return text.(string)
+	key := fmt.Sprintf("%s/%d/%s", pod.UID, restarts, container)
+	if text, ok := l.known.load(key); ok {
+		return text
 	}
 	ctx, cancel := context.WithTimeout(ctx, logLimit)
 	defer cancel()
-	text, err := l.read(ctx, pod, logLines, false)
+	text, err := l.read(ctx, pod, container, logLines, false)
 	if err != nil || text == "" {
-		text, err = l.read(ctx, pod, logLines, true)
+		text, err = l.read(ctx, pod, container, logLines, true)
 	}
-	if err != nil {
-		return ""
+	switch {
+	case ctx.Err() != nil:
+		text = ""
+	case err != nil || text == "":
+		return "" // it may come yet
 	}
-	text = strings.Join(strings.Split(strings.TrimSpace(text), "\n"), " | ")
-	l.known.Store(key, text)
+	text = strings.TrimSpace(text)
+	text = strings.ToValidUTF8(text[max(0, len(text)-logBytes):], "")
+	text = strings.Join(strings.Split(text, "\n"), " | ")
+	l.known.store(key, text)
 	return text
 }
 
-func (l logReader) read(ctx context.Context, pod *corev1.Pod, lines int, previous bool) (string, error) {
+func (l logReader) read(ctx context.Context, pod *corev1.Pod, container string, lines int, previous bool) (string, error) {
 	get := l.client.Get().Namespace(pod.Namespace).Name(pod.Name).Resource("pods").SubResource("log").
 		Param("tailLines", strconv.Itoa(lines)).Param("previous", strconv.FormatBool(previous))
-	if len(pod.Spec.Containers) > 0 {
-		get = get.Param("container", pod.Spec.Containers[0].Name)
+	if container != "" {
+		get = get.Param("container", container)
 	}
 	stream, err := get.Stream(ctx)
 	if err != nil {

@@ -6,10 +6,12 @@ import (
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/fairwayhq/fairway/internal/drift"
+	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/platform"
 )
 
@@ -35,11 +37,9 @@ func (p *Platform) Preview(ctx context.Context, t platform.Target, r platform.Re
 	}
 	var next []drift.Object
 	for _, o := range all {
-		would, err := p.client(o.resource).Apply(ctx, o.object.GetName(), o.object, metav1.ApplyOptions{
-			FieldManager: fieldManager, Force: true, DryRun: []string{metav1.DryRunAll},
-		})
+		would, err := p.tryOut(ctx, o)
 		if err != nil {
-			return platform.Comparison{}, faultOf(err, "try to write "+nameOf(o.object))
+			return platform.Comparison{}, err
 		}
 		next = append(next, would.Object)
 	}
@@ -48,6 +48,41 @@ func (p *Platform) Preview(ctx context.Context, t platform.Target, r platform.Re
 		found[i].Object.Namespace = p.settings.Namespace
 	}
 	return platform.Comparison{Differences: found}, nil
+}
+
+// tryOut asks the API server what it would make of an object.
+func (p *Platform) tryOut(ctx context.Context, o placedObject) (*unstructured.Unstructured, error) {
+	would, err := p.client(o.resource).Apply(ctx, o.object.GetName(), o.object, metav1.ApplyOptions{
+		FieldManager: fieldManager, Force: true, DryRun: []string{metav1.DryRunAll},
+	})
+	if apierrors.IsNotFound(err) && p.noNamespace(ctx) == nil {
+		return nil, fault.Errorf(fault.Invalid, "the cluster does not know what a %s is: %w", o.object.GetKind(), err).
+			WithHint("install what defines it, or take it out of the manifests")
+	}
+	return would, faultOf(err, "try to write "+nameOf(o.object))
+}
+
+// acceptable refuses a new revision whose manifests the API server will refuse in the end,
+// when it is proven and to move in. What a repository's controller writes is its own affair.
+func (p *Platform) acceptable(ctx context.Context, w *world, r platform.Revision) error {
+	if _, beside := w.side(r.ID); beside || w.atHome(r.ID) || w.home == nil || p.settings.Controller != "" {
+		return nil
+	}
+	set, err := ParseSettings(r.Settings)
+	if err != nil || len(set.Objects) == 0 {
+		return err
+	}
+	all, err := p.releasedObjects(r, w.home)
+	if err != nil {
+		return err
+	}
+	for _, o := range all {
+		// Who cannot be asked without a write has said nothing against it.
+		if _, err := p.tryOut(ctx, o); err != nil && !strings.Contains(err.Error(), "does not support dry run") {
+			return err
+		}
+	}
+	return nil
 }
 
 // ownFields are those that say how Fairway has written an object.
@@ -103,7 +138,7 @@ func (p *Platform) releasedObjects(r platform.Revision, home *appsv1.Deployment)
 		return nil, err
 	}
 	markConfig(d, names)
-	d.APIVersion, d.Kind, d.Labels, d.Spec.Replicas = "apps/v1", "Deployment", nil, nil
+	d.APIVersion, d.Kind, d.Spec.Replicas = "apps/v1", "Deployment", nil
 	own, err := p.homeObject(d, r)
 	if err != nil {
 		return nil, err

@@ -124,7 +124,7 @@ func TestTheRoleOfTheGuideIsEnoughAndNoMoreThanThat(t *testing.T) {
 	b.until("a log is read", func(s platform.State) bool { return strings.Contains(failure(s, crashes.ID), "no disk") })
 	b.must(b.Retire(t.Context(), b.lease, target, crashes.ID))
 
-	v2 := platform.Revision{ID: "r-222222222222", Version: "v2", Artifact: platform.Artifact{Ref: "fairway.test/hello:v2"}, Settings: p.with(deployment, needed, "")}
+	v2 := platform.Revision{ID: "r-222222222222", Version: "v2", Artifact: platform.Artifact{Ref: "fairway.test/hello:v2"}, Settings: p.with(deployment, needed, "      serviceAccountName: hello")}
 	b.must(b.Place(t.Context(), b.lease, target, v2, platform.Capacity{Instances: 2}))
 	b.until("the canary's pods are ready", func(s platform.State) bool {
 		r, _ := s.Revision(v2.ID)

@@ -18,7 +18,8 @@ func (p *Platform) Route(ctx context.Context, lease platform.Lease, t platform.T
 		return err
 	}
 	return p.change(ctx, t, "route", func(w *world) error {
-		if len(w.sides) > 0 || w.home != nil {
+		// Later, Place has looked: whatever has come since, traffic can be taken back.
+		if w.mark == nil && (len(w.sides) > 0 || w.home != nil) {
 			if err := p.admissible(w); err != nil {
 				return err
 			}
@@ -29,6 +30,9 @@ func (p *Platform) Route(ctx context.Context, lease platform.Lease, t platform.T
 		}
 		if err := p.mayFollow(ctx, w, shares); err != nil {
 			return fenceFirst(w, lease, t, err)
+		}
+		if err := fenceFirst(w, lease, t, nil); err != nil {
+			return err
 		}
 		if err := p.holdHome(ctx, w, weights); err != nil {
 			return err
@@ -77,7 +81,7 @@ func (p *Platform) bearers(ctx context.Context, w *world, weights platform.Weigh
 		if !there || w.mark != nil && slices.Contains(w.mark.Away, id) {
 			return nil, fault.Errorf(fault.Conflict, "revision %s is not on the target", id).WithHint("place it first")
 		}
-		if p.ready(ctx, w, id) == 0 {
+		if p.ready(w, id) == 0 {
 			return nil, fault.Errorf(fault.Conflict, "revision %s has no ready instance", id).
 				WithHint("place it and wait until Observe shows a ready instance")
 		}
@@ -85,16 +89,24 @@ func (p *Platform) bearers(ctx context.Context, w *world, weights platform.Weigh
 	}
 	return shares, w.split.possible(shares, func(service string) int {
 		id, _ := p.revisionOf(w, service)
-		return p.ready(ctx, w, id)
+		return p.ready(w, id)
 	})
 }
 
-// ready is how many pods of the revision are, where its traffic goes.
-func (p *Platform) ready(ctx context.Context, w *world, id string) int {
+// ready is how many pods of the revision are, where its traffic goes. It asks nobody: a
+// rollback must not wait for the logs of a node that is lost.
+func (p *Platform) ready(w *world, id string) int {
+	d := w.home
 	if s, ok := w.side(id); ok {
-		return p.revision(ctx, w, s.deployment, s.revision).Ready()
+		d = s.deployment
 	}
-	return p.revision(ctx, w, w.home, w.homeRevision).Ready()
+	n := 0
+	for _, pod := range w.podsOf(d) {
+		if p.serves(pod) {
+			n++
+		}
+	}
+	return n
 }
 
 // holdHome keeps the home's capacity when the first traffic leaves it: its autoscaler

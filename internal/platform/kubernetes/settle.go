@@ -76,6 +76,9 @@ func (p *Platform) followHome(ctx context.Context, w *world, lease platform.Leas
 	if err := p.claim(ctx, w, lease, t, nil); err != nil {
 		return "", err
 	}
+	if err := p.confirm(ctx, w); err != nil {
+		return "", err
+	}
 	packed, err := pack(s.revision)
 	if err != nil {
 		return "", err
@@ -100,14 +103,15 @@ func (p *Platform) updateHome(ctx context.Context, w *world, lease platform.Leas
 	if err := p.claim(ctx, w, lease, t, nil); err != nil {
 		return err
 	}
+	if err := p.confirm(ctx, w); err != nil {
+		return err
+	}
 	if w.home == nil {
 		return fault.Errorf(fault.Conflict, "the Deployment %s is gone", p.settings.Deployment).WithHint("somebody has deleted it; apply it again")
 	}
 	if n := replicas(s.deployment); replicas(w.home) < n {
-		if err := p.scale(ctx, w.home, int(n)); err != nil {
-			return err
-		}
-		return nil // and the pods at the next step, on what that has made of it
+		// Its pods follow at the next step, on what that has made of it.
+		return p.resizeHome(ctx, w, lease, platform.Capacity{Instances: int(n)})
 	}
 	update, err := p.wanted(s.revision, w.home)
 	if err != nil {
@@ -129,7 +133,7 @@ func (p *Platform) updateHome(ctx context.Context, w *world, lease platform.Leas
 		return err
 	}
 	markConfig(update, names)
-	update.Labels, update.Spec.Replicas = nil, nil
+	update.Spec.Replicas = nil
 	if err := dress(update, s.revision, lease.Fence); err != nil {
 		return err
 	}
@@ -162,7 +166,9 @@ func (p *Platform) homeObject(d *appsv1.Deployment, r platform.Revision) (*unstr
 	if err != nil {
 		return nil, err
 	}
-	unstructured.RemoveNestedField(o.Object, "spec", "strategy")
+	if set, _, _ := unstructured.NestedMap(o.Object, "spec", "strategy"); len(set) == 0 {
+		unstructured.RemoveNestedField(o.Object, "spec", "strategy")
+	}
 	if set, err := ParseSettings(r.Settings); err == nil && len(set.Objects) > 0 {
 		return o, nil
 	}
@@ -233,8 +239,10 @@ func (p *Platform) leaveSide(ctx context.Context, w *world, lease platform.Lease
 	if err := p.afterLast(ctx, w, s.revision.ID); err != nil {
 		return err
 	}
-	if err := p.applyRest(ctx, s.revision); err != nil {
-		return err
+	if p.settings.Controller == "" { // which has applied them itself
+		if err := p.applyRest(ctx, s.revision); err != nil {
+			return err
+		}
 	}
 	return p.delete(ctx, s.deployment)
 }

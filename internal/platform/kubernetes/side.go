@@ -53,7 +53,7 @@ func (p *Platform) wanted(r platform.Revision, home *appsv1.Deployment) (*appsv1
 		d = &appsv1.Deployment{Spec: *home.Spec.DeepCopy()}
 		delete(d.Spec.Template.Annotations, "kubectl.kubernetes.io/restartedAt")
 	}
-	d.ObjectMeta = metav1.ObjectMeta{Name: p.settings.Deployment, Namespace: p.settings.Namespace, Labels: d.Labels}
+	d.ObjectMeta = metav1.ObjectMeta{Name: p.settings.Deployment, Namespace: p.settings.Namespace, Labels: d.Labels, Annotations: d.Annotations}
 	d.Status = appsv1.DeploymentStatus{}
 	c, err := chosen(d.Spec.Template.Spec, p.settings.Container, r.Artifact)
 	if err != nil {

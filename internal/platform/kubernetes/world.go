@@ -23,6 +23,7 @@ import (
 	"k8s.io/client-go/dynamic"
 
 	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/manifest"
 	"github.com/fairwayhq/fairway/internal/platform"
 )
 
@@ -222,7 +223,7 @@ func (w *world) pulled(d *appsv1.Deployment, ref string) string {
 	for _, pod := range w.podsOf(d) {
 		for _, c := range pod.Status.ContainerStatuses {
 			image, found, _ := strings.Cut(c.ImageID, "@")
-			if found == "" || repositoryOf(image) != repositoryOf(ref) {
+			if found == "" || manifest.RepositoryOf(image) != manifest.RepositoryOf(ref) {
 				continue
 			}
 			if digest != "" && digest != found {
@@ -291,7 +292,7 @@ func sameImage(a, b string) bool {
 	if first == "" || second == "" {
 		return a == b
 	}
-	return first == second && repositoryOf(a) == repositoryOf(b)
+	return first == second && manifest.RepositoryOf(a) == manifest.RepositoryOf(b)
 }
 
 // chosen is the container whose image is released: the one of that name, the only one,
@@ -304,7 +305,7 @@ func chosen(spec corev1.PodSpec, name string, a platform.Artifact) (*corev1.Cont
 		if c.Name == name || name == "" && len(spec.Containers) == 1 {
 			return c, nil
 		}
-		if a.Ref != "" && repositoryOf(c.Image) == repositoryOf(a.Ref) {
+		if a.Ref != "" && manifest.RepositoryOf(c.Image) == manifest.RepositoryOf(a.Ref) {
 			alike = append(alike, c)
 		}
 		names = append(names, c.Name)
@@ -317,15 +318,6 @@ func chosen(spec corev1.PodSpec, name string, a platform.Artifact) (*corev1.Cont
 	}
 	return nil, fault.Errorf(fault.Invalid, "it is not clear which container of the pods is released; there are %s", strings.Join(names, ", ")).
 		WithHint("name one: kubernetes: {container: %s}", names[0])
-}
-
-// repositoryOf is an image's name without tag and digest.
-func repositoryOf(image string) string {
-	image, _, _ = strings.Cut(image, "@")
-	if i := strings.LastIndex(image, ":"); i > strings.LastIndex(image, "/") {
-		image = image[:i]
-	}
-	return image
 }
 
 // maxPacked bounds a packed revision: annotations may have 256 KiB in all.
