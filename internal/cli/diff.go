@@ -17,14 +17,23 @@ import (
 )
 
 func diffCommand(c *command) *cobra.Command {
-	return &cobra.Command{
-		Use:   "diff SERVICE ENVIRONMENT ENVIRONMENT",
+	var file string
+	cmd := &cobra.Command{
+		Use:   "diff [SERVICE] ENVIRONMENT ENVIRONMENT",
 		Short: "Compare what two environments should run",
 		Long: `Compare what two environments should run, as the plans of the releases that are at home
 there say it: the artifact, the config, and on Kubernetes the objects, field by field.
-Namespaces do not count. ` + "`fairway drift`" + ` tells whether they do run it.`,
-		Args: cobra.ExactArgs(3),
+Namespaces do not count. ` + "`fairway drift`" + ` tells whether they do run it. Without a service it is
+the one that the definition in this folder names.`,
+		Args: cobra.RangeArgs(2, 3),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 2 {
+				def, _, err := readDefinition(file)
+				if err != nil {
+					return err
+				}
+				args = append([]string{def.Service}, args...)
+			}
 			api, err := c.client()
 			if err != nil {
 				return err
@@ -44,6 +53,8 @@ Namespaces do not count. ` + "`fairway drift`" + ` tells whether they do run it.
 			return c.show(d, func(w io.Writer) { d.print(w) })
 		},
 	}
+	cmd.Flags().StringVarP(&file, "file", "f", defaultFile, "the definition")
+	return cmd
 }
 
 // diff is how what two environments should run differs: desired is the first one's, live
