@@ -10,9 +10,9 @@ import (
 // JSON is its whole state.
 //
 // A canary that is suspicious for a block goes back as it came, step by step, as long as it
-// has more than it would be given now. Where the noise between blocks is greater than that of counting, a bad
-// request says the more the fewer there are in a block: a small weight takes longer to
-// decide, and costs less until then.
+// has more than it would be given now. Where the noise between blocks is greater than that of
+// counting, a bad request says the more the fewer there are in a block: a small weight takes
+// longer to decide, and costs less until then.
 type Sizing struct {
 	Settings Settings `json:"settings"`
 	// Prior is the stable share of bad requests before the release.

@@ -46,7 +46,7 @@ type Ask struct {
 	StableBackend string `json:"stableBackend,omitempty"`
 	CanaryBackend string `json:"canaryBackend,omitempty"`
 	// StableInstances and CanaryInstances are how many instances of the arms serve, as the
-	// platform sees it; 0 is unknown. Only a source asks that cannot tell them apart.
+	// platform sees it; 0 is unknown. Only a source that cannot tell them apart needs it.
 	StableInstances int `json:"stableInstances,omitempty"`
 	CanaryInstances int `json:"canaryInstances,omitempty"`
 	// Weight is the canary's share of traffic in force, in [0, 1]; it is copied into the sample.

@@ -146,7 +146,7 @@ func refused(t *testing.T, rig *rig) {
 				r.Settings = b.with(deployment, needed, "        resources: {limits: {memory: -1Gi}}")
 				return r
 			},
-			code: fault.Invalid, says: []string{"write Deployment hello-" + badID, "must be greater than or equal to 0"},
+			code: fault.Invalid, says: []string{"try to write Deployment hello: ", "must be greater than or equal to 0"},
 		},
 		"a quantity that is none": {
 			revision: func(b *bench) platform.Revision {
