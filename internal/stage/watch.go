@@ -8,7 +8,6 @@ import (
 
 	"github.com/fairwayhq/fairway/internal/forecast"
 	"github.com/fairwayhq/fairway/internal/judge"
-	"github.com/fairwayhq/fairway/internal/metric"
 	"github.com/fairwayhq/fairway/internal/pipeline"
 	"github.com/fairwayhq/fairway/internal/platform"
 )
@@ -50,7 +49,7 @@ func (e *watch) Tick(ctx context.Context, task Task) (Outcome, error) {
 		return Outcome{}, err
 	}
 	m.Weight = shareOf(s, task.Revision.ID)
-	ask := e.ask(task, s, m)
+	ask := m.ask(task, s, task.Stage.Watch.Analysis, m.Weight, e.Now())
 	var opening []Line
 	if m.Judge == nil {
 		m.Began = e.Now()
@@ -77,20 +76,6 @@ func (e *watch) Tick(ctx context.Context, task Task) (Outcome, error) {
 	out.Lines = append(opening, out.Lines...)
 	out.Exposed = m.Weight > 0
 	return out, err
-}
-
-func (e *watch) ask(task Task, s platform.State, m watchMemory) metric.Ask {
-	a := metric.Ask{
-		Service: task.Service, Environment: task.Environment, Region: task.Region,
-		Stable: m.stable(), Canary: task.Revision.ID, Weight: m.Weight, WarmUp: warmUp, Now: e.Now(),
-		StableBackend: backendOf(s, m.stable()), CanaryBackend: backendOf(s, task.Revision.ID),
-		StableInstances: readyOf(s, m.stable()), CanaryInstances: readyOf(s, task.Revision.ID),
-	}
-	a.Custom = customMetrics(task.Stage.Watch.Metrics)
-	if w := task.Stage.Watch.WarmUp; w > 0 {
-		a.WarmUp = w.Std()
-	}
-	return a
 }
 
 // handed is what the canary left: what it learned of the service holds for the
