@@ -10,6 +10,7 @@ import (
 	"github.com/fairwayhq/fairway/internal/pipeline"
 	"github.com/fairwayhq/fairway/test/cluster"
 	"github.com/fairwayhq/fairway/test/kubernetes/rig"
+	"github.com/fairwayhq/fairway/test/program"
 )
 
 // measureCost ships one good version and counts what that takes.
@@ -65,7 +66,7 @@ type memory struct {
 	done chan struct{}
 }
 
-func watchMemory(p *rig.Process) *memory {
+func watchMemory(p *program.Program) *memory {
 	m := &memory{end: make(chan struct{}), done: make(chan struct{})}
 	go func() {
 		defer close(m.done)

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/fairwayhq/fairway/test/program"
 )
 
 // killer plays cards during one round.
@@ -30,9 +32,9 @@ func (k *killer) run(ctx context.Context) {
 		chance := time.NewTimer(k.between(1500, 3500))
 		select {
 		case <-ctx.Done():
-		case <-k.server.end():
+		case <-k.server.Ended():
 			k.died(k.server)
-		case <-k.worker.end():
+		case <-k.worker.Ended():
 			k.died(k.worker)
 		case <-chance.C:
 			k.strike()
@@ -89,8 +91,8 @@ func (k *killer) disarm() {
 }
 
 func (k *killer) write() {
-	for _, p := range []*process{k.server, k.worker} {
-		mine := slices.DeleteFunc(slices.Clone(k.armed), func(c card) bool { return c.victim() != p.name })
+	for _, p := range []*program.Program{k.server, k.worker} {
+		mine := slices.DeleteFunc(slices.Clone(k.armed), func(c card) bool { return c.victim() != p.Name })
 		if err := k.aimAt(p, mine); err != nil {
 			k.faults = append(k.faults, err.Error())
 		}
@@ -98,15 +100,15 @@ func (k *killer) write() {
 }
 
 // died deals with the end of a process that an aim should have caused.
-func (k *killer) died(p *process) {
+func (k *killer) died(p *program.Program) {
 	at := time.Now()
-	<-p.end()
+	<-p.Ended()
 	word, points := k.hit(p)
 	id, _ := strconv.Atoi(word)
-	killed, how := p.killed()
+	killed, how := p.Killed()
 	i := slices.IndexFunc(k.cards, func(c card) bool { return c.id == id })
 	if !killed || i < 0 {
-		k.faults = append(k.faults, fmt.Sprintf("the %s ended by itself: %s", p.name, how))
+		k.faults = append(k.faults, fmt.Sprintf("the %s ended by itself: %s", p.Name, how))
 	} else {
 		k.played(k.cards[i], points, at, p)
 	}
@@ -120,7 +122,7 @@ func (k *killer) strike() {
 		return
 	}
 	c := k.cards[i]
-	var victims []*process
+	var victims []*program.Program
 	if c.moment != "worker" {
 		victims = append(victims, k.server)
 	}
@@ -128,7 +130,7 @@ func (k *killer) strike() {
 		victims = append(victims, k.worker)
 	}
 	for _, p := range victims {
-		p.kill()
+		p.Kill()
 		k.hit(p) // it may have come to an aim just before; the card stays
 	}
 	k.played(c, []string{anyTime}, time.Now(), victims...)
@@ -137,18 +139,18 @@ func (k *killer) strike() {
 	}
 }
 
-func (k *killer) played(c card, points []string, at time.Time, victims ...*process) {
+func (k *killer) played(c card, points []string, at time.Time, victims ...*program.Program) {
 	k.cards = slices.DeleteFunc(k.cards, func(o card) bool { return o.id == c.id })
 	done := kill{card: c, points: points, at: at, round: k.round}
 	for _, p := range victims {
-		done.victims = append(done.victims, p.name)
+		done.victims = append(done.victims, p.Name)
 	}
 	k.kills = append(k.kills, done)
 }
 
 // revive starts a process again: mostly soon, sometimes only when a worker that
 // cannot reach the server holds, or when leases have run out.
-func (k *killer) revive(p *process) {
+func (k *killer) revive(p *program.Program) {
 	absence := k.between(1, 200)
 	switch n := k.random.IntN(10); {
 	case n == 0:
@@ -157,16 +159,16 @@ func (k *killer) revive(p *process) {
 		absence = k.between(500, 1500)
 	}
 	time.Sleep(absence)
-	if err := p.start(); err != nil {
-		k.faults = append(k.faults, fmt.Sprintf("the %s does not start again: %v", p.name, err))
+	if err := p.Start(); err != nil {
+		k.faults = append(k.faults, fmt.Sprintf("the %s does not start again: %v", p.Name, err))
 	}
 }
 
 // late revives who was already dying when the aims were taken away.
 func (k *killer) late() {
-	for _, p := range []*process{k.server, k.worker} {
+	for _, p := range []*program.Program{k.server, k.worker} {
 		select {
-		case <-p.end():
+		case <-p.Ended():
 			k.died(p)
 		default:
 		}

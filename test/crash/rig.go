@@ -16,6 +16,7 @@ import (
 
 	"github.com/fairwayhq/fairway/internal/api/client"
 	"github.com/fairwayhq/fairway/internal/router"
+	"github.com/fairwayhq/fairway/test/program"
 )
 
 // rig is the world in which all happens: a server, a worker, a router, the
@@ -26,8 +27,8 @@ type rig struct {
 	random   *rand.Rand
 	url      string
 	api      *client.Client
-	server   *process
-	worker   *process
+	server   *program.Program
+	worker   *program.Program
 	router   *router.Client
 	artifact artifact
 	fleet    []*service
@@ -92,7 +93,7 @@ func (r *rig) startAll(ctx context.Context) error {
 	}
 	r.url = "http://" + address
 	r.server = r.process("server", "server", "--data-dir", r.path("server"), "--listen", address, "--no-worker", "--lease", "3s")
-	if err := r.server.start(); err != nil {
+	if err := r.server.Start(); err != nil {
 		return err
 	}
 	if err := r.awaitServer(ctx); err != nil {
@@ -113,7 +114,7 @@ func (r *rig) startAll(ctx context.Context) error {
 		return err
 	}
 	r.worker = r.process("worker", "worker", "--server", r.url, "--token-file", r.path("worker-token"), "--data-dir", r.path("worker"), "--name", "w1")
-	return r.worker.start()
+	return r.worker.Start()
 }
 
 func (r *rig) awaitServer(ctx context.Context) error {
@@ -135,9 +136,9 @@ func (r *rig) close() error {
 	if r.sampler != nil {
 		r.sampler.stop()
 	}
-	for _, p := range []*process{r.worker, r.server} {
+	for _, p := range []*program.Program{r.worker, r.server} {
 		if p != nil {
-			p.kill()
+			p.Kill()
 		}
 	}
 	if r.hooks != nil {

@@ -2,31 +2,18 @@ package rig
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/api/client"
 	"github.com/fairwayhq/fairway/internal/router"
+	"github.com/fairwayhq/fairway/test/program"
 )
-
-// Process is the server or the worker: it can be killed and started again.
-type Process struct {
-	name, program, dir string
-	args, env          []string
-
-	mu    sync.Mutex
-	cmd   *exec.Cmd
-	ended chan struct{}
-}
 
 // lease is how long a worker that was killed is waited for.
 const lease = "5s"
@@ -34,7 +21,7 @@ const lease = "5s"
 // startFairway starts the server and, as a process of its own, the worker: what it costs
 // can be measured, and it can be killed alone.
 func (r *Rig) startFairway(ctx context.Context) error {
-	program, err := filepath.Abs(r.options.Fairway)
+	binary, err := filepath.Abs(r.options.Fairway)
 	if err != nil {
 		return err
 	}
@@ -47,8 +34,8 @@ func (r *Rig) startFairway(ctx context.Context) error {
 		return err
 	}
 	r.url = "http://" + address
-	start := func(name string, args ...string) (*Process, error) {
-		p := &Process{name: name, program: program, dir: r.dir, args: args, env: append(os.Environ(), "KUBECONFIG="+kubeconfig)}
+	start := func(name string, args ...string) (*program.Program, error) {
+		p := &program.Program{Name: name, Path: binary, Dir: r.dir, Args: args, Env: append(os.Environ(), "KUBECONFIG="+kubeconfig)}
 		return p, p.Start()
 	}
 	if r.Server, err = start("server", "server", "--data-dir", r.path("server"), "--listen", address, "--no-worker", "--lease", lease); err != nil {
@@ -94,67 +81,9 @@ func (r *Rig) stopRouter() error {
 
 // command is a person's command line on the server's machine.
 func (r *Rig) command(ctx context.Context, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, r.Server.program, args...)
-	cmd.Env = append(r.Server.env, "FAIRWAY_DATA_DIR="+r.path("server"), "FAIRWAY_SERVER="+r.url)
+	cmd := exec.CommandContext(ctx, r.Server.Path, args...)
+	cmd.Env = append(r.Server.Env, "FAIRWAY_DATA_DIR="+r.path("server"), "FAIRWAY_SERVER="+r.url)
 	return cmd
-}
-
-// Start starts it, for the first time or after Kill.
-func (p *Process) Start() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	log, err := os.OpenFile(p.log(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	defer log.Close()
-	cmd := exec.Command(p.program, p.args...)
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = p.dir, p.env, log, log
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	ended := make(chan struct{})
-	go func() {
-		_ = cmd.Wait()
-		close(ended)
-	}()
-	p.cmd, p.ended = cmd, ended
-	return nil
-}
-
-// Kill ends it by SIGKILL and waits until it is gone.
-func (p *Process) Kill() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.cmd != nil {
-		_ = p.cmd.Process.Kill()
-		<-p.ended
-	}
-}
-
-// Resident is how much memory it has now, in bytes.
-func (p *Process) Resident() (int64, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
-	if err != nil {
-		return 0, err
-	}
-	for line := range strings.Lines(string(status)) {
-		if words := strings.Fields(line); words[0] == "VmRSS:" {
-			kib, err := strconv.ParseInt(words[1], 10, 64)
-			return kib << 10, err
-		}
-	}
-	return 0, errors.New("the process has ended")
-}
-
-func (p *Process) log() string { return filepath.Join(p.dir, p.name+".log") }
-
-func (p *Process) tail(lines int) string {
-	text, _ := os.ReadFile(p.log())
-	all := strings.Split(strings.TrimSpace(string(text)), "\n")
-	return strings.Join(all[max(0, len(all)-lines):], "\n")
 }
 
 func freeAddress() (string, error) {

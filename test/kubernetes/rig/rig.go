@@ -23,6 +23,7 @@ import (
 
 	"github.com/fairwayhq/fairway/internal/api/client"
 	"github.com/fairwayhq/fairway/test/cluster"
+	"github.com/fairwayhq/fairway/test/program"
 )
 
 // User is who the worker is to the API server.
@@ -46,7 +47,7 @@ type Rig struct {
 	Cluster    *cluster.Cluster
 	Prometheus *cluster.Prometheus
 	// Server and Worker are nil where there is no binary to try.
-	Server, Worker *Process
+	Server, Worker *program.Program
 	// API is an administrator's client of the server.
 	API *client.Client
 
@@ -98,7 +99,7 @@ func (r *Rig) Close() error {
 	for _, t := range r.teams {
 		t.close()
 	}
-	for _, p := range []*Process{r.Worker, r.Server} {
+	for _, p := range []*program.Program{r.Worker, r.Server} {
 		if p != nil {
 			p.Kill()
 		}
@@ -113,9 +114,9 @@ func (r *Rig) Close() error {
 // Logs are the ends of what the processes said, for when something went wrong.
 func (r *Rig) Logs() string {
 	var all string
-	for _, p := range []*Process{r.Worker, r.Server} {
+	for _, p := range []*program.Program{r.Worker, r.Server} {
 		if p != nil {
-			all += fmt.Sprintf("--- %s\n%s\n", p.name, p.tail(50))
+			all += fmt.Sprintf("--- %s\n%s\n", p.Name, p.Tail(50))
 		}
 	}
 	return all
