@@ -52,32 +52,14 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := measure(ctx, c); err != nil {
+	part := func(measure func(context.Context, config) ([]bar.Bar, error)) func(context.Context) ([]bar.Bar, error) {
+		return func(ctx context.Context) ([]bar.Bar, error) { return measure(ctx, c) }
+	}
+	parts := []bar.Part{{Name: "story", Measure: part(measureStory)}, {Name: "live", Measure: part(measureLive)}}
+	if err := bar.Measure(ctx, os.Stdout, parts, c.only); err != nil {
 		fmt.Fprintln(os.Stderr, "bench/demo:", err)
 		os.Exit(1)
 	}
-}
-
-func measure(ctx context.Context, c config) error {
-	parts := []struct {
-		name    string
-		measure func(context.Context, config) ([]bar.Bar, error)
-	}{{"story", measureStory}, {"live", measureLive}}
-	var bars []bar.Bar
-	for _, p := range parts {
-		if c.only != "" && c.only != p.name {
-			continue
-		}
-		measured, err := p.measure(ctx, c)
-		if err != nil {
-			return fmt.Errorf("%s: %w", p.name, err)
-		}
-		bars = append(bars, measured...)
-	}
-	if len(bars) == 0 {
-		return fmt.Errorf("there is no part %q; the parts are story and live", c.only)
-	}
-	return bar.Print(os.Stdout, bars)
 }
 
 // inLanes does the same in so many lanes at once, and waits for all.

@@ -18,7 +18,6 @@ import (
 	"os"
 	"os/signal"
 	"slices"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -34,11 +33,6 @@ type config struct {
 	rate                    float64
 }
 
-var parts = []struct {
-	name    string
-	measure func(context.Context, *rig.Rig, config) ([]bar.Bar, error)
-}{{"cost", measureCost}, {"bad", measureBad}, {"good", measureGood}, {"many", measureMany}}
-
 func main() {
 	var c config
 	flag.StringVar(&c.fairway, "fairway", "bin/fairway", "the binary to measure")
@@ -51,29 +45,17 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := measure(ctx, c); err != nil {
+	part := func(measure func(context.Context, *rig.Rig, config) ([]bar.Bar, error)) func(context.Context) ([]bar.Bar, error) {
+		return func(ctx context.Context) ([]bar.Bar, error) { return measurePart(ctx, c, measure) }
+	}
+	parts := []bar.Part{
+		{Name: "cost", Measure: part(measureCost)}, {Name: "bad", Measure: part(measureBad)},
+		{Name: "good", Measure: part(measureGood)}, {Name: "many", Measure: part(measureMany)},
+	}
+	if err := bar.Measure(ctx, os.Stdout, parts, c.only); err != nil {
 		fmt.Fprintln(os.Stderr, "bench/kubernetes:", err)
 		os.Exit(1)
 	}
-}
-
-func measure(ctx context.Context, c config) error {
-	asked := func(part string) bool { return c.only == "" || slices.Contains(strings.Split(c.only, ","), part) }
-	var bars []bar.Bar
-	for _, p := range parts {
-		if !asked(p.name) {
-			continue
-		}
-		measured, err := measurePart(ctx, c, p.measure)
-		if err != nil {
-			return fmt.Errorf("%s: %w", p.name, err)
-		}
-		bars = append(bars, measured...)
-	}
-	if len(bars) == 0 {
-		return fmt.Errorf("there is no part %q; the parts are cost, bad, good and many", c.only)
-	}
-	return bar.Print(os.Stdout, bars)
 }
 
 // measurePart gives each part a world of its own, so that none learns from another.

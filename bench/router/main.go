@@ -15,7 +15,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"strings"
 
 	"github.com/fairwayhq/fairway/internal/bar"
 )
@@ -66,25 +65,11 @@ func measure(ctx context.Context, o options, only string) error {
 	}
 	defer os.RemoveAll(dir)
 	o.dir = dir
-	var bars []bar.Bar
-	var known []string
+	var parts []bar.Part
 	for _, s := range scenarios {
-		known = append(known, s.name)
-		if only != "" && only != s.name {
-			continue
-		}
-		fmt.Printf("== %s\n", s.name)
-		b, err := s.run(ctx, o)
-		if err != nil {
-			return fmt.Errorf("%s: %w", s.name, err)
-		}
-		bars = append(bars, b...)
+		parts = append(parts, bar.Part{Name: s.name, Measure: func(ctx context.Context) ([]bar.Bar, error) { return s.run(ctx, o) }})
 	}
-	if bars == nil {
-		return fmt.Errorf("there is no scenario %q; there are %s", only, strings.Join(known, ", "))
-	}
-	fmt.Println()
-	return bar.Print(os.Stdout, bars)
+	return bar.Measure(ctx, os.Stdout, parts, only)
 }
 
 func exitOn(err error) {

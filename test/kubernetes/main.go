@@ -21,8 +21,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"slices"
-	"strings"
 	"syscall"
 	"time"
 
@@ -36,11 +34,6 @@ type options struct {
 	requests      int
 }
 
-var parts = []struct {
-	name string
-	try  func(context.Context, *rig.Rig, options) ([]bar.Bar, error)
-}{{"failed", tryFailed}, {"outage", tryOutage}, {"kills", tryKills}, {"capacity", tryCapacity}}
-
 func main() {
 	var o options
 	flag.StringVar(&o.fairway, "fairway", "bin/fairway", "the binary to try")
@@ -49,30 +42,17 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, o); err != nil {
+	part := func(try func(context.Context, *rig.Rig, options) ([]bar.Bar, error)) func(context.Context) ([]bar.Bar, error) {
+		return func(ctx context.Context) ([]bar.Bar, error) { return runPart(ctx, o, try) }
+	}
+	parts := []bar.Part{
+		{Name: "failed", Measure: part(tryFailed)}, {Name: "outage", Measure: part(tryOutage)},
+		{Name: "kills", Measure: part(tryKills)}, {Name: "capacity", Measure: part(tryCapacity)},
+	}
+	if err := bar.Measure(ctx, os.Stdout, parts, o.only); err != nil {
 		fmt.Fprintln(os.Stderr, "kubernetes:", err)
 		os.Exit(1)
 	}
-}
-
-func run(ctx context.Context, o options) error {
-	var bars []bar.Bar
-	for _, p := range parts {
-		if o.only != "" && !slices.Contains(strings.Split(o.only, ","), p.name) {
-			continue
-		}
-		fmt.Printf("\n=== %s\n", p.name)
-		tried, err := runPart(ctx, o, p.try)
-		if err != nil {
-			return fmt.Errorf("%s: %w", p.name, err)
-		}
-		bars = append(bars, tried...)
-	}
-	if len(bars) == 0 {
-		return fmt.Errorf("there is no part %q; the parts are failed, outage, kills and capacity", o.only)
-	}
-	fmt.Println()
-	return bar.Print(os.Stdout, bars)
 }
 
 // runPart gives each part a world of its own.
