@@ -32,14 +32,23 @@ const (
 	expired  = "a watch is told that its version is gone"
 	gone     = "a watch is refused, as its version is gone"
 	cut      = "a watch ends without a word"
-	inPeriod = 12 // so many of the same request later it fails again in each way
+	inPeriod = 24 // so many of the same request later it fails again in each way
+)
+
+// failures are what fails.
+type failures int
+
+const (
+	everything failures = iota
+	nothing
+	everyWatch // is told after a second that its version is gone
 )
 
 // flaky stands before the API server and answers in its place: the first times that anything
 // is asked, and again after some, each in one of the ways above. Nothing is left to chance.
 type flaky struct {
 	proxy  *httputil.ReverseProxy
-	steady bool // nothing fails
+	fails  failures
 
 	mu      sync.Mutex
 	asked   map[string]int
@@ -49,7 +58,7 @@ type flaky struct {
 }
 
 // newFlaky starts one, and returns it with a kubeconfig that leads to it.
-func newFlaky(t *testing.T, behind string, steady bool) (*flaky, string) {
+func newFlaky(t *testing.T, behind string, fails failures) (*flaky, string) {
 	t.Helper()
 	config, err := clientcmd.BuildConfigFromFlags("", behind)
 	if err != nil {
@@ -63,7 +72,7 @@ func newFlaky(t *testing.T, behind string, steady bool) (*flaky, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &flaky{steady: steady, asked: map[string]int{}, faults: map[string]int{}, specs: map[string]string{}}
+	f := &flaky{fails: fails, asked: map[string]int{}, faults: map[string]int{}, specs: map[string]string{}}
 	f.proxy = &httputil.ReverseProxy{
 		Transport: transport, FlushInterval: -1,
 		Rewrite: func(r *httputil.ProxyRequest) {
@@ -116,7 +125,10 @@ func (f *flaky) way(r *http.Request) string {
 	f.asked[key]++
 	way := ""
 	switch {
-	case f.steady:
+	case f.fails == nothing:
+	case f.fails == everyWatch && watch:
+		way = expired
+	case f.fails == everyWatch:
 	case watch:
 		way = []string{broken, expired, gone, cut, expired, busy}[n%6]
 	case n%inPeriod < 4:

@@ -3,6 +3,7 @@ package kubernetes_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -19,7 +20,7 @@ import (
 // come to anyway, by the same changes in the same order and no other.
 func TestAnAPIServerThatFailsAtTimesLosesNothingAndDoublesNothing(t *testing.T) {
 	r := newRig(t)
-	calm, flakily := &course{steady: true}, &course{}
+	calm, flakily := &course{fails: nothing}, &course{fails: everything}
 	t.Run("a course", func(t *testing.T) {
 		for name, c := range map[string]*course{"without failures": calm, "with failures": flakily} {
 			t.Run(name, func(t *testing.T) {
@@ -27,6 +28,10 @@ func TestAnAPIServerThatFailsAtTimesLosesNothingAndDoublesNothing(t *testing.T) 
 				c.run(t, r.newPlace(t))
 			})
 		}
+		t.Run("watches that expire again and again", func(t *testing.T) {
+			t.Parallel()
+			expiredWatches(t, r.newPlace(t))
+		})
 	})
 	if !slices.Equal(calm.effects, flakily.effects) {
 		t.Errorf("with failures this was changed:\n%s\nand without them:\n%s", strings.Join(flakily.effects, "\n"), strings.Join(calm.effects, "\n"))
@@ -47,7 +52,7 @@ func TestAnAPIServerThatFailsAtTimesLosesNothingAndDoublesNothing(t *testing.T) 
 
 // course is a release from the first look to its end, and what it has left behind.
 type course struct {
-	steady      bool
+	fails       failures
 	effects     []string
 	end         string
 	unavailable int
@@ -56,7 +61,7 @@ type course struct {
 
 func (c *course) run(t *testing.T, p *place) {
 	p.apply(deployment + "---" + beside)
-	proxy, config := newFlaky(t, p.Kubeconfig, c.steady)
+	proxy, config := newFlaky(t, p.Kubeconfig, c.fails)
 	clusters := kubernetes.New(kubernetes.Config{Kubeconfig: config, UserAgent: "fairway-test"})
 	t.Cleanup(clusters.Close)
 	again := &again{Platform: p.open(t, clusters)}
@@ -100,6 +105,34 @@ func (c *course) run(t *testing.T, p *place) {
 	c.unavailable, c.faults = again.times, proxy.faults
 	for _, e := range proxy.effects {
 		c.effects = append(c.effects, strings.ReplaceAll(e, p.namespace, "NAMESPACE"))
+	}
+}
+
+// While the informers wait to list again, which is longer each time, what is observed is
+// still what there is.
+func expiredWatches(t *testing.T, p *place) {
+	p.apply(deployment)
+	proxy, config := newFlaky(t, p.Kubeconfig, everyWatch)
+	clusters := kubernetes.New(kubernetes.Config{Kubeconfig: config, UserAgent: "fairway-test"})
+	t.Cleanup(clusters.Close)
+	b := &bench{place: p, Platform: p.open(t, clusters)}
+	b.observe()
+	for n, late := 0, time.Now().Add(30*time.Second); time.Now().Before(late); n++ {
+		size := 1 + n%2
+		p.apply(strings.ReplaceAll(deployment, "replicas: 2", fmt.Sprintf("replicas: %d", size)))
+		began := time.Now()
+		b.until(fmt.Sprintf("%d pods are wanted", size), func(s platform.State) bool {
+			r, _ := s.Revision(s.Home)
+			return r.Capacity.Instances == size
+		})
+		if took := time.Since(began); took > 3*time.Second {
+			t.Errorf("a change was seen after %s", took)
+		}
+		_ = process.Wait(t.Context(), time.Second)
+	}
+	clusters.Close()
+	if proxy.faults[expired] < 8 { // of four kinds
+		t.Errorf("%d watches expired", proxy.faults[expired])
 	}
 }
 
