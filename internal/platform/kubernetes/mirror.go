@@ -62,7 +62,10 @@ func newMirror[T metav1.Object](c *cluster, client dynamic.ResourceInterface, se
 			o.FieldSelector = selector
 			w, err := client.Watch(ctx, o)
 			m.heard(err)
-			return w, err
+			if err != nil {
+				return nil, err
+			}
+			return watch.Filter(w, m.overhear), nil
 		},
 	}, &unstructured.Unstructured{}, cache.SharedIndexInformerOptions{})
 	_ = m.informer.SetTransform(func(object any) (any, error) {
@@ -84,12 +87,17 @@ func (m *mirror[T]) onChange(hear func()) {
 	}) // an informer that has been stopped tells nothing any more
 }
 
-// heard notes how the last question went. An expired resource version is no trouble: the
-// watch lists again by itself.
-func (m *mirror[T]) heard(err error) {
-	if apierrors.IsResourceExpired(err) || apierrors.IsGone(err) {
-		err = nil
+// overhear notes that a watch was ended, as when its version has expired. The informer
+// lists again by itself, but may wait half a minute before it does.
+func (m *mirror[T]) overhear(e watch.Event) (watch.Event, bool) {
+	if e.Type == watch.Error {
+		m.heard(apierrors.FromObject(e.Object))
 	}
+	return e, true
+}
+
+// heard notes how the last question went.
+func (m *mirror[T]) heard(err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.trouble = err
