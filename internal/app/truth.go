@@ -21,7 +21,7 @@ func (t truth) Tell(ctx context.Context, where pipeline.Git, change stage.TruthC
 	if err != nil {
 		return stage.Told{}, err
 	}
-	c := git.Change{Release: change.Release, Service: change.Service, Environment: change.Environment, Image: change.Image, Rollback: change.Rollback}
+	c := changeOf(change)
 	if !where.PullRequest {
 		result, err := r.Commit(ctx, c)
 		return stage.Told{Done: err == nil, Where: result.Commit}, err
@@ -30,8 +30,27 @@ func (t truth) Tell(ctx context.Context, where pipeline.Git, change stage.TruthC
 	if err != nil || result.PullRequest == nil {
 		return stage.Told{Done: err == nil, Where: result.Commit}, err
 	}
-	state := result.PullRequest.State
-	return stage.Told{Done: state == git.Merged, Refused: state == git.Closed, Where: result.PullRequest.URL}, nil
+	return toldOf(*result.PullRequest), nil
+}
+
+func (t truth) Withdraw(ctx context.Context, where pipeline.Git, change stage.TruthChange) (stage.Told, error) {
+	r, err := t.repository(where)
+	if err != nil {
+		return stage.Told{}, err
+	}
+	withdrawn, err := r.Withdraw(ctx, changeOf(change))
+	if err != nil || withdrawn == nil {
+		return stage.Told{}, err
+	}
+	return toldOf(*withdrawn), nil
+}
+
+func changeOf(c stage.TruthChange) git.Change {
+	return git.Change{Release: c.Release, Service: c.Service, Environment: c.Environment, Image: c.Image, Rollback: c.Rollback}
+}
+
+func toldOf(p git.PullRequest) stage.Told {
+	return stage.Told{Done: p.State == git.Merged, Refused: p.State == git.Closed, Where: p.URL}
 }
 
 func (t truth) repository(where pipeline.Git) (git.Repository, error) {

@@ -15,6 +15,10 @@ type Truth interface {
 	// Tell sees to it that the repository says the image, or proposes it where people
 	// merge. It may be called again until what it says is done.
 	Tell(ctx context.Context, where pipeline.Git, change TruthChange) (Told, error)
+	// Withdraw sees to it that nobody can merge any more what Tell has proposed. It says Done
+	// where that was merged before, and Refused where it cannot be any more; neither, where
+	// nothing was proposed. It may be called again.
+	Withdraw(ctx context.Context, where pipeline.Git, change TruthChange) (Told, error)
 }
 
 // TruthChange is an image that a repository is to say from now on.
@@ -71,11 +75,9 @@ func (d Deps) tell(ctx context.Context, task Task, a *arrival, memory func() any
 		a.Telling = true
 		return waits(0, "Telling the repository."), false, nil
 	}
-	told, err := d.Truth.Tell(ctx, *task.Git, TruthChange{
-		Release: task.Release, Service: task.Service, Environment: task.Environment, Image: imageName(task.Revision.Artifact),
-	})
+	told, err := d.Truth.Tell(ctx, *task.Git, changeOf(task))
 	switch {
-	case fault.CodeOf(err) == fault.Invalid || fault.CodeOf(err) == fault.Denied || fault.CodeOf(err) == fault.NotFound:
+	case refusing(err):
 		return Outcome{Status: Failed, State: remember(memory()), Exposed: true, Reason: "the repository cannot be told: " + fault.MessageOf(err)}, false, nil
 	case err != nil:
 		return Outcome{}, false, err
@@ -95,27 +97,52 @@ const pullRequestInterval = 15 * time.Second
 // imageName is an artifact as repositories name it.
 func imageName(a platform.Artifact) string { return a.Ref + "@" + a.Digest }
 
-// takeBackTruth tells the repository of the previous revision, if it may have been told of the
-// new one. It returns the reason why a person has to do it, if that is so.
+// takeBackTruth withdraws what was proposed to the repository, and tells it of the previous
+// revision if it may say the new one. It returns the reason why a person has to do it, if
+// that is so.
 func (d Deps) takeBackTruth(ctx context.Context, task Task, m undoMemory) (line *Line, wrong string, err error) {
-	if task.Git == nil || !m.Telling || m.TakenBack || m.Previous == nil {
+	if task.Git == nil || !m.Telling || m.TakenBack {
+		return nil, "", nil
+	}
+	if task.Git.PullRequest {
+		withdrawn, err := d.Truth.Withdraw(ctx, *task.Git, changeOf(task))
+		if refusing(err) {
+			return nil, "the pull request for " + name(task) + " cannot be closed: " + fault.MessageOf(err), nil
+		}
+		if err != nil || withdrawn.Refused {
+			return backInGit("The pull request for "+name(task)+" is closed and was not merged, so the repository stays as it was", withdrawn), "", err
+		}
+	}
+	if m.Previous == nil {
 		return nil, "", nil
 	}
 	if m.Previous.Artifact.Digest == "" {
 		return nil, fmt.Sprintf("the repository still says %s, and the digest of the version before is not known; set it back there", name(task)), nil
 	}
-	told, err := d.Truth.Tell(ctx, *task.Git, TruthChange{
-		Release: task.Release, Service: task.Service, Environment: task.Environment, Image: imageName(m.Previous.Artifact), Rollback: true,
-	})
-	if code := fault.CodeOf(err); code == fault.Invalid || code == fault.Denied || code == fault.NotFound {
+	back := changeOf(task)
+	back.Image, back.Rollback = imageName(m.Previous.Artifact), true
+	told, err := d.Truth.Tell(ctx, *task.Git, back)
+	if refusing(err) {
 		return nil, "the repository cannot be told of the rollback: " + fault.MessageOf(err), nil
 	}
-	if err != nil {
-		return nil, "", err
-	}
-	text := "The repository says the previous version again: " + told.Where + "."
+	text := "The repository says the previous version again"
 	if !told.Done {
-		text = "A pull request sets the repository back to the previous version: " + told.Where + "."
+		text = "A pull request sets the repository back to the previous version"
 	}
-	return &Line{Kind: "git.back", Text: text, Data: remember(map[string]string{"where": told.Where})}, "", nil
+	return backInGit(text, told), "", err
+}
+
+func backInGit(text string, told Told) *Line {
+	return &Line{Kind: "git.back", Text: text + ": " + told.Where + ".", Data: remember(map[string]string{"where": told.Where})}
+}
+
+// changeOf is the image of the task's revision.
+func changeOf(task Task) TruthChange {
+	return TruthChange{Release: task.Release, Service: task.Service, Environment: task.Environment, Image: imageName(task.Revision.Artifact)}
+}
+
+// refusing tells that a repository will not do it, however often it is asked.
+func refusing(err error) bool {
+	code := fault.CodeOf(err)
+	return code == fault.Invalid || code == fault.Denied || code == fault.NotFound
 }
