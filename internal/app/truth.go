@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"path/filepath"
 
@@ -24,11 +25,11 @@ func (t truth) Tell(ctx context.Context, where pipeline.Git, change stage.TruthC
 	c := changeOf(change)
 	if !where.PullRequest {
 		result, err := r.Commit(ctx, c)
-		return stage.Told{Done: err == nil, Where: result.Commit}, err
+		return committed(result, err)
 	}
 	result, err := r.Propose(ctx, c)
 	if err != nil || result.PullRequest == nil {
-		return stage.Told{Done: err == nil, Where: result.Commit}, err
+		return committed(result, err)
 	}
 	return toldOf(*result.PullRequest), nil
 }
@@ -43,6 +44,14 @@ func (t truth) Withdraw(ctx context.Context, where pipeline.Git, change stage.Tr
 		return stage.Told{}, err
 	}
 	return toldOf(*withdrawn), nil
+}
+
+func committed(result git.Result, err error) (stage.Told, error) {
+	told := stage.Told{Done: err == nil, Where: result.Commit}
+	if result.Overwritten {
+		told.Overwritten = cmp.Or(result.Before, "no image")
+	}
+	return told, err
 }
 
 func changeOf(c stage.TruthChange) git.Change {

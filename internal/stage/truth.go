@@ -38,6 +38,8 @@ type Told struct {
 	Refused bool
 	// Where is the commit, or the address of the pull request.
 	Where string
+	// Overwritten is what the repository says where somebody has changed it since.
+	Overwritten string
 }
 
 // arrival is what a stage remembers that brings a revision home.
@@ -87,8 +89,11 @@ func (d Deps) tell(ctx context.Context, task Task, a *arrival, memory func() any
 		return waits(pullRequestInterval, "Waiting for the pull request to be merged: "+told.Where), false, nil
 	}
 	a.Told = true
-	text := fmt.Sprintf("The repository says %s for %s: %s.", name(task), task.Environment, told.Where)
-	return waits(0, text, Line{Kind: "git.told", Text: text, Data: remember(map[string]string{"where": told.Where})}), false, nil
+	line := told.line("git.told", fmt.Sprintf("The repository says %s for %s", name(task), task.Environment))
+	if told.Overwritten != "" {
+		line = told.line("git.overwritten", fmt.Sprintf("The repository said %s for %s, and was changed by somebody since. It says %s now", name(task), task.Environment, told.Overwritten))
+	}
+	return waits(0, line.Text, *line), false, nil
 }
 
 // pullRequestInterval is how often a pull request is looked at.
@@ -110,7 +115,7 @@ func (d Deps) takeBackTruth(ctx context.Context, task Task, m undoMemory) (line 
 			return nil, "the pull request for " + name(task) + " cannot be closed: " + fault.MessageOf(err), nil
 		}
 		if err != nil || withdrawn.Refused {
-			return backInGit("The pull request for "+name(task)+" is closed and was not merged, so the repository stays as it was", withdrawn), "", err
+			return withdrawn.line("git.back", "The pull request for "+name(task)+" is closed and was not merged, so the repository stays as it was"), "", err
 		}
 	}
 	if m.Previous == nil {
@@ -125,15 +130,23 @@ func (d Deps) takeBackTruth(ctx context.Context, task Task, m undoMemory) (line 
 	if refusing(err) {
 		return nil, "the repository cannot be told of the rollback: " + fault.MessageOf(err), nil
 	}
-	text := "The repository says the previous version again"
-	if !told.Done {
-		text = "A pull request sets the repository back to the previous version"
+	switch {
+	case told.Overwritten != "":
+		line = told.line("git.overwritten", "The repository said the previous version again, and was changed by somebody since. It says "+told.Overwritten+" now")
+	case told.Done:
+		line = told.line("git.back", "The repository says the previous version again")
+	default:
+		line = told.line("git.back", "A pull request sets the repository back to the previous version")
 	}
-	return backInGit(text, told), "", err
+	return line, "", err
 }
 
-func backInGit(text string, told Told) *Line {
-	return &Line{Kind: "git.back", Text: text + ": " + told.Where + ".", Data: remember(map[string]string{"where": told.Where})}
+func (t Told) line(kind, text string) *Line {
+	data := map[string]string{"where": t.Where}
+	if t.Overwritten != "" {
+		data["now"] = t.Overwritten
+	}
+	return &Line{Kind: kind, Text: text + ": " + t.Where + ".", Data: remember(data)}
 }
 
 // changeOf is the image of the task's revision.

@@ -24,12 +24,11 @@ type repository struct {
 	// open says that a pull request waits; refused that it was closed; err is returned.
 	open, refused bool
 	err           error
-	// withdrawn counts.
-	withdrawn int
+	// now is what somebody else has written since.
+	now string
 }
 
 func (r *repository) Withdraw(context.Context, pipeline.Git, stage.TruthChange) (stage.Told, error) {
-	r.withdrawn++
 	if r.err != nil || len(r.said) == 0 {
 		return stage.Told{}, r.err
 	}
@@ -46,7 +45,7 @@ func (r *repository) Tell(_ context.Context, _ pipeline.Git, c stage.TruthChange
 	if !slices.Contains(r.said, c) {
 		r.said, r.when = append(r.said, c), append(r.when, r.w.now)
 	}
-	return stage.Told{Done: !r.open && !r.refused, Refused: r.refused, Where: "4f2a"}, nil
+	return stage.Told{Done: !r.open && !r.refused, Refused: r.refused, Where: "4f2a", Overwritten: r.now}, nil
 }
 
 // promotion is a task that brings a revision home, with a repository to tell.
@@ -86,6 +85,30 @@ func TestAKilledWorkerTellsTheRepositoryOnce(t *testing.T) {
 	_, out := w.play(promotion(w, ""), func() bool { n++; return n%3 == 0 })
 	if out.Status != stage.Passed || !slices.Equal(w.truth.said, []stage.TruthChange{forward}) {
 		t.Errorf("it ended %s (%s) and told %+v", out.Status, out.Reason, w.truth.said)
+	}
+}
+
+func TestWhatSomebodyHasWrittenSinceIsSaid(t *testing.T) {
+	w := newWorld(t, 62).withHome()
+	k := promotion(w, "")
+	w.truth.now = "shop:v9"
+	var lines []stage.Line
+	for e := w.executors()[k.Stage.Kind]; ; {
+		out, err := e.Tick(t.Context(), k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k.State, w.now, lines = out.State, w.now.Add(max(out.After, 10*time.Millisecond)), append(lines, out.Lines...)
+		if out.Status != stage.Continue {
+			break
+		}
+	}
+	said := slices.IndexFunc(lines, func(l stage.Line) bool { return l.Kind == "git.overwritten" })
+	if said < 0 || !strings.Contains(lines[said].Text, "changed by somebody since. It says shop:v9 now: 4f2a.") {
+		t.Errorf("the lines are %+v", lines)
+	}
+	if slices.ContainsFunc(lines, func(l stage.Line) bool { return l.Kind == "git.told" }) {
+		t.Error("it is said that the repository says the new version")
 	}
 }
 
