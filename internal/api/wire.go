@@ -42,7 +42,11 @@ func wireDrift(d *release.DriftView) *client.Drift {
 	if d == nil {
 		return nil
 	}
-	return &client.Drift{Fields: append([]string{}, d.Fields...), Since: d.Since, At: d.At}
+	wire := &client.Drift{Fields: append([]string{}, d.Fields...), Since: d.Since, At: d.At}
+	if g := d.Git; g != nil {
+		wire.Git = &client.GitDrift{Fields: append([]string{}, g.Fields...), Since: g.Since, Unknown: g.Unknown}
+	}
+	return wire
 }
 
 func wirePoint(p release.ChartPoint) client.Point {

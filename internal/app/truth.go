@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"path/filepath"
 
@@ -21,17 +22,44 @@ func (t truth) Tell(ctx context.Context, where pipeline.Git, change stage.TruthC
 	if err != nil {
 		return stage.Told{}, err
 	}
-	c := git.Change{Release: change.Release, Service: change.Service, Environment: change.Environment, Image: change.Image, Rollback: change.Rollback}
+	c := changeOf(change)
 	if !where.PullRequest {
 		result, err := r.Commit(ctx, c)
-		return stage.Told{Done: err == nil, Where: result.Commit}, err
+		return committed(result, err)
 	}
 	result, err := r.Propose(ctx, c)
 	if err != nil || result.PullRequest == nil {
-		return stage.Told{Done: err == nil, Where: result.Commit}, err
+		return committed(result, err)
 	}
-	state := result.PullRequest.State
-	return stage.Told{Done: state == git.Merged, Refused: state == git.Closed, Where: result.PullRequest.URL}, nil
+	return toldOf(*result.PullRequest), nil
+}
+
+func (t truth) Withdraw(ctx context.Context, where pipeline.Git, change stage.TruthChange) (stage.Told, error) {
+	r, err := t.repository(where)
+	if err != nil {
+		return stage.Told{}, err
+	}
+	withdrawn, err := r.Withdraw(ctx, changeOf(change))
+	if err != nil || withdrawn == nil {
+		return stage.Told{}, err
+	}
+	return toldOf(*withdrawn), nil
+}
+
+func committed(result git.Result, err error) (stage.Told, error) {
+	told := stage.Told{Done: err == nil, Where: result.Commit}
+	if result.Overwritten {
+		told.Overwritten = cmp.Or(result.Before, "no image")
+	}
+	return told, err
+}
+
+func changeOf(c stage.TruthChange) git.Change {
+	return git.Change{Release: c.Release, Service: c.Service, Environment: c.Environment, Image: c.Image, Rollback: c.Rollback}
+}
+
+func toldOf(p git.PullRequest) stage.Told {
+	return stage.Told{Done: p.State == git.Merged, Refused: p.State == git.Closed, Where: p.URL}
 }
 
 func (t truth) repository(where pipeline.Git) (git.Repository, error) {

@@ -63,6 +63,23 @@ func TestARealRepositoryIsToldOfAReleaseAndItsRollback(t *testing.T) {
 	if n := gitIn(t, bare, "rev-list", "--count", "main"); strings.TrimSpace(n) != "2" {
 		t.Errorf("there are %s commits, not 2", n)
 	}
+	// Somebody changes it, and the worker asks again, as after a kill.
+	work := t.TempDir()
+	gitIn(t, work, "clone", "-q", bare, ".")
+	manifest := filepath.Join(work, "apps", "shop", "shop.yaml")
+	text, err := os.ReadFile(manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(manifest, []byte(strings.ReplaceAll(string(text), image("2"), image("9"))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	gitIn(t, work, "-c", "user.name=A", "-c", "user.email=a@example.com", "commit", "-qam", "Another one")
+	gitIn(t, work, "push", "-q")
+	if told, err := worker.Tell(t.Context(), where, change); err != nil || !told.Done || told.Overwritten != image("9") {
+		t.Errorf("%+v, %v", told, err)
+	}
+
 	change.Image, change.Rollback = image("1"), true
 	if told, err := worker.Tell(t.Context(), where, change); err != nil || !told.Done {
 		t.Fatalf("%+v, %v", told, err)

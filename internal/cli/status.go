@@ -107,14 +107,38 @@ func printRelease(w io.Writer, r client.ReleaseDetail) {
 	}
 	printTable(w, []string{"STAGE", "STATE", "TOOK", "WHY"}, rows)
 	for _, e := range r.Run.Environments {
-		if d, ok := r.Drift[e.Name]; ok && len(d.Fields) > 0 {
-			fmt.Fprintf(w, "\nWhat runs in %s has drifted, first seen %s: %s\n", e.Name, ago(d.Since), strings.Join(d.Fields, ", "))
-			fmt.Fprintf(w, "  `fairway drift %s -e %s` shows how.\n", r.Service, e.Name)
+		if d, ok := r.Drift[e.Name]; ok {
+			printDrift(w, r.Service, e.Name, d)
 		}
 	}
 	fmt.Fprintf(w, "\nrelease %s, artifact %s, by %s, %s\n", r.ID, short(r.Digest), r.Author, ago(r.CreatedAt))
 	if len(r.Actions) > 0 {
 		fmt.Fprintf(w, "You may: %s\n", strings.Join(r.Actions, ", "))
+	}
+}
+
+// printDrift tells where what runs is not as it should be, if it is not.
+func printDrift(w io.Writer, service, environment string, d client.Drift) {
+	tell := func(who string, fields []string, since time.Time) {
+		if len(fields) > 0 {
+			fmt.Fprintf(w, "\nWhat runs in %s is not as the %s, first seen %s: %s\n", environment, who, ago(since), strings.Join(fields, ", "))
+		}
+	}
+	git := d.Git
+	if git == nil {
+		git = &client.GitDrift{}
+	}
+	if slices.Equal(d.Fields, git.Fields) {
+		tell("release and the repository say", d.Fields, d.Since)
+	} else {
+		tell("release says", d.Fields, d.Since)
+		tell("repository says", git.Fields, git.Since)
+	}
+	if git.Unknown != "" {
+		fmt.Fprintf(w, "\nWhat the repository says of %s could not be compared: %s\n", environment, git.Unknown)
+	}
+	if len(d.Fields)+len(git.Fields) > 0 {
+		fmt.Fprintf(w, "  `fairway drift %s -e %s` shows how.\n", service, environment)
 	}
 }
 

@@ -14,14 +14,43 @@ type Drift struct {
 	Lane string
 	// Release is the one that was at home.
 	Release string
+	// Seen is where what runs is not as that release says.
+	Seen
+	// Git is where it is not as the repository says; nil where none is compared.
+	Git *GitDrift
+	// At is when somebody looked last; zero is never.
+	At time.Time
+}
+
+// Seen is where what runs is not as it should be.
+type Seen struct {
 	// Hash tells one drift from another; empty where nothing had drifted.
-	Hash string
+	Hash string `json:"hash,omitempty"`
 	// Count is how many fields and objects had drifted.
-	Count int
+	Count int `json:"count,omitempty"`
 	// Fields are the first of them, for people, without values.
-	Fields []string
-	// Since is when it was first seen as it is, At when it was seen last; zero is never.
-	Since, At time.Time
+	Fields []string `json:"fields,omitempty"`
+	// Since is when it was first seen as it is.
+	Since time.Time `json:"since,omitzero"`
+}
+
+// GitDrift is where what runs is not as the repository says that holds the truth.
+type GitDrift struct {
+	Seen
+	// More is how many of the fields are as the release says all the same.
+	More int `json:"more,omitempty"`
+	// Unknown says why the repository could not be compared the last time; empty where it
+	// was. What was seen before stands until it is known better.
+	Unknown string `json:"unknown,omitempty"`
+}
+
+// gate is the drift as a gate sees it.
+func (d Drift) gate() pipeline.Drift {
+	seen := pipeline.Drift{Count: d.Count, Plan: d.Count, At: d.At}
+	if d.Git != nil {
+		seen.Count, seen.Git, seen.GitUnknown = d.Count+d.Git.More, d.Git.Count, d.Git.Unknown != ""
+	}
+	return seen
 }
 
 // Drifts keeps what was last seen in each lane.
@@ -55,7 +84,7 @@ func (t *transition) fillDrift(run *pipeline.Run) error {
 		case home == "":
 			run.Drift[e.Name] = pipeline.Drift{At: t.now}
 		case home == seen.Release && !seen.At.IsZero():
-			run.Drift[e.Name] = pipeline.Drift{Count: seen.Count, At: seen.At}
+			run.Drift[e.Name] = seen.gate()
 		}
 	}
 	return nil

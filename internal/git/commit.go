@@ -31,8 +31,9 @@ type Result struct {
 	// Overwritten: the change was committed before, and somebody has set another image
 	// since. That is left as it is.
 	Overwritten bool
-	// File is where the image is set, and Before what it said there: as an image, or as
-	// the value of the key. Both are known only if Made.
+	// File is where the image is set, and Before what it said there, and still does if
+	// Overwritten: as an image, or as the value of the key. Both are known only if Made or
+	// Overwritten.
 	File, Before string
 	// PullRequest is set by Propose, unless the branch has the image already.
 	PullRequest *PullRequest
@@ -115,8 +116,10 @@ func (w *work) prepare(ctx context.Context) (Result, error) {
 	switch {
 	case err != nil:
 		return Result{}, err
+	case earlier != "" && len(edited.Changed) > 0:
+		return Result{Commit: earlier, Overwritten: true, File: edited.File, Before: edited.Before}, nil
 	case earlier != "":
-		return Result{Commit: earlier, Overwritten: len(edited.Changed) > 0}, nil
+		return Result{Commit: earlier}, nil
 	case len(edited.Changed) == 0:
 		return Result{Commit: head}, nil
 	}

@@ -135,7 +135,7 @@ func TestWhatSomebodyHasChangedSinceIsLeft(t *testing.T) {
 	r.push("main", map[string]string{"apps/shop/deployment.yaml": strings.Replace(shop, "v1", "v3", 1)})
 	head := r.head("main")
 	again, err := repository.Commit(t.Context(), release)
-	if err != nil || again != (git.Result{Commit: made.Commit, Overwritten: true}) || r.head("main") != head {
+	if err != nil || again.Commit != made.Commit || !again.Overwritten || !strings.Contains(again.Before, "registry.example.com/shop:v3") || r.head("main") != head {
 		t.Errorf("Commit() = %+v, %v, want the commit %s, overwritten", again, err, made.Commit)
 	}
 }

@@ -34,6 +34,10 @@ type Reviews interface {
 	Find(ctx context.Context, branch, base string) (PullRequest, bool, error)
 	// Request opens one. If there is one already, it is fault.Conflict.
 	Request(ctx context.Context, proposal Proposal) (PullRequest, error)
+	// Withdraw closes the pull request from a branch into another one, if it is open, and
+	// deletes the branch, unless it was merged. It returns what has become of the pull
+	// request, and false if there was none; it may be repeated.
+	Withdraw(ctx context.Context, branch, base string) (PullRequest, bool, error)
 }
 
 // Propose pushes the change to a branch of its own (Change.Branch) and opens a pull
@@ -75,6 +79,19 @@ func (r Repository) Propose(ctx context.Context, change Change) (Result, error) 
 	}
 	result.PullRequest = &opened
 	return result, nil
+}
+
+// Withdraw takes a proposal back, so that nobody can merge it any more, and returns what has
+// become of its pull request, or nil if there was none. One that was merged stays so.
+func (r Repository) Withdraw(ctx context.Context, change Change) (*PullRequest, error) {
+	if r.Reviews == nil {
+		return nil, fault.Errorf(fault.Invalid, "it is not known how to close a pull request for %s", r.Name())
+	}
+	withdrawn, ok, err := r.Reviews.Withdraw(ctx, change.Branch(), r.Branch)
+	if err != nil || !ok {
+		return nil, err
+	}
+	return &withdrawn, nil
 }
 
 // propose pushes the change to its branch, unless an earlier call has done so.

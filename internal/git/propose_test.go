@@ -41,6 +41,17 @@ func (b *board) Request(_ context.Context, p git.Proposal) (git.PullRequest, err
 	return *b.requests[name], err
 }
 
+func (b *board) Withdraw(_ context.Context, branch, base string) (git.PullRequest, bool, error) {
+	p, ok := b.requests[branch+" into "+base]
+	if !ok {
+		return git.PullRequest{}, false, nil
+	}
+	if p.State == git.Open {
+		p.State = git.Closed
+	}
+	return *p, true, nil
+}
+
 const proposed = "fairway/shop-production-R1"
 
 func TestAChangeIsProposedOnce(t *testing.T) {
@@ -111,6 +122,26 @@ func TestAProposalIsFollowedToItsEnd(t *testing.T) {
 	// A rollback of the same release is another proposal.
 	if got := propose(goBack()); got.PullRequest == nil || r.commits(proposed+"-rollback") != 3 {
 		t.Errorf("Propose() of a rollback = %+v", got)
+	}
+}
+
+func TestAProposalIsWithdrawn(t *testing.T) {
+	r := newRemote(t, map[string]string{"apps/shop/deployment.yaml": shop})
+	repository := r.repository(r.dir)
+	repository.Reviews = &board{requests: map[string]*git.PullRequest{}}
+	if got, err := repository.Withdraw(t.Context(), release); got != nil || err != nil {
+		t.Errorf("Withdraw() of what was not proposed = %+v, %v", got, err)
+	}
+	if _, err := repository.Propose(t.Context(), release); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if got, err := repository.Withdraw(t.Context(), release); err != nil || got == nil || got.State != git.Closed {
+			t.Errorf("Withdraw() = %+v, %v", got, err)
+		}
+	}
+	if got, err := repository.Propose(t.Context(), release); err != nil || got.PullRequest.State != git.Closed {
+		t.Errorf("Propose() of what was withdrawn = %+v, %v", got, err)
 	}
 }
 

@@ -225,17 +225,30 @@ func (in GateInput) variables() map[string]any {
 	}
 }
 
-// Drift is what was last seen of where what runs in a lane is not as the release at home says.
+// Drift is what was last seen of where what runs in a lane is not as the release at home
+// says, or as the repository says that holds the truth.
 type Drift struct {
-	// Count is how many fields have drifted.
+	// Count is how many fields have drifted from either.
 	Count int
+	// Plan is how many are not as the release says, Git how many not as the repository says.
+	Plan, Git int
+	// GitUnknown says that there is a repository, and that it could not be compared.
+	GitUnknown bool
 	// At is when it was seen.
 	At time.Time
 }
 
+// variables leave out what is not known, so that a gate which asks for it waits.
 func (d *Drift) variables() map[string]any {
 	if d == nil {
 		return map[string]any{}
 	}
-	return map[string]any{"found": d.Count > 0, "count": d.Count, "at": d.At}
+	all := map[string]any{"plan": d.Plan, "at": d.At}
+	if !d.GitUnknown {
+		all["git"] = d.Git
+	}
+	if !d.GitUnknown || d.Count > 0 {
+		all["found"], all["count"] = d.Count > 0, d.Count
+	}
+	return all
 }

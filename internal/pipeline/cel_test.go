@@ -25,7 +25,7 @@ func gateInput() pipeline.GateInput {
 			"staging":    map[string]any{"state": "succeeded", "since": noon.Add(-40 * time.Minute)},
 			"production": map[string]any{"state": "pending", "since": time.Time{}},
 		},
-		Drift: &pipeline.Drift{Count: 2, At: noon.Add(-time.Minute)},
+		Drift: &pipeline.Drift{Count: 2, Plan: 2, Git: 1, At: noon.Add(-time.Minute)},
 		Now:   noon,
 	}
 }
@@ -51,6 +51,7 @@ func TestEvalGate(t *testing.T) {
 		`latest.coverage.data.percent >= 90`:                            "latest.coverage.data.percent >= 90 (latest.coverage.data.percent is 81.5)",
 		`evidence.exists(e, e.kind == "scan")`:                          `evidence.exists(e, e.kind == "scan")`,
 		`drift.found && drift.count == 2`:                               "",
+		`drift.plan == 2 && drift.git == 1`:                             "",
 		`now - drift.at < duration("5m")`:                               "",
 		`!drift.found`:                                                  "!drift.found (drift.found is true)",
 		`evidence[7].status == "passed"`:                                "more evidence",
@@ -65,6 +66,25 @@ func TestEvalGate(t *testing.T) {
 				t.Errorf("got %v, waiting for %q; want %q", pass, waiting, want)
 			}
 		})
+	}
+}
+
+// What nobody knows about the repository is no proof that nothing has drifted from it; what
+// is known about the cluster counts all the same.
+func TestAGateWaitsWhileTheRepositoryIsNotKnown(t *testing.T) {
+	for expr, want := range map[string]string{
+		`!drift.found`:    "drift.found",
+		`drift.git == 0`:  "drift.git",
+		`drift.plan == 0`: "",
+	} {
+		pass, waiting, err := pipeline.EvalGate(expr, pipeline.GateInput{Drift: &pipeline.Drift{GitUnknown: true, At: noon}})
+		if pass != (want == "") || waiting != want || err != nil {
+			t.Errorf("%s: got %v, %q, %v; want to wait for %q", expr, pass, waiting, err, want)
+		}
+	}
+	some := &pipeline.Drift{Count: 1, Plan: 1, GitUnknown: true, At: noon}
+	if pass, _, err := pipeline.EvalGate(`drift.found && drift.count == 1`, pipeline.GateInput{Drift: some}); !pass || err != nil {
+		t.Errorf("a drift of the cluster is hidden: %v", err)
 	}
 }
 

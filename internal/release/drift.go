@@ -2,26 +2,22 @@ package release
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
-	"time"
 
 	"github.com/fairwayhq/fairway/internal/drift"
 	"github.com/fairwayhq/fairway/internal/drive"
 	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/inquiry"
-	"github.com/fairwayhq/fairway/internal/ledger"
 	"github.com/fairwayhq/fairway/internal/pipeline"
 )
 
 // lane is one that may be looked at for drift: nothing moves in it.
 type lane struct {
 	name, service, environment, home string
-	inquiry                          inquiry.Inquiry
+	// git says that a repository is compared too.
+	git     bool
+	inquiry inquiry.Inquiry
 }
 
 // failuresBorne is how many lanes of an environment may fail in a row before the others
@@ -30,32 +26,28 @@ const failuresBorne = 2
 
 // LookForDrift asks for the drift of every lane that is at rest, one after the other, and
 // writes into the home's chain what has changed since the last time. What could not be
-// asked is left as it was; the error names it.
+// asked is left as it was; the error names it. A repository that cannot be read is told in
+// the chain, and hides nothing of what the cluster says.
 func (c *Control) LookForDrift(ctx context.Context) error {
 	lanes, err := c.lanesAtRest(ctx)
 	if err != nil {
 		return err
 	}
+	look := look{inquirer: c.inquirer, failures: map[string]int{}, away: map[string]map[string]string{}}
 	var failed []error
-	failures := map[string]int{}
 	var same []drive.Drift
 	for _, l := range lanes {
-		if failures[l.environment] > failuresBorne {
+		if look.failures[l.environment] > failuresBorne {
 			continue
 		}
-		answer, err := c.inquirer.Ask(ctx, l.inquiry)
+		found, err := look.at(ctx, l)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if err != nil {
-			if fault.CodeOf(err) == fault.Unavailable {
-				failures[l.environment]++
-			}
-			failed = append(failed, fmt.Errorf("%s: %w", l.name, err))
-			continue
+		var unchanged *drive.Drift
+		if err == nil {
+			unchanged, err = c.noteDrift(ctx, l, found)
 		}
-		failures[l.environment] = 0
-		unchanged, err := c.noteDrift(ctx, l, c.seen(l, answer))
 		if err != nil {
 			failed = append(failed, fmt.Errorf("%s: %w", l.name, err))
 		}
@@ -64,6 +56,58 @@ func (c *Control) LookForDrift(ctx context.Context) error {
 		}
 	}
 	return errors.Join(append(failed, c.stillSo(ctx, same))...)
+}
+
+// look is one round through the lanes.
+type look struct {
+	inquirer Inquirer
+	// failures are how many lanes of an environment have failed in a row.
+	failures map[string]int
+	// away are, by environment, the repositories that cannot be reached, and why.
+	away map[string]map[string]string
+}
+
+func (k look) at(ctx context.Context, l lane) (found findings, err error) {
+	answer, err := k.inquirer.Ask(ctx, l.inquiry)
+	if err != nil {
+		if fault.CodeOf(err) == fault.Unavailable {
+			k.failures[l.environment]++
+		}
+		return found, err
+	}
+	k.failures[l.environment] = 0
+	found.plan = answer.Differences
+	if l.git {
+		found.git, found.unknown = k.repository(ctx, l)
+	}
+	return found, nil
+}
+
+// repository asks for the drift from what the repository says. One that cannot be reached
+// is not tried for the next lane, and after some of them none is: each may take its time.
+func (k look) repository(ctx context.Context, l lane) (differences []drift.Difference, unknown string) {
+	q := l.inquiry
+	q.About = inquiry.Truth
+	away := k.away[l.environment]
+	if why, ok := away[q.Git.Repository]; ok {
+		return nil, why
+	}
+	if len(away) > failuresBorne {
+		return nil, fmt.Sprintf("%d other repositories could not be reached, so it was left for later", len(away))
+	}
+	answer, err := k.inquirer.Ask(ctx, q)
+	if err == nil {
+		return answer.Differences, ""
+	}
+	why := fault.MessageOf(err)
+	if fault.CodeOf(err) == fault.Unavailable {
+		if away == nil {
+			away = map[string]string{}
+			k.away[l.environment] = away
+		}
+		away[q.Git.Repository] = why
+	}
+	return nil, why
 }
 
 // lanesAtRest are all lanes with a home that can be compared, in which nothing moves or waits.
@@ -106,6 +150,7 @@ func laneAtRest(tx Tx, service, environment string) (*lane, error) {
 	}
 	l := &lane{
 		name: laneOf(home.run.Plan, environment), service: service, environment: environment, home: home.ID,
+		git:     env.Git != nil && env.Git.Key == "", // values of a chart say nothing without it
 		inquiry: inquiryOf(inquiry.Drift, home.run.Plan, env),
 	}
 	moving, err := tx.Lane(l.name)
@@ -113,166 +158,4 @@ func laneAtRest(tx Tx, service, environment string) (*lane, error) {
 		return nil, err
 	}
 	return l, nil
-}
-
-// maxFields is how many fields are named where something has drifted.
-const maxFields = 20
-
-// seen is an answer as it is kept: without values, which may be anything.
-func (c *Control) seen(l lane, a inquiry.Answer) drive.Drift {
-	now := c.now()
-	d := drive.Drift{Lane: l.name, Release: l.home, Since: now, At: now}
-	if len(a.Differences) == 0 {
-		return d
-	}
-	text, _ := json.Marshal(a.Differences) // plain values
-	sum := sha256.Sum256(text)
-	d.Count = len(a.Differences)
-	d.Hash = hex.EncodeToString(sum[:])
-	for i, one := range a.Differences {
-		if i == maxFields {
-			d.Fields = append(d.Fields, fmt.Sprintf("%d more", len(a.Differences)-maxFields))
-			break
-		}
-		d.Fields = append(d.Fields, fieldOf(one))
-	}
-	return d
-}
-
-func fieldOf(d drift.Difference) string {
-	switch d.What {
-	case drift.Missing:
-		return d.Object.String() + " is missing"
-	case drift.Extra:
-		return d.Object.String() + " should not be there"
-	}
-	return d.Object.String() + " " + d.Path
-}
-
-// noteDrift keeps what was seen, and tells what is new about it. What is unchanged is
-// given back, so that it can be kept together with the rest.
-func (c *Control) noteDrift(ctx context.Context, l lane, now drive.Drift) (unchanged *drive.Drift, err error) {
-	noted := nothing
-	err = c.store.Update(ctx, func(tx Tx) error {
-		unchanged, noted = nil, nothing
-		still, err := laneAtRest(tx, l.service, l.environment)
-		if err != nil || still == nil || still.home != l.home {
-			return err // something has begun to move meanwhile
-		}
-		before, err := tx.Drift(l.name)
-		if err != nil {
-			return err
-		}
-		if before.Release != now.Release {
-			before = drive.Drift{}
-		}
-		if before.Hash == now.Hash && !before.At.IsZero() {
-			before.At = now.At
-			unchanged = &before
-			return nil
-		}
-		if err := tx.SaveDrift(now); err != nil {
-			return err
-		}
-		if before.Hash != now.Hash {
-			if noted, err = c.drive.Note(tx, l.home, driftLine(l, before, now)); err != nil {
-				return err
-			}
-		}
-		waiting, err := unfinishedOf(tx, l.service)
-		if err != nil {
-			return err
-		}
-		return wakeAll(tx, c, waiting)
-	})
-	if err == nil && unchanged == nil {
-		noted()
-		c.drive.Wake()
-	}
-	return unchanged, err
-}
-
-// unfinishedOf are the releases of the service that may wait at a gate.
-func unfinishedOf(tx Tx, service string) ([]string, error) {
-	all, err := tx.Unfinished()
-	if err != nil {
-		return nil, err
-	}
-	var own []string
-	for _, id := range all {
-		r, err := tx.LoadRelease(id)
-		if err != nil {
-			return nil, err
-		}
-		if r.Service == service {
-			own = append(own, id)
-		}
-	}
-	return own, nil
-}
-
-// driftLine tells what is new.
-func driftLine(l lane, before, now drive.Drift) ledger.Event {
-	line := ledger.Event{Kind: "drift.found", Actor: "fairway", Environment: l.environment}
-	switch {
-	case now.Hash == "":
-		line.Kind, line.Text = "drift.gone", fmt.Sprintf("What runs in %s is as the release says again.", l.environment)
-		return line
-	case before.Hash != "":
-		line.Kind = "drift.changed"
-	}
-	line.Text = fmt.Sprintf("What runs in %s is not as the release says: %s.", l.environment, strings.Join(now.Fields, ", "))
-	line.Data, _ = json.Marshal(map[string]any{"fields": now.Fields}) // plain values
-	return line
-}
-
-// stillSo keeps, in one transaction, when those lanes were last seen as they were.
-func (c *Control) stillSo(ctx context.Context, same []drive.Drift) error {
-	if len(same) == 0 {
-		return nil
-	}
-	return c.store.Update(ctx, func(tx Tx) error {
-		for _, d := range same {
-			if err := tx.SaveDrift(d); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-// DriftView is what was last seen of the drift of a lane.
-type DriftView struct {
-	// Fields are what had drifted, for people; none where nothing had.
-	Fields []string
-	// Since is when it was first seen as it is, At when it was seen last.
-	Since, At time.Time
-}
-
-// driftOf is what was last seen since the release is at home in the lane; nil where nobody
-// has looked yet.
-func driftOf(tx Tx, lane, home string) (*DriftView, error) {
-	d, err := tx.Drift(lane)
-	if err != nil || d.At.IsZero() || d.Release != home {
-		return nil, err
-	}
-	return &DriftView{Fields: d.Fields, Since: d.Since, At: d.At}, nil
-}
-
-// driftsOf is what was last seen wherever the release is at home.
-func driftsOf(tx Tx, s subject, homes map[string]string) (map[string]DriftView, error) {
-	all := map[string]DriftView{}
-	for environment, home := range homes {
-		if home != s.ID {
-			continue
-		}
-		d, err := driftOf(tx, laneOf(s.run.Plan, environment), home)
-		if err != nil {
-			return nil, err
-		}
-		if d != nil {
-			all[environment] = *d
-		}
-	}
-	return all, nil
 }

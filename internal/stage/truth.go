@@ -15,6 +15,10 @@ type Truth interface {
 	// Tell sees to it that the repository says the image, or proposes it where people
 	// merge. It may be called again until what it says is done.
 	Tell(ctx context.Context, where pipeline.Git, change TruthChange) (Told, error)
+	// Withdraw sees to it that nobody can merge any more what Tell has proposed. It says Done
+	// where that was merged before, and Refused where it cannot be any more; neither, where
+	// nothing was proposed. It may be called again.
+	Withdraw(ctx context.Context, where pipeline.Git, change TruthChange) (Told, error)
 }
 
 // TruthChange is an image that a repository is to say from now on.
@@ -34,6 +38,8 @@ type Told struct {
 	Refused bool
 	// Where is the commit, or the address of the pull request.
 	Where string
+	// Overwritten is what the repository says where somebody has changed it since.
+	Overwritten string
 }
 
 // arrival is what a stage remembers that brings a revision home.
@@ -71,11 +77,9 @@ func (d Deps) tell(ctx context.Context, task Task, a *arrival, memory func() any
 		a.Telling = true
 		return waits(0, "Telling the repository."), false, nil
 	}
-	told, err := d.Truth.Tell(ctx, *task.Git, TruthChange{
-		Release: task.Release, Service: task.Service, Environment: task.Environment, Image: imageName(task.Revision.Artifact),
-	})
+	told, err := d.Truth.Tell(ctx, *task.Git, changeOf(task))
 	switch {
-	case fault.CodeOf(err) == fault.Invalid || fault.CodeOf(err) == fault.Denied || fault.CodeOf(err) == fault.NotFound:
+	case refusing(err):
 		return Outcome{Status: Failed, State: remember(memory()), Exposed: true, Reason: "the repository cannot be told: " + fault.MessageOf(err)}, false, nil
 	case err != nil:
 		return Outcome{}, false, err
@@ -85,8 +89,11 @@ func (d Deps) tell(ctx context.Context, task Task, a *arrival, memory func() any
 		return waits(pullRequestInterval, "Waiting for the pull request to be merged: "+told.Where), false, nil
 	}
 	a.Told = true
-	text := fmt.Sprintf("The repository says %s for %s: %s.", name(task), task.Environment, told.Where)
-	return waits(0, text, Line{Kind: "git.told", Text: text, Data: remember(map[string]string{"where": told.Where})}), false, nil
+	line := told.line("git.told", fmt.Sprintf("The repository says %s for %s", name(task), task.Environment))
+	if told.Overwritten != "" {
+		line = told.line("git.overwritten", fmt.Sprintf("The repository said %s for %s, and was changed by somebody since. It says %s now", name(task), task.Environment, told.Overwritten))
+	}
+	return waits(0, line.Text, *line), false, nil
 }
 
 // pullRequestInterval is how often a pull request is looked at.
@@ -95,27 +102,60 @@ const pullRequestInterval = 15 * time.Second
 // imageName is an artifact as repositories name it.
 func imageName(a platform.Artifact) string { return a.Ref + "@" + a.Digest }
 
-// takeBackTruth tells the repository of the previous revision, if it may have been told of the
-// new one. It returns the reason why a person has to do it, if that is so.
+// takeBackTruth withdraws what was proposed to the repository, and tells it of the previous
+// revision if it may say the new one. It returns the reason why a person has to do it, if
+// that is so.
 func (d Deps) takeBackTruth(ctx context.Context, task Task, m undoMemory) (line *Line, wrong string, err error) {
-	if task.Git == nil || !m.Telling || m.TakenBack || m.Previous == nil {
+	if task.Git == nil || !m.Telling || m.TakenBack {
+		return nil, "", nil
+	}
+	if task.Git.PullRequest {
+		withdrawn, err := d.Truth.Withdraw(ctx, *task.Git, changeOf(task))
+		if refusing(err) {
+			return nil, "the pull request for " + name(task) + " cannot be closed: " + fault.MessageOf(err), nil
+		}
+		if err != nil || withdrawn.Refused {
+			return withdrawn.line("git.back", "The pull request for "+name(task)+" is closed and was not merged, so the repository stays as it was"), "", err
+		}
+	}
+	if m.Previous == nil {
 		return nil, "", nil
 	}
 	if m.Previous.Artifact.Digest == "" {
 		return nil, fmt.Sprintf("the repository still says %s, and the digest of the version before is not known; set it back there", name(task)), nil
 	}
-	told, err := d.Truth.Tell(ctx, *task.Git, TruthChange{
-		Release: task.Release, Service: task.Service, Environment: task.Environment, Image: imageName(m.Previous.Artifact), Rollback: true,
-	})
-	if code := fault.CodeOf(err); code == fault.Invalid || code == fault.Denied || code == fault.NotFound {
+	back := changeOf(task)
+	back.Image, back.Rollback = imageName(m.Previous.Artifact), true
+	told, err := d.Truth.Tell(ctx, *task.Git, back)
+	if refusing(err) {
 		return nil, "the repository cannot be told of the rollback: " + fault.MessageOf(err), nil
 	}
-	if err != nil {
-		return nil, "", err
+	switch {
+	case told.Overwritten != "":
+		line = told.line("git.overwritten", "The repository said the previous version again, and was changed by somebody since. It says "+told.Overwritten+" now")
+	case told.Done:
+		line = told.line("git.back", "The repository says the previous version again")
+	default:
+		line = told.line("git.back", "A pull request sets the repository back to the previous version")
 	}
-	text := "The repository says the previous version again: " + told.Where + "."
-	if !told.Done {
-		text = "A pull request sets the repository back to the previous version: " + told.Where + "."
+	return line, "", err
+}
+
+func (t Told) line(kind, text string) *Line {
+	data := map[string]string{"where": t.Where}
+	if t.Overwritten != "" {
+		data["now"] = t.Overwritten
 	}
-	return &Line{Kind: "git.back", Text: text, Data: remember(map[string]string{"where": told.Where})}, "", nil
+	return &Line{Kind: kind, Text: text + ": " + t.Where + ".", Data: remember(data)}
+}
+
+// changeOf is the image of the task's revision.
+func changeOf(task Task) TruthChange {
+	return TruthChange{Release: task.Release, Service: task.Service, Environment: task.Environment, Image: imageName(task.Revision.Artifact)}
+}
+
+// refusing tells that a repository will not do it, however often it is asked.
+func refusing(err error) bool {
+	code := fault.CodeOf(err)
+	return code == fault.Invalid || code == fault.Denied || code == fault.NotFound
 }

@@ -24,6 +24,18 @@ type repository struct {
 	// open says that a pull request waits; refused that it was closed; err is returned.
 	open, refused bool
 	err           error
+	// now is what somebody else has written since.
+	now string
+}
+
+func (r *repository) Withdraw(context.Context, pipeline.Git, stage.TruthChange) (stage.Told, error) {
+	if r.err != nil || len(r.said) == 0 {
+		return stage.Told{}, r.err
+	}
+	if r.open {
+		r.open, r.refused = false, true
+	}
+	return stage.Told{Done: !r.refused, Refused: r.refused, Where: "pull/1"}, nil
 }
 
 func (r *repository) Tell(_ context.Context, _ pipeline.Git, c stage.TruthChange) (stage.Told, error) {
@@ -33,13 +45,15 @@ func (r *repository) Tell(_ context.Context, _ pipeline.Git, c stage.TruthChange
 	if !slices.Contains(r.said, c) {
 		r.said, r.when = append(r.said, c), append(r.when, r.w.now)
 	}
-	return stage.Told{Done: !r.open && !r.refused, Refused: r.refused, Where: "4f2a"}, nil
+	return stage.Told{Done: !r.open && !r.refused, Refused: r.refused, Where: "4f2a", Overwritten: r.now}, nil
 }
 
 // promotion is a task that brings a revision home, with a repository to tell.
 func promotion(w *world, controller string) stage.Task {
 	w.truth = &repository{w: w}
-	w.placed[old].state.Revision.Artifact = platform.Artifact{Ref: "shop:v1", Digest: "sha256:1"}
+	if home := w.placed[old]; home != nil {
+		home.state.Revision.Artifact = platform.Artifact{Ref: "shop:v1", Digest: "sha256:1"}
+	}
 	k := task(pipeline.Stage{Name: "promote", Kind: pipeline.KindPromote, Promote: &pipeline.Promote{Strategy: pipeline.Direct}})
 	k.Git = &pipeline.Git{Repository: "https://git.example.com/deploy", Controller: controller}
 	k.Revision.Artifact = platform.Artifact{Ref: "shop:v2", Digest: "sha256:2"}
@@ -71,6 +85,30 @@ func TestAKilledWorkerTellsTheRepositoryOnce(t *testing.T) {
 	_, out := w.play(promotion(w, ""), func() bool { n++; return n%3 == 0 })
 	if out.Status != stage.Passed || !slices.Equal(w.truth.said, []stage.TruthChange{forward}) {
 		t.Errorf("it ended %s (%s) and told %+v", out.Status, out.Reason, w.truth.said)
+	}
+}
+
+func TestWhatSomebodyHasWrittenSinceIsSaid(t *testing.T) {
+	w := newWorld(t, 62).withHome()
+	k := promotion(w, "")
+	w.truth.now = "shop:v9"
+	var lines []stage.Line
+	for e := w.executors()[k.Stage.Kind]; ; {
+		out, err := e.Tick(t.Context(), k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k.State, w.now, lines = out.State, w.now.Add(max(out.After, 10*time.Millisecond)), append(lines, out.Lines...)
+		if out.Status != stage.Continue {
+			break
+		}
+	}
+	said := slices.IndexFunc(lines, func(l stage.Line) bool { return l.Kind == "git.overwritten" })
+	if said < 0 || !strings.Contains(lines[said].Text, "changed by somebody since. It says shop:v9 now: 4f2a.") {
+		t.Errorf("the lines are %+v", lines)
+	}
+	if slices.ContainsFunc(lines, func(l stage.Line) bool { return l.Kind == "git.told" }) {
+		t.Error("it is said that the repository says the new version")
 	}
 }
 
@@ -109,6 +147,59 @@ func TestARollbackTellsTheRepositoryOfThePreviousRevision(t *testing.T) {
 	k.Fence++
 	if _, out = w.play(k, never); out.Status != stage.Passed || !slices.Equal(w.truth.said, []stage.TruthChange{forward, back}) {
 		t.Errorf("it ended %s (%s) and told %+v", out.Status, out.Reason, w.truth.said)
+	}
+}
+
+// open is a promotion whose pull request is not merged, and which is then taken back.
+func open(w *world) stage.Task {
+	k := promotion(w, "")
+	k.Git.PullRequest = true
+	w.truth.open = true
+	for e := w.executors()[k.Stage.Kind]; len(w.truth.said) == 0; {
+		out, err := e.Tick(w.t.Context(), k)
+		if err != nil || out.Status != stage.Continue {
+			w.t.Fatalf("it was never proposed: %+v, %v", out, err)
+		}
+		k.State, w.now = out.State, w.now.Add(max(out.After, 10*time.Millisecond))
+	}
+	k.Memories[k.Stage.Name], k.State, k.Undo = k.State, nil, true
+	k.Fence++
+	return k
+}
+
+func TestAnOpenPullRequestIsWithdrawnWhenItsReleaseIsTakenBack(t *testing.T) {
+	w := newWorld(t, 58).withHome()
+	k := open(w)
+	n := 0
+	_, out := w.play(k, func() bool { n++; return n%3 == 0 })
+	if out.Status != stage.Passed || !w.truth.refused || !slices.Equal(w.truth.said, []stage.TruthChange{forward}) {
+		t.Errorf("it ended %s (%s), told %+v, and the pull request is open: %v", out.Status, out.Reason, w.truth.said, w.truth.open)
+	}
+}
+
+func TestAMergedPullRequestIsTakenBackByAnother(t *testing.T) {
+	w := newWorld(t, 59).withHome()
+	k := open(w)
+	w.truth.open = false // merged in the last moment
+	if _, out := w.play(k, never); out.Status != stage.Passed || !slices.Equal(w.truth.said, []stage.TruthChange{forward, back}) {
+		t.Errorf("it ended %s (%s) and told %+v", out.Status, out.Reason, w.truth.said)
+	}
+}
+
+func TestAPullRequestThatCannotBeClosedAsksAPersonWhenAllIsBack(t *testing.T) {
+	w := newWorld(t, 60).withHome()
+	k := open(w)
+	w.truth.err = fault.Errorf(fault.Denied, "the token may not")
+	if _, out := w.play(k, never); out.Status != stage.Failed || !strings.Contains(out.Reason, "cannot be closed: the token may not") || w.weights[old] != platform.Whole {
+		t.Errorf("it ended %s (%s) with %v", out.Status, out.Reason, w.weights)
+	}
+}
+
+func TestTheFirstReleasesPullRequestIsWithdrawnToo(t *testing.T) {
+	w := newWorld(t, 61)
+	k := open(w)
+	if _, out := w.play(k, never); out.Status != stage.Passed || !w.truth.refused {
+		t.Errorf("it ended %s (%s), and the pull request is open: %v", out.Status, out.Reason, w.truth.open)
 	}
 }
 

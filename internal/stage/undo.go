@@ -55,7 +55,7 @@ type undoMemory struct {
 	footing
 	Exposed bool `json:"exposed,omitempty"`
 	// Telling says that the stage may have told the repository of the revision; TakenBack
-	// that the repository has been told of the previous one.
+	// that this was taken back there.
 	Telling   bool `json:"telling,omitempty"`
 	TakenBack bool `json:"takenBack,omitempty"`
 }
@@ -195,16 +195,24 @@ func bearable(s platform.State, fresh string, ready, capacity int) float64 {
 
 // leaveEmpty undoes a first release: there is nothing to go back to.
 func (r reversible) leaveEmpty(ctx context.Context, p platform.Platform, task Task, s platform.State, m undoMemory) (Outcome, error) {
-	if s.Home != "" && s.Home != task.Revision.ID && s.Weights[s.Home] == platform.Whole {
-		return Outcome{Status: Passed, State: remember(m)}, p.Retire(ctx, task.Lease(), task.Target(), task.Revision.ID)
-	}
-	if len(s.Weights) > 0 {
+	foreign := s.Home != "" && s.Home != task.Revision.ID && s.Weights[s.Home] == platform.Whole
+	if !foreign && len(s.Weights) > 0 {
 		if err := p.Route(ctx, task.Lease(), task.Target(), nil); err != nil {
 			return Outcome{}, err
 		}
 	}
 	if err := p.Retire(ctx, task.Lease(), task.Target(), task.Revision.ID); err != nil {
 		return Outcome{}, err
+	}
+	line, wrong, err := r.takeBackTruth(ctx, task, m)
+	switch {
+	case err != nil:
+		return Outcome{}, err
+	case line != nil:
+		m.TakenBack = true
+		return next(m, 0, &Progress{Now: line.Text}, *line), nil
+	case wrong != "":
+		return Outcome{Status: Failed, State: remember(m), Reason: wrong}, nil
 	}
 	return Outcome{Status: Passed, State: remember(m)}, nil
 }

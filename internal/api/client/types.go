@@ -51,9 +51,18 @@ type ServiceEnvironment struct {
 
 // Drift is what was last seen of where what runs is not as the release at home says.
 type Drift struct {
-	Fields []string  `json:"fields" doc:"what has drifted, for people; empty where nothing has"`
-	Since  time.Time `json:"since" doc:"when it was first seen as it is"`
-	At     time.Time `json:"at" doc:"when it was seen last"`
+	Fields []string  `json:"fields" doc:"what is not as the release says, for people; empty where nothing is"`
+	Since  time.Time `json:"since" doc:"when that was first seen as it is"`
+	// Git is where it is not as the repository says; nil where none is compared.
+	Git *GitDrift `json:"git,omitempty" doc:"the same of the repository that the release's plan names; absent where none is compared"`
+	At  time.Time `json:"at" doc:"when it was seen last"`
+}
+
+// GitDrift is what was last seen of where what runs is not as the repository says.
+type GitDrift struct {
+	Fields  []string  `json:"fields" doc:"what is not as the repository says, for people; empty where nothing is"`
+	Since   time.Time `json:"since,omitzero" doc:"when that was first seen as it is"`
+	Unknown string    `json:"unknown,omitempty" doc:"why the repository could not be compared the last time; fields are those of the last time that it was"`
 }
 
 // NewRelease asks for a release. Either Definition is given, or Service names one

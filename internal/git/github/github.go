@@ -1,5 +1,5 @@
-// Package github opens pull requests on GitHub, or a GitHub Enterprise Server, and finds
-// out what became of them. It is an implementation of git.Reviews, and knows nothing of
+// Package github opens pull requests on GitHub, or a GitHub Enterprise Server, finds out what
+// became of them, and withdraws them. It is an implementation of git.Reviews, and knows nothing of
 // what is proposed: the branch is pushed by package git.
 //
 //	reviews, err := github.New(github.Config{Repository: "acme/deploy", Token: "env:GITHUB_TOKEN"})
@@ -33,7 +33,7 @@ type Config struct {
 	// https://github.example.com/api/v3/. Empty: github.com.
 	API string
 	// Token refers to a secret, as package secret reads it. It needs the right to read and
-	// write pull requests.
+	// write pull requests and contents.
 	Token string
 }
 
@@ -110,6 +110,38 @@ func (r *Reviews) Request(ctx context.Context, proposal git.Proposal) (git.PullR
 	return pullRequest(opened), nil
 }
 
+// Withdraw closes the pull request, if it is open, and deletes its branch, unless it was merged.
+func (r *Reviews) Withdraw(ctx context.Context, branch, base string) (git.PullRequest, bool, error) {
+	found, ok, err := r.Find(ctx, branch, base)
+	if err != nil {
+		return found, ok, err
+	}
+	if found.State == git.Open {
+		closed, _, err := r.client.PullRequests.Edit(ctx, r.owner, r.name, found.Number, &github.PullRequest{State: new("closed")})
+		if err != nil {
+			return found, ok, r.trouble("close a pull request", err)
+		}
+		found = pullRequest(closed)
+	}
+	if found.State == git.Merged {
+		return found, ok, nil
+	}
+	return found, ok, r.forget(ctx, branch)
+}
+
+// forget deletes a branch, if there is one.
+func (r *Reviews) forget(ctx context.Context, branch string) error {
+	_, err := r.client.Git.DeleteRef(ctx, r.owner, r.name, "heads/"+branch)
+	if err == nil {
+		return nil
+	}
+	err = r.trouble("delete a branch", err)
+	if code := fault.CodeOf(err); code == fault.Invalid || code == fault.NotFound {
+		return nil
+	}
+	return err
+}
+
 func pullRequest(p *github.PullRequest) git.PullRequest {
 	state := git.Open
 	switch {
@@ -140,7 +172,7 @@ func (r *Reviews) trouble(verb string, err error) error {
 	switch code := answer.Response.StatusCode; {
 	case code == http.StatusUnauthorized, code == http.StatusForbidden:
 		return fault.Errorf(fault.Denied, "%s: GitHub says %q", what, said).
-			WithHint("the token needs to read and write pull requests")
+			WithHint("the token needs to read and write pull requests and contents")
 	case code == http.StatusNotFound:
 		return fault.Errorf(fault.NotFound, "%s: GitHub says %q", what, said).
 			WithHint("GitHub also says so of a repository that the token may not read")

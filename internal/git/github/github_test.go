@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,12 +14,14 @@ import (
 	"github.com/fairwayhq/fairway/internal/git/github"
 )
 
-// fake speaks the two endpoints of GitHub's API that are used, as its reference
+// fake speaks the few endpoints of GitHub's API that are used, as its reference
 // describes them. It is not GitHub: what only GitHub knows, such as its rights and
 // limits, is not tested here.
 type fake struct {
-	t       *testing.T
-	pulls   []map[string]any // newest first
+	t     *testing.T
+	pulls []map[string]any // newest first
+	// deleted are the branches that were.
+	deleted []string
 	answers func(w http.ResponseWriter) bool
 }
 
@@ -42,6 +45,10 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Header.Get("Authorization") != "Bearer hunter22":
 		w.WriteHeader(http.StatusUnauthorized)
 		fmt.Fprint(w, `{"message": "Bad credentials"}`)
+	case r.Method == http.MethodPatch && strings.HasPrefix(r.URL.Path, "/api/v3/repos/acme/deploy/pulls/"):
+		f.edit(w, r)
+	case r.Method == http.MethodDelete && strings.HasPrefix(r.URL.Path, "/api/v3/repos/acme/deploy/git/refs/heads/"):
+		f.remove(w, r)
 	case r.URL.Path != "/api/v3/repos/acme/deploy/pulls":
 		w.WriteHeader(http.StatusNotFound)
 		fmt.Fprint(w, `{"message": "Not Found"}`)
@@ -90,6 +97,31 @@ func (f *fake) create(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(pull)
 }
 
+func (f *fake) edit(w http.ResponseWriter, r *http.Request) {
+	var asked struct{ State string }
+	if err := json.NewDecoder(r.Body).Decode(&asked); err != nil {
+		f.t.Error(err)
+	}
+	for _, p := range f.pulls {
+		if strings.HasSuffix(r.URL.Path, fmt.Sprintf("/%d", p["number"])) {
+			p["state"] = asked.State
+			_ = json.NewEncoder(w).Encode(p)
+		}
+	}
+}
+
+// remove knows every branch, until it is deleted.
+func (f *fake) remove(w http.ResponseWriter, r *http.Request) {
+	branch := strings.TrimPrefix(r.URL.Path, "/api/v3/repos/acme/deploy/git/refs/heads/")
+	if slices.Contains(f.deleted, branch) {
+		w.WriteHeader(http.StatusUnprocessableEntity)
+		fmt.Fprint(w, `{"message": "Reference does not exist"}`)
+		return
+	}
+	f.deleted = append(f.deleted, branch)
+	w.WriteHeader(http.StatusNoContent)
+}
+
 var proposal = git.Proposal{Branch: "fairway/shop-production-R1", Base: "main", Title: "Release shop", Body: "Fairway-Release: R1"}
 
 func TestAPullRequestIsFollowedToItsEnd(t *testing.T) {
@@ -120,6 +152,60 @@ func TestAPullRequestIsFollowedToItsEnd(t *testing.T) {
 	}
 	if _, ok, _ := reviews.Find(t.Context(), proposal.Branch, "other"); ok {
 		t.Error("a pull request into another branch was found")
+	}
+}
+
+func TestAnOpenPullRequestIsWithdrawn(t *testing.T) {
+	f, reviews := start(t)
+	if _, err := reviews.Request(t.Context(), proposal); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // again, as after a kill
+		got, ok, err := reviews.Withdraw(t.Context(), proposal.Branch, "main")
+		if !ok || err != nil || got.State != git.Closed || got.Number != 1 {
+			t.Errorf("Withdraw() = %+v, %v, %v", got, ok, err)
+		}
+	}
+	if f.pulls[0]["state"] != "closed" || !slices.Equal(f.deleted, []string{proposal.Branch}) {
+		t.Errorf("it is %s, and deleted were %q", f.pulls[0]["state"], f.deleted)
+	}
+}
+
+func TestAMergedPullRequestStaysMerged(t *testing.T) {
+	f, reviews := start(t)
+	if _, err := reviews.Request(t.Context(), proposal); err != nil {
+		t.Fatal(err)
+	}
+	f.pulls[0]["state"], f.pulls[0]["merged_at"] = "closed", "2026-01-02T03:04:05Z"
+	got, ok, err := reviews.Withdraw(t.Context(), proposal.Branch, "main")
+	if !ok || err != nil || got.State != git.Merged || len(f.deleted) > 0 {
+		t.Errorf("Withdraw() = %+v, %v, %v, and deleted were %q", got, ok, err, f.deleted)
+	}
+}
+
+func TestABranchThatWasNeverProposedIsDeleted(t *testing.T) {
+	f, reviews := start(t)
+	if _, ok, err := reviews.Withdraw(t.Context(), proposal.Branch, "main"); ok || err != nil || len(f.deleted) != 1 {
+		t.Errorf("Withdraw() = %v, %v, and deleted were %q", ok, err, f.deleted)
+	}
+}
+
+func TestWhatMayNotBeWithdrawnIsTold(t *testing.T) {
+	f, reviews := start(t)
+	if _, err := reviews.Request(t.Context(), proposal); err != nil {
+		t.Fatal(err)
+	}
+	asked := 0
+	f.answers = func(w http.ResponseWriter) bool {
+		if asked++; asked < 2 {
+			return false // it is found, and cannot be closed
+		}
+		w.WriteHeader(http.StatusForbidden)
+		fmt.Fprint(w, `{"message": "Resource not accessible"}`)
+		return true
+	}
+	if _, _, err := reviews.Withdraw(t.Context(), proposal.Branch, "main"); fault.CodeOf(err) != fault.Denied {
+		t.Errorf("Withdraw() = %v", err)
 	}
 }
 

@@ -170,9 +170,12 @@ func homes(t *testing.T, s Store) {
 func drifts(t *testing.T, s Store) {
 	last := func(tx release.Tx) (drive.Drift, error) { return tx.Drift("shop/staging") }
 	equal(t, "what was seen before the first look", get(t, s, last), drive.Drift{Lane: "shop/staging"})
-	none := drive.Drift{Lane: "shop/staging", Release: "r1", Since: at(1), At: at(1)}
-	some := drive.Drift{Lane: "shop/staging", Release: "r1", Hash: "abc", Count: 2, Fields: []string{"a", "b"}, Since: at(2), At: at(3)}
-	for _, d := range []drive.Drift{none, some} {
+	none := drive.Drift{Lane: "shop/staging", Release: "r1", Seen: drive.Seen{Since: at(1)}, At: at(1)}
+	some := none
+	some.Seen, some.At = drive.Seen{Hash: "abc", Count: 2, Fields: []string{"a", "b"}, Since: at(2)}, at(3)
+	git := some
+	git.Git = &drive.GitDrift{Seen: drive.Seen{Hash: "def", Count: 2, Fields: []string{"b", "c"}, Since: at(3)}, More: 1, Unknown: "it is away"}
+	for _, d := range []drive.Drift{none, some, git, some} {
 		s.update(t, func(tx release.Tx) error {
 			if err := tx.SaveDrift(drive.Drift{Lane: "shop/production", Release: "r2", At: at(9)}); err != nil {
 				return err

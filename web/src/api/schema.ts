@@ -840,11 +840,13 @@ export interface components {
              * @description when it was seen last
              */
             at: string;
-            /** @description what has drifted, for people; empty where nothing has */
+            /** @description what is not as the release says, for people; empty where nothing is */
             fields: string[];
+            /** @description the same of the repository that the release's plan names; absent where none is compared */
+            git?: components["schemas"]["GitDrift"];
             /**
              * Format: date-time
-             * @description when it was first seen as it is
+             * @description when that was first seen as it is
              */
             since: string;
         };
@@ -962,6 +964,17 @@ export interface components {
             pullRequest?: boolean;
             repository: string;
             token?: string;
+        };
+        GitDrift: {
+            /** @description what is not as the repository says, for people; empty where nothing is */
+            fields: string[];
+            /**
+             * Format: date-time
+             * @description when that was first seen as it is
+             */
+            since?: string;
+            /** @description why the repository could not be compared the last time; fields are those of the last time that it was */
+            unknown?: string;
         };
         HTTPCheck: {
             body?: string;

@@ -33,7 +33,10 @@ export interface Page<T> {
   next?: string
 }
 
-export type ServiceEnvironment = With<Schema['ServiceEnvironment'], { queue?: string[] | null }>
+export type GitDrift = With<Schema['GitDrift'], { fields: string[] | null }>
+export type Drift = With<Schema['Drift'], { fields: string[] | null; git?: GitDrift }>
+
+export type ServiceEnvironment = With<Schema['ServiceEnvironment'], { queue?: string[] | null; drift?: Drift }>
 export type Service = With<Schema['Service'], { environments: ServiceEnvironment[] | null }>
 
 export type Release = With<Schema['Release'], { state: RunState }>
@@ -45,6 +48,7 @@ export type ReleaseDetail = With<Schema['ReleaseDetail'], {
   live: Record<string, Progress> | null
   actions: Action[] | null
   queue?: string[] | null
+  drift?: Record<string, Drift>
 }>
 
 export type PlanStage = With<Schema['Stage'], { kind: Kind }>

@@ -7,6 +7,7 @@ import { Actions } from './Actions.tsx'
 import { Asks } from './Asks.tsx'
 import { Charts } from './Charts.tsx'
 import { ConnectionBanner } from './ConnectionBanner.tsx'
+import { Drifted } from './Drifted.tsx'
 import { EventList } from './EventList.tsx'
 import { Header } from './Header.tsx'
 import { Headline } from './Headline.tsx'
@@ -43,6 +44,7 @@ export function ReleaseView({ live, detail, verification, onChanged, onRetry }: 
       </div>
       <Headline detail={detail} />
       <Asks detail={detail} environment={moving} verdict={verdict} onChanged={onChanged} />
+      <Drifted detail={detail} />
       <Track detail={detail} shown={environment} onShow={setChosen} />
       {live.loaded && !verdict && !judged ? (
         <section className="panel" aria-label="Verdict">

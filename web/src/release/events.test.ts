@@ -13,5 +13,5 @@ it('filters by words and subject, newest first', () => {
 })
 
 it('tells good from bad', () => {
-  expect(['stage.failed', 'stage.undone', 'stage.passed', 'canary.weight'].map(toneOf)).toEqual(['bad', 'warn', 'good', 'calm'])
+  expect(['stage.failed', 'stage.undone', 'drift.found', 'drift.gone', 'git.overwritten', 'stage.passed', 'canary.weight'].map(toneOf)).toEqual(['bad', 'warn', 'warn', 'calm', 'warn', 'good', 'calm'])
 })

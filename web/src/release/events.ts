@@ -25,7 +25,7 @@ export function paragraph(event: Event): string | undefined {
 
 export function toneOf(kind: string): 'good' | 'bad' | 'warn' | 'calm' {
   if (/failed|broken/.test(kind)) return 'bad'
-  if (/roll|\.back$|undo|asks|suspicious|paused|frozen|superseded|skipped/.test(kind)) return 'warn'
+  if (/roll|\.back$|undo|asks|suspicious|paused|frozen|superseded|skipped|drift\.(found|changed|unknown)|overwritten/.test(kind)) return 'warn'
   if (/succeeded|passed|approved/.test(kind)) return 'good'
   return 'calm'
 }

@@ -3,6 +3,8 @@ import type { CSSProperties } from 'react'
 import type { Release, Service, ServiceEnvironment } from '../api/types.ts'
 import { percent } from '../format/number.ts'
 import { Icon } from '../layout/icons.tsx'
+import { few, sayings } from '../release/drift.ts'
+import { Since } from '../release/Drifted.tsx'
 import { DrillBadge, StateBadge } from '../releases/StateBadge.tsx'
 import classes from './ServiceTable.module.css'
 
@@ -60,7 +62,7 @@ export function columns(services: Service[]): string[] {
 }
 
 function Cell({ environment, releases }: { environment: ServiceEnvironment; releases: Props['releases'] }) {
-  const { home, homeVersion, moving, queue, frozen } = environment
+  const { home, homeVersion, moving, queue, frozen, drift } = environment
   const release = moving ? releases[moving] : undefined
   const weight = release?.live?.[environment.name]?.weight
   return (
@@ -68,6 +70,11 @@ function Cell({ environment, releases }: { environment: ServiceEnvironment; rele
       {home
         ? <Link to="/releases/$release" params={{ release: home }} className={classes.home}>{homeVersion || home}</Link>
         : <span className="faint">nothing yet</span>}
+      {home && sayings(drift).map(({ says, fields, since }) => (
+        <div key={says} className={classes.drifted}>
+          <Icon name="warning" size={13} /><span>not as {says}: {few(fields, 2)}, since <Since at={since} /></span>
+        </div>
+      ))}
       {moving && (
         <div className={classes.moving}>
           <Icon name="play" size={12} className="faint" />

@@ -1,7 +1,7 @@
 // A shop's releases as the server would tell them, for stories, tests and the mock
 // server. All times hang on the given now, all chance on a seed.
 
-import type {
+import type { Drift,
   ArmVerdict, Event, Freeze, MetricVerdict, PlanStage, Point, Progress, Release, ReleaseDetail, Service, StageRun, StageState, Verdict, Verification,
 } from '../api/types.ts'
 
@@ -329,6 +329,24 @@ export const drill = (now: number): ReleaseDetail => ({
   drillOf: ids.good,
 })
 
+export const drifted = (now: number): ReleaseDetail => ({
+  ...detail(now, {
+    id: ids.old, version: '2.3.0', state: 'succeeded', headline: 'Succeeded: 2.3.0 is at home in staging and production.', endedAgo: 90_000, actions: ['rollback'],
+    production: { state: 'succeeded', stage: 6, states: ['passed', 'passed', 'passed', 'passed', 'passed', 'passed', 'passed'] },
+  }),
+  drift: { production: drift(now, 'checkout'), staging: { fields: [], since: ago(now, 90_000), at: ago(now, 40), git: { fields: [], since: ago(now, 90_000), unknown: 'the worker eu-1 of staging: fetch from https://git.example.com/deploy: Could not resolve host' } } },
+})
+
+const memoryOf = (service: string) => `Deployment shop/${service} spec.template.spec.containers[${service}].resources.limits.memory`
+
+export const drift = (now: number, service: string): Drift => ({
+  fields: [memoryOf(service)], since: ago(now, 5_400), at: ago(now, 40),
+  git: {
+    fields: [memoryOf(service), `ConfigMap shop/${service}-limits data.timeout`, `PodDisruptionBudget shop/${service} is missing`],
+    since: ago(now, 600),
+  },
+})
+
 export const details = (now: number): ReleaseDetail[] => [queued(now), undecided(now), waits(now), bad(now), good(now), failed(now)]
 
 export const releases = (now: number): Release[] => [drill(now), ...details(now)].map((d, i) => ({
@@ -342,7 +360,7 @@ export const services: Service[] = [
     { name: 'production', home: ids.old, homeVersion: '2.3.0', moving: ids.good, queue: [ids.queued] },
   ] },
   { name: 'search', owner: 'discovery', environments: [
-    { name: 'staging', home: ids.old, homeVersion: '118' },
+    { name: 'staging', home: ids.old, homeVersion: '118', drift: drift(Date.now(), 'search') },
     { name: 'production', home: ids.old, homeVersion: '117', frozen: 'frozen: peak of the autumn sale, until Monday' },
   ] },
   { name: 'mail-worker', environments: [{ name: 'production' }] },

@@ -101,6 +101,28 @@ describe('the page of a release', () => {
   })
 })
 
+describe('what has drifted', () => {
+  it('is said on the page of the release at home, apart for release and repository', async () => {
+    await story('release: what runs has drifted')
+    const production = screen.getByRole('region', { name: 'Drift in production' })
+    expect(production.textContent).toMatch(/What runs in production is not as the release says.*limits\.memory.*Since.*not as the repository says.*data\.timeout/)
+    expect(within(production).getByText('fairway drift checkout -e production')).toBeTruthy()
+    const staging = screen.getByRole('region', { name: 'Drift in staging' })
+    expect(staging.textContent).toMatch(/^What the repository says of staging could not be compared: .*Could not resolve host\.$/)
+  })
+
+  it('is said where the service shows what is at home', async () => {
+    await story('services')
+    expect(screen.getByRole('row', { name: /search/ }).textContent).toMatch(/118not as the release says: .*, since .*not as the repository says: .* and 1 more, since /)
+    expect(screen.getByRole('row', { name: /checkout/ }).textContent).not.toContain('not as')
+  })
+
+  it('is not said where nothing has', async () => {
+    await story('release: canary, all well')
+    expect(screen.queryByRole('region', { name: /^Drift/ })).toBeNull()
+  })
+})
+
 describe('a drill', () => {
   it('is marked as such on its page and in the list, and nothing else is', async () => {
     await story('release: drill')
