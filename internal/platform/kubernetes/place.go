@@ -127,6 +127,7 @@ func (p *Platform) placeHome(ctx context.Context, lease platform.Lease, r platfo
 	markConfig(d, names)
 	n := int32(c.Instances)
 	d.Spec.Replicas = &n
+	d.APIVersion, d.Kind = "apps/v1", "Deployment"
 	if err := dress(d, r, lease.Fence); err != nil {
 		return err
 	}
@@ -239,6 +240,7 @@ func (p *Platform) placeSide(ctx context.Context, w *world, lease platform.Lease
 		return err
 	}
 	d := stands.deployment(wanted)
+	d.APIVersion, d.Kind = "apps/v1", "Deployment"
 	if err := dress(d, r, lease.Fence); err != nil {
 		return err
 	}

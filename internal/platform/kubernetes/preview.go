@@ -125,21 +125,11 @@ func (p *Platform) artifactOf(d *appsv1.Deployment) (platform.Artifact, error) {
 // releasedObjects are what a release of the revision writes at home in the end; the home
 // comes first.
 func (p *Platform) releasedObjects(r platform.Revision, home *appsv1.Deployment) ([]placedObject, error) {
-	d, err := p.wanted(r, home)
+	own, err := p.homeOf(r, home)
 	if err != nil {
 		return nil, err
 	}
 	set, err := ParseSettings(r.Settings)
-	if err != nil {
-		return nil, err
-	}
-	names, _, err := set.pinned()
-	if err != nil {
-		return nil, err
-	}
-	markConfig(d, names)
-	d.APIVersion, d.Kind, d.Spec.Replicas = "apps/v1", "Deployment", nil
-	own, err := p.homeObject(d, r)
 	if err != nil {
 		return nil, err
 	}

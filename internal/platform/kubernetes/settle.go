@@ -113,15 +113,11 @@ func (p *Platform) updateHome(ctx context.Context, w *world, lease platform.Leas
 		// Its pods follow at the next step, on what that has made of it.
 		return p.resizeHome(ctx, w, lease, platform.Capacity{Instances: int(n)})
 	}
-	update, err := p.wanted(s.revision, w.home)
+	update, err := p.homeOf(s.revision, w.home)
 	if err != nil {
 		return err
 	}
 	set, err := ParseSettings(s.revision.Settings)
-	if err != nil {
-		return err
-	}
-	names, _, err := set.pinned()
 	if err != nil {
 		return err
 	}
@@ -132,27 +128,20 @@ func (p *Platform) updateHome(ctx context.Context, w *world, lease platform.Leas
 	if err := p.applyAll(ctx, needed); err != nil {
 		return err
 	}
-	markConfig(update, names)
-	update.Spec.Replicas = nil
 	if err := dress(update, s.revision, lease.Fence); err != nil {
 		return err
 	}
-	return p.applyHome(ctx, update, w.home, s.revision)
+	return p.applyHome(ctx, update, w.home)
 }
 
-// applyHome writes the home's pods. Without manifests that is the image alone: what is not
-// written stays its owners'.
-func (p *Platform) applyHome(ctx context.Context, d, was *appsv1.Deployment, r platform.Revision) error {
-	o, err := p.homeObject(d, r)
-	if err != nil {
-		return err
-	}
-	o.SetResourceVersion(was.ResourceVersion)
+// applyHome writes the home's pods.
+func (p *Platform) applyHome(ctx context.Context, update *unstructured.Unstructured, was *appsv1.Deployment) error {
+	update.SetResourceVersion(was.ResourceVersion)
 	if was.Annotations[createdAnnotation] != "" {
 		// Who has made a Deployment owns its size: left out, it would be the default's.
-		_ = unstructured.SetNestedField(o.Object, int64(replicas(was)), "spec", "replicas")
+		_ = unstructured.SetNestedField(update.Object, int64(replicas(was)), "spec", "replicas")
 	}
-	written, err := p.apply(ctx, placedObject{deployments, o})
+	written, err := p.apply(ctx, placedObject{deployments, update})
 	if err != nil {
 		return err
 	}
@@ -160,7 +149,27 @@ func (p *Platform) applyHome(ctx context.Context, d, was *appsv1.Deployment, r p
 	return nil
 }
 
-// homeObject is what is written of the wanted Deployment.
+// homeOf is what a release of the revision writes of the home in the end.
+func (p *Platform) homeOf(r platform.Revision, home *appsv1.Deployment) (*unstructured.Unstructured, error) {
+	d, err := p.wanted(r, home)
+	if err != nil {
+		return nil, err
+	}
+	set, err := ParseSettings(r.Settings)
+	if err != nil {
+		return nil, err
+	}
+	names, _, err := set.pinned()
+	if err != nil {
+		return nil, err
+	}
+	markConfig(d, names)
+	d.APIVersion, d.Kind, d.Spec.Replicas = "apps/v1", "Deployment", nil
+	return p.homeObject(d, r)
+}
+
+// homeObject is what is written of the wanted Deployment. Without manifests that is the image
+// and the variables alone: what is not written stays its owners'.
 func (p *Platform) homeObject(d *appsv1.Deployment, r platform.Revision) (*unstructured.Unstructured, error) {
 	o, err := plain(d)
 	if err != nil {
