@@ -217,7 +217,11 @@ func (p *Platform) placeSide(ctx context.Context, w *world, lease platform.Lease
 	if err != nil {
 		return err
 	}
-	wanted, err := p.wanted(r, w.home)
+	on, err := p.baseOf(ctx, w.home, r)
+	if err != nil {
+		return err
+	}
+	wanted, err := p.wanted(r, on.home)
 	if err != nil {
 		return err
 	}

@@ -27,7 +27,7 @@ func (p *Platform) Preview(ctx context.Context, t platform.Target, r platform.Re
 			return platform.Comparison{}, err
 		}
 	}
-	all, err := p.releasedObjects(r, home)
+	all, err := p.releasedObjects(ctx, r, home)
 	if err != nil {
 		return platform.Comparison{}, err
 	}
@@ -72,7 +72,7 @@ func (p *Platform) acceptable(ctx context.Context, w *world, r platform.Revision
 	if err != nil || len(set.Objects) == 0 {
 		return err
 	}
-	all, err := p.releasedObjects(r, w.home)
+	all, err := p.releasedObjects(ctx, r, w.home)
 	if err != nil {
 		return err
 	}
@@ -124,8 +124,8 @@ func (p *Platform) artifactOf(d *appsv1.Deployment) (platform.Artifact, error) {
 
 // releasedObjects are what a release of the revision writes at home in the end; the home
 // comes first.
-func (p *Platform) releasedObjects(r platform.Revision, home *appsv1.Deployment) ([]placedObject, error) {
-	own, err := p.homeOf(r, home)
+func (p *Platform) releasedObjects(ctx context.Context, r platform.Revision, home *appsv1.Deployment) ([]placedObject, error) {
+	own, err := p.homeOf(ctx, r, home)
 	if err != nil {
 		return nil, err
 	}

@@ -3,11 +3,13 @@ package kubernetes
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/platform"
@@ -25,10 +27,14 @@ func (p *Platform) Settle(ctx context.Context, lease platform.Lease, t platform.
 		}
 		s, beside := w.side(revision)
 		if !beside {
-			return p.claim(ctx, w, lease, t, func(m *mark) (*unstructured.Unstructured, error) {
+			err := p.claim(ctx, w, lease, t, func(m *mark) (*unstructured.Unstructured, error) {
 				m.Away = p.away(w, m.Away, "")
 				return nil, nil
 			})
+			if err != nil {
+				return err
+			}
+			return p.afterLast(ctx, w, "")
 		}
 		awaits, err = p.settleStep(ctx, w, lease, t, s)
 		return err
@@ -113,7 +119,7 @@ func (p *Platform) updateHome(ctx context.Context, w *world, lease platform.Leas
 		// Its pods follow at the next step, on what that has made of it.
 		return p.resizeHome(ctx, w, lease, platform.Capacity{Instances: int(n)})
 	}
-	update, err := p.homeOf(s.revision, w.home)
+	update, err := p.homeOf(ctx, s.revision, w.home)
 	if err != nil {
 		return err
 	}
@@ -140,6 +146,7 @@ func (p *Platform) applyHome(ctx context.Context, update *unstructured.Unstructu
 	if was.Annotations[createdAnnotation] != "" {
 		// Who has made a Deployment owns its size: left out, it would be the default's.
 		_ = unstructured.SetNestedField(update.Object, int64(replicas(was)), "spec", "replicas")
+		_ = unstructured.SetNestedField(update.Object, was.Annotations[createdAnnotation], "metadata", "annotations", createdAnnotation)
 	}
 	written, err := p.apply(ctx, placedObject{deployments, update})
 	if err != nil {
@@ -150,8 +157,12 @@ func (p *Platform) applyHome(ctx context.Context, update *unstructured.Unstructu
 }
 
 // homeOf is what a release of the revision writes of the home in the end.
-func (p *Platform) homeOf(r platform.Revision, home *appsv1.Deployment) (*unstructured.Unstructured, error) {
-	d, err := p.wanted(r, home)
+func (p *Platform) homeOf(ctx context.Context, r platform.Revision, home *appsv1.Deployment) (*unstructured.Unstructured, error) {
+	on, err := p.baseOf(ctx, home, r)
+	if err != nil {
+		return nil, err
+	}
+	d, err := p.wanted(r, on.home)
 	if err != nil {
 		return nil, err
 	}
@@ -165,12 +176,21 @@ func (p *Platform) homeOf(r platform.Revision, home *appsv1.Deployment) (*unstru
 	}
 	markConfig(d, names)
 	d.APIVersion, d.Kind, d.Spec.Replicas = "apps/v1", "Deployment", nil
-	return p.homeObject(d, r)
+	return p.homeObject(d, r, on)
 }
 
 // homeObject is what is written of the wanted Deployment. Without manifests that is the image
-// and the variables alone: what is not written stays its owners'.
-func (p *Platform) homeObject(d *appsv1.Deployment, r platform.Revision) (*unstructured.Unstructured, error) {
+// and the variables alone: what is not written stays its owners'. A home that Fairway has
+// made has no other owner.
+func (p *Platform) homeObject(d *appsv1.Deployment, r platform.Revision, on base) (*unstructured.Unstructured, error) {
+	set, err := ParseSettings(r.Settings)
+	if err != nil {
+		return nil, err
+	}
+	made := on.home != nil && on.home.Annotations[createdAnnotation] != ""
+	if made && len(set.Objects) == 0 {
+		d.Labels = on.home.Labels
+	}
 	o, err := plain(d)
 	if err != nil {
 		return nil, err
@@ -178,10 +198,10 @@ func (p *Platform) homeObject(d *appsv1.Deployment, r platform.Revision) (*unstr
 	if set, _, _ := unstructured.NestedMap(o.Object, "spec", "strategy"); len(set) == 0 {
 		unstructured.RemoveNestedField(o.Object, "spec", "strategy")
 	}
-	if set, err := ParseSettings(r.Settings); err == nil && len(set.Objects) > 0 {
+	if made || len(set.Objects) > 0 {
 		return o, nil
 	}
-	own, err := p.ownContainer(d, r)
+	own, err := p.ownContainer(d, r, on.kept)
 	if err != nil {
 		return nil, err
 	}
@@ -190,14 +210,24 @@ func (p *Platform) homeObject(d *appsv1.Deployment, r platform.Revision) (*unstr
 }
 
 // ownContainer is what a release without manifests says of the wanted Deployment.
-func (p *Platform) ownContainer(d *appsv1.Deployment, r platform.Revision) (map[string]any, error) {
+func (p *Platform) ownContainer(d *appsv1.Deployment, r platform.Revision, kept []string) (map[string]any, error) {
 	c, err := chosen(d.Spec.Template.Spec, p.settings.Container, r.Artifact)
 	if err != nil {
 		return nil, err
 	}
 	own := map[string]any{"name": c.Name, "image": c.Image}
-	if len(r.Config.Env) > 0 {
-		own["env"] = envOf(r.Config.Env)
+	env := envOf(r.Config.Env)
+	for _, v := range c.Env {
+		if slices.Contains(kept, v.Name) {
+			one, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&v)
+			if err != nil {
+				return nil, fault.Errorf(fault.Internal, "convert a variable: %w", err)
+			}
+			env = append(env, one)
+		}
+	}
+	if len(env) > 0 {
+		own["env"] = env
 	}
 	return own, nil
 }
