@@ -32,13 +32,14 @@ func (p *Platform) Retire(ctx context.Context, lease platform.Lease, t platform.
 			}
 			return w.split.without(m, p.sideName(revision), p.services(w)), nil
 		})
-		switch {
-		case err != nil:
+		if err != nil {
 			return err
+		}
+		if err := p.afterLast(ctx, w, revision); err != nil { // also if somebody has deleted the side
+			return err
+		}
+		switch {
 		case beside:
-			if err := p.afterLast(ctx, w, revision); err != nil {
-				return err
-			}
 			return p.delete(ctx, s.deployment)
 		case w.atHome(revision) && w.home.Annotations[createdAnnotation] != "" && len(weights) == 0:
 			return p.delete(ctx, w.home)

@@ -3,6 +3,7 @@ package kubernetes_test
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -63,6 +64,7 @@ func TestOnARealCluster(t *testing.T) {
 		"who else writes the weights is named":                   anotherWriter,
 		"each revision has its own config":                       ownConfig,
 		"a home that Fairway has made keeps its size":            sizeOfAMadeHome,
+		"an autoscaler is given back":                            scalerGivenBack,
 		"a variable that is not named any more goes":             variableThatGoes,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -191,6 +193,39 @@ func variableThatGoes(t *testing.T, p *place) {
 		}
 		last = step.id
 	}
+}
+
+// The minimum comes back though somebody has deleted the side, and stays as somebody else
+// has set it.
+func scalerGivenBack(t *testing.T, p *place) {
+	p.apply(deployment + "---" + beside)
+	b := &bench{place: p, Platform: p.open(t, p.clusters), lease: platform.Lease{Fence: 1, Holder: "w"}}
+	old := b.until("the home is ready", func(s platform.State) bool { r, _ := s.Revision(s.Home); return r.Ready() == 2 }).Home
+	v2 := platform.Revision{ID: "r-222222222222", Artifact: platform.Artifact{Ref: "fairway.test/hello:v2"}, Settings: p.settings(false)}
+	split := func() {
+		b.must(b.Place(t.Context(), b.lease, target, v2, platform.Capacity{Instances: 1}))
+		b.until("the canary is ready", func(s platform.State) bool { r, _ := s.Revision(v2.ID); return r.Ready() == 1 })
+		b.must(b.Route(t.Context(), b.lease, target, platform.Weights{old: 900_000, v2.ID: 100_000}))
+		if s := b.scaler(); s.Spec.MinReplicas != 2 {
+			t.Errorf("while the canary has traffic the minimum is %d", s.Spec.MinReplicas)
+		}
+	}
+	takenBack := func(minimum int) {
+		b.must(b.Route(t.Context(), b.lease, target, platform.Weights{old: platform.Whole}))
+		b.must(b.Retire(t.Context(), b.lease, target, v2.ID))
+		if s := b.scaler(); s.Spec.MinReplicas != minimum || len(s.Metadata.Annotations) > 0 {
+			t.Errorf("the autoscaler is %+v, its minimum should be %d", s, minimum)
+		}
+	}
+	split()
+	b.must(b.API.Do(t.Context(), http.MethodDelete, "/apis/apps/v1/namespaces/"+p.namespace+"/deployments/hello-"+v2.ID, "", nil, nil))
+	b.until("the side is gone", func(s platform.State) bool { _, there := s.Revision(v2.ID); return !there })
+	takenBack(1)
+
+	split()
+	b.must(b.API.Do(t.Context(), http.MethodPatch, "/apis/autoscaling/v2/namespaces/"+p.namespace+"/horizontalpodautoscalers/hello",
+		"application/merge-patch+json", []byte(`{"spec": {"minReplicas": 3}}`), nil))
+	takenBack(3)
 }
 
 // env are the variables of a Deployment's pods, by name.
