@@ -55,7 +55,10 @@ func (p *Platform) settleStep(ctx context.Context, w *world, lease platform.Leas
 	case !w.atHome(s.revision.ID):
 		return "the Deployment " + p.settings.Deployment + " is updated", p.updateHome(ctx, w, lease, t, s)
 	case onSide > 0:
-		if left := p.unready(ctx, w, int(replicas(s.deployment))); left != "" {
+		if grows, err := p.growHome(ctx, w, lease, t, s); err != nil || grows != "" {
+			return grows, err
+		}
+		if left := p.unready(ctx, w); left != "" {
 			return left, nil
 		}
 		return "the traffic goes to the Deployment " + p.settings.Deployment, p.moveIn(ctx, w, lease, t, s)
@@ -115,7 +118,10 @@ func (p *Platform) updateHome(ctx context.Context, w *world, lease platform.Leas
 	if w.home == nil {
 		return fault.Errorf(fault.Conflict, "the Deployment %s is gone", p.settings.Deployment).WithHint("somebody has deleted it; apply it again")
 	}
-	if n := replicas(s.deployment); replicas(w.home) < n {
+	if n, err := p.toBear(ctx, s); err != nil || replicas(w.home) < n {
+		if err != nil {
+			return err
+		}
 		// Its pods follow at the next step, on what that has made of it.
 		return p.resizeHome(ctx, w, lease, platform.Capacity{Instances: int(n)})
 	}
@@ -240,12 +246,45 @@ func envOf(env map[string]string) []any {
 	return all
 }
 
-// unready says what is missing until the home can take the traffic that n pods bear;
-// nothing if it can.
-func (p *Platform) unready(ctx context.Context, w *world, n int) string {
+// growHome gives a home that somebody has made smaller meanwhile the pods that its traffic
+// needs, and says so. A home whose controller decides its size is left as it is.
+func (p *Platform) growHome(ctx context.Context, w *world, lease platform.Lease, t platform.Target, s side) (string, error) {
+	if p.settings.Controller != "" || replicas(w.home) >= replicas(s.deployment) {
+		return "", nil
+	}
+	n, err := p.toBear(ctx, s)
+	if err != nil || replicas(w.home) >= n {
+		return "", err
+	}
+	if err := p.claim(ctx, w, lease, t, nil); err != nil {
+		return "", err
+	}
+	if err := p.confirm(ctx, w); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("the Deployment %s gets the %d pods that bear the traffic beside it", p.settings.Deployment, n),
+		p.resizeHome(ctx, w, lease, platform.Capacity{Instances: int(n)})
+}
+
+// toBear is how many pods the home needs for the traffic of a side: as many, or the most that
+// the home's autoscaler allows. That is kept from taking them away again while they have no load.
+func (p *Platform) toBear(ctx context.Context, s side) (int32, error) {
+	hpa, err := p.autoscaler(ctx)
+	if err != nil || hpa == nil {
+		return replicas(s.deployment), err
+	}
+	n := enough(replicas(s.deployment), maximumOf(hpa))
+	return n, p.keepCapacity(ctx, hpa, n)
+}
+
+// enough is n, or the maximum that an autoscaler has.
+func enough(n int32, maximum int64) int32 { return int32(min(int64(n), maximum)) }
+
+// unready says what is missing until the home can take the traffic: all of its pods are to
+// be new and ready, for as long as there are old ones it leads to these too.
+func (p *Platform) unready(ctx context.Context, w *world) string {
 	now := p.revision(ctx, w, w.home, w.homeRevision)
-	want := min(n, now.Capacity.Instances)
-	if ready := now.Ready(); ready < want {
+	if ready, want := now.Ready(), now.Capacity.Instances; ready < want {
 		text := fmt.Sprintf("%d of %d pods of the Deployment %s are ready", ready, want, p.settings.Deployment)
 		for _, i := range now.Instances {
 			if i.Message != "" {
@@ -253,6 +292,15 @@ func (p *Platform) unready(ctx context.Context, w *world, n int) string {
 			}
 		}
 		return text
+	}
+	n := 0
+	for _, pod := range w.formerPodsOf(w.home) {
+		if ready, _ := readyCondition(pod); ready {
+			n++
+		}
+	}
+	if n > 0 {
+		return fmt.Sprintf("%d pods of the former version of the Deployment %s end", n, p.settings.Deployment)
 	}
 	return ""
 }
