@@ -24,7 +24,7 @@ func (p *Platform) Place(ctx context.Context, lease platform.Lease, t platform.T
 		if err := p.admissible(w); err != nil {
 			return err
 		}
-		if err := p.released(ctx, w); err != nil {
+		if err := p.released(ctx, w, r.ID); err != nil {
 			return err
 		}
 		if _, err := p.wanted(r, w.home); err != nil {
