@@ -90,11 +90,10 @@ func (m mark) text() string {
 // mark and, where it returns one, of the anchor. What would stay as it is, is not written.
 // Where the anchor is the Service, the pods follow.
 func (p *Platform) claim(ctx context.Context, w *world, lease platform.Lease, t platform.Target, change func(m *mark) (*unstructured.Unstructured, error)) error {
-	was := w.mark
-	m := w.adopt(p)
-	if was != nil && (lease.Fence < was.Fence || lease.Fence == was.Fence && lease.Holder != was.Holder) {
-		return platform.Fenced(t, lease.Fence, was.Fence)
+	if err := fenceFirst(w, lease, t, nil); err != nil {
+		return err
 	}
+	was, m := w.mark, w.adopt(p)
 	m.Fence, m.Holder = lease.Fence, lease.Holder
 	anchor := w.anchor
 	if change != nil {
@@ -129,6 +128,14 @@ func (p *Platform) claim(ctx context.Context, w *world, lease platform.Lease, t 
 		return err
 	}
 	return p.follow(ctx, w)
+}
+
+// fenceFirst refuses an older fence before anything else is refused.
+func fenceFirst(w *world, lease platform.Lease, t platform.Target, err error) error {
+	if w.mark != nil && (lease.Fence < w.mark.Fence || lease.Fence == w.mark.Fence && lease.Holder != w.mark.Holder) {
+		return platform.Fenced(t, lease.Fence, w.mark.Fence)
+	}
+	return err
 }
 
 // confirm reads the anchor once more past the mirror, before something else than it is

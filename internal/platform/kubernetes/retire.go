@@ -4,11 +4,10 @@ import (
 	"context"
 	"slices"
 
+	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-
-	appsv1 "k8s.io/api/apps/v1"
 
 	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/platform"
@@ -46,14 +45,6 @@ func (p *Platform) Retire(ctx context.Context, lease platform.Lease, t platform.
 		}
 		return nil
 	})
-}
-
-// fenceFirst refuses an older fence before anything else is refused.
-func fenceFirst(w *world, lease platform.Lease, t platform.Target, err error) error {
-	if w.mark != nil && (lease.Fence < w.mark.Fence || lease.Fence == w.mark.Fence && lease.Holder != w.mark.Holder) {
-		return platform.Fenced(t, lease.Fence, w.mark.Fence)
-	}
-	return err
 }
 
 // away are the retired revisions that may still be seen, with one more.
