@@ -123,7 +123,7 @@ func (p *Platform) claim(ctx context.Context, w *world, lease platform.Lease, t 
 		return faultOf(err, fmt.Sprintf("write %s %s", anchor.GetKind(), anchor.GetName()))
 	}
 	p.anchors().wrote(written)
-	w.anchor, w.mark = written, &m
+	w.anchor, w.mark, w.claimed = written, &m, true
 	if w.split, err = p.splitOf(w); err != nil {
 		return err
 	}
@@ -157,6 +157,15 @@ func (p *Platform) confirm(ctx context.Context, w *world) error {
 		return errStale
 	}
 	return nil
+}
+
+// sure is confirm before the first write after a claim, for which a claim that was written
+// is enough.
+func (p *Platform) sure(ctx context.Context, w *world) error {
+	if w.claimed {
+		return nil
+	}
+	return p.confirm(ctx, w)
 }
 
 // adopt is the mark to go on from: the one that is there, or what a target looks like

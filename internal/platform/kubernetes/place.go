@@ -49,6 +49,9 @@ func (p *Platform) Place(ctx context.Context, lease platform.Lease, t platform.T
 		if err != nil {
 			return err
 		}
+		if err := p.sure(ctx, w); err != nil {
+			return err
+		}
 		side, beside := w.side(r.ID)
 		switch {
 		case beside:

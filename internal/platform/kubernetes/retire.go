@@ -34,6 +34,9 @@ func (p *Platform) Retire(ctx context.Context, lease platform.Lease, t platform.
 		if err != nil {
 			return err
 		}
+		if err := p.sure(ctx, w); err != nil {
+			return err
+		}
 		if err := p.afterLast(ctx, w, revision); err != nil { // also if somebody has deleted the side
 			return err
 		}

@@ -85,7 +85,7 @@ func (p *Platform) followHome(ctx context.Context, w *world, lease platform.Leas
 	if err := p.claim(ctx, w, lease, t, nil); err != nil {
 		return "", err
 	}
-	if err := p.confirm(ctx, w); err != nil {
+	if err := p.sure(ctx, w); err != nil {
 		return "", err
 	}
 	packed, err := pack(s.revision)
@@ -112,7 +112,7 @@ func (p *Platform) updateHome(ctx context.Context, w *world, lease platform.Leas
 	if err := p.claim(ctx, w, lease, t, nil); err != nil {
 		return err
 	}
-	if err := p.confirm(ctx, w); err != nil {
+	if err := p.sure(ctx, w); err != nil {
 		return err
 	}
 	if w.home == nil {
@@ -259,7 +259,7 @@ func (p *Platform) growHome(ctx context.Context, w *world, lease platform.Lease,
 	if err := p.claim(ctx, w, lease, t, nil); err != nil {
 		return "", err
 	}
-	if err := p.confirm(ctx, w); err != nil {
+	if err := p.sure(ctx, w); err != nil {
 		return "", err
 	}
 	return fmt.Sprintf("the Deployment %s gets the %d pods that bear the traffic beside it", p.settings.Deployment, n),
@@ -321,6 +321,9 @@ func (p *Platform) leaveSide(ctx context.Context, w *world, lease platform.Lease
 		return w.split.without(m, p.sideName(s.revision.ID), p.services(w)), nil
 	})
 	if err != nil {
+		return err
+	}
+	if err := p.sure(ctx, w); err != nil {
 		return err
 	}
 	if err := p.afterLast(ctx, w, s.revision.ID); err != nil {
