@@ -44,7 +44,7 @@ type mark struct {
 	RoutedAt time.Time        `json:"routedAt,omitzero"`
 	// Away are revisions that were retired and whose pods may still be there.
 	Away []string `json:"away,omitempty"`
-	// Original are the weights of the home's backendRefs before Fairway came, one per rule.
+	// Original are the weights of the home's backendRefs before the release, one per rule.
 	Original []*int64 `json:"original,omitempty"`
 	// Open is, without a route, how many pods of each side the Service selects, by the
 	// side's name; everyPod is all of them.
