@@ -77,12 +77,21 @@ func (p *Platform) acceptable(ctx context.Context, w *world, r platform.Revision
 		return err
 	}
 	for _, o := range all {
-		// Who cannot be asked without a write has said nothing against it.
-		if _, err := p.tryOut(ctx, o); err != nil && !strings.Contains(err.Error(), "does not support dry run") {
+		if err := p.notRefused(ctx, o); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// notRefused tells whether the API server would refuse an object. Who cannot be asked without
+// a write has said nothing against it.
+func (p *Platform) notRefused(ctx context.Context, o placedObject) error {
+	_, err := p.tryOut(ctx, o)
+	if err != nil && strings.Contains(err.Error(), "does not support dry run") {
+		return nil
+	}
+	return err
 }
 
 // ownFields are those that say how Fairway has written an object.

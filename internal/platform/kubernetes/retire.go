@@ -42,12 +42,24 @@ func (p *Platform) Retire(ctx context.Context, lease platform.Lease, t platform.
 		}
 		switch {
 		case beside:
+			if err := p.restoreConfig(ctx, w, revision); err != nil {
+				return err
+			}
 			return p.delete(ctx, s.deployment)
 		case w.atHome(revision) && w.home.Annotations[createdAnnotation] != "" && len(weights) == 0:
 			return p.delete(ctx, w.home)
 		}
 		return nil
 	})
+}
+
+// restoreConfig writes the home's own config again, where the revision that goes has written
+// its own over it and its pods never came there.
+func (p *Platform) restoreConfig(ctx context.Context, w *world, gone string) error {
+	if w.mark.Moving != gone || w.home == nil || w.atHome(gone) || p.settings.Controller != "" {
+		return nil
+	}
+	return p.applyNeeded(ctx, w.homeRevision)
 }
 
 // away are the retired revisions that may still be seen, with one more.

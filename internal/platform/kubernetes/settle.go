@@ -107,9 +107,14 @@ func (p *Platform) followHome(ctx context.Context, w *world, lease platform.Leas
 	return awaits, nil
 }
 
-// updateHome gives the home the revision's pods. It has no traffic meanwhile.
+// updateHome gives the home the revision's pods. It has no traffic meanwhile. What its pods
+// read under the same names is written before them, so the anchor notes it, for Retire.
 func (p *Platform) updateHome(ctx context.Context, w *world, lease platform.Lease, t platform.Target, s side) error {
-	if err := p.claim(ctx, w, lease, t, nil); err != nil {
+	err := p.claim(ctx, w, lease, t, func(m *mark) (*unstructured.Unstructured, error) {
+		m.Moving = s.revision.ID
+		return nil, nil
+	})
+	if err != nil {
 		return err
 	}
 	if err := p.sure(ctx, w); err != nil {
@@ -129,7 +134,21 @@ func (p *Platform) updateHome(ctx context.Context, w *world, lease platform.Leas
 	if err != nil {
 		return err
 	}
-	set, err := ParseSettings(s.revision.Settings)
+	if err := dress(update, s.revision, lease.Fence); err != nil {
+		return err
+	}
+	if err := p.notRefused(ctx, placedObject{deployments, update}); err != nil {
+		return err
+	}
+	if err := p.applyNeeded(ctx, s.revision); err != nil {
+		return err
+	}
+	return p.applyHome(ctx, update, w.home)
+}
+
+// applyNeeded writes what a revision's pods need at home, under its own names.
+func (p *Platform) applyNeeded(ctx context.Context, r platform.Revision) error {
+	set, err := ParseSettings(r.Settings)
 	if err != nil {
 		return err
 	}
@@ -137,13 +156,7 @@ func (p *Platform) updateHome(ctx context.Context, w *world, lease platform.Leas
 	if err != nil {
 		return err
 	}
-	if err := p.applyAll(ctx, needed); err != nil {
-		return err
-	}
-	if err := dress(update, s.revision, lease.Fence); err != nil {
-		return err
-	}
-	return p.applyHome(ctx, update, w.home)
+	return p.applyAll(ctx, needed)
 }
 
 // applyHome writes the home's pods.
@@ -308,7 +321,7 @@ func (p *Platform) unready(ctx context.Context, w *world) string {
 // moveIn sends the traffic to the home.
 func (p *Platform) moveIn(ctx context.Context, w *world, lease platform.Lease, t platform.Target, s side) error {
 	return p.claim(ctx, w, lease, t, func(m *mark) (*unstructured.Unstructured, error) {
-		m.Home, m.Weights = s.revision.ID, platform.Weights{s.revision.ID: platform.Whole}
+		m.Home, m.Weights, m.Moving = s.revision.ID, platform.Weights{s.revision.ID: platform.Whole}, ""
 		m.RoutedAt = p.config.Now().UTC()
 		return w.split.give(m, p.services(w), map[string]int{p.settings.Service: platform.Whole}), nil
 	})

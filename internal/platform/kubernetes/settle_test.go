@@ -64,6 +64,7 @@ func TestOnARealCluster(t *testing.T) {
 		"who else writes the weights is named":                   anotherWriter,
 		"each revision has its own config":                       ownConfig,
 		"a home that Fairway has made keeps its size":            sizeOfAMadeHome,
+		"a home that is refused keeps its config":                configOfARefusedHome,
 		"an autoscaler is given back":                            scalerGivenBack,
 		"a variable that is not named any more goes":             variableThatGoes,
 	} {
