@@ -44,8 +44,10 @@ type mark struct {
 	RoutedAt time.Time        `json:"routedAt,omitzero"`
 	// Away are revisions that were retired and whose pods may still be there.
 	Away []string `json:"away,omitempty"`
-	// Original are the weights of the home's backendRefs before Fairway came, one per rule.
+	// Original are the weights of the home's backendRefs before the release, one per rule.
 	Original []*int64 `json:"original,omitempty"`
+	// Moving is the revision whose config is written over the home's, until its pods follow.
+	Moving string `json:"moving,omitempty"`
 	// Open is, without a route, how many pods of each side the Service selects, by the
 	// side's name; everyPod is all of them.
 	Open map[string]int `json:"open,omitempty"`
@@ -90,11 +92,10 @@ func (m mark) text() string {
 // mark and, where it returns one, of the anchor. What would stay as it is, is not written.
 // Where the anchor is the Service, the pods follow.
 func (p *Platform) claim(ctx context.Context, w *world, lease platform.Lease, t platform.Target, change func(m *mark) (*unstructured.Unstructured, error)) error {
-	was := w.mark
-	m := w.adopt(p)
-	if was != nil && (lease.Fence < was.Fence || lease.Fence == was.Fence && lease.Holder != was.Holder) {
-		return platform.Fenced(t, lease.Fence, was.Fence)
+	if err := fenceFirst(w, lease, t, nil); err != nil {
+		return err
 	}
+	was, m := w.mark, w.adopt(p)
 	m.Fence, m.Holder = lease.Fence, lease.Holder
 	anchor := w.anchor
 	if change != nil {
@@ -124,11 +125,19 @@ func (p *Platform) claim(ctx context.Context, w *world, lease platform.Lease, t 
 		return faultOf(err, fmt.Sprintf("write %s %s", anchor.GetKind(), anchor.GetName()))
 	}
 	p.anchors().wrote(written)
-	w.anchor, w.mark = written, &m
+	w.anchor, w.mark, w.claimed = written, &m, true
 	if w.split, err = p.splitOf(w); err != nil {
 		return err
 	}
 	return p.follow(ctx, w)
+}
+
+// fenceFirst refuses an older fence before anything else is refused.
+func fenceFirst(w *world, lease platform.Lease, t platform.Target, err error) error {
+	if w.mark != nil && (lease.Fence < w.mark.Fence || lease.Fence == w.mark.Fence && lease.Holder != w.mark.Holder) {
+		return platform.Fenced(t, lease.Fence, w.mark.Fence)
+	}
+	return err
 }
 
 // confirm reads the anchor once more past the mirror, before something else than it is
@@ -150,6 +159,15 @@ func (p *Platform) confirm(ctx context.Context, w *world) error {
 		return errStale
 	}
 	return nil
+}
+
+// sure is confirm before the first write after a claim, for which a claim that was written
+// is enough.
+func (p *Platform) sure(ctx context.Context, w *world) error {
+	if w.claimed {
+		return nil
+	}
+	return p.confirm(ctx, w)
 }
 
 // adopt is the mark to go on from: the one that is there, or what a target looks like

@@ -70,7 +70,16 @@ func (b backends) admissible(known []string) error {
 		WithHint("Fairway splits the traffic of rules that lead to %s alone; move %s into a rule of its own", b.home, name)
 }
 
-func (b backends) begin(*mark) {}
+// begin notes the weights to restore as they are now, if the rules lead to the home alone:
+// somebody may have changed them since the last release.
+func (b backends) begin(m *mark) {
+	for _, i := range b.ours {
+		if refs := b.refs(i); len(refs) != 1 || weightOf(b.find(i, b.home)) == 0 {
+			return
+		}
+	}
+	m.Original = b.original()
+}
 
 // possible: a gateway can give any weights.
 func (b backends) possible(map[string]int, func(string) int) error { return nil }
@@ -160,8 +169,12 @@ func weightOf(ref map[string]any) int64 {
 }
 
 // give writes all our rules, with the Services in the order given. Port and filters are
-// those of the home's backendRef.
-func (b backends) give(_ *mark, services []string, weights map[string]int) *unstructured.Unstructured {
+// those of the home's backendRef. A home that has everything, with nothing beside it, has the
+// weights that are its own.
+func (b backends) give(m *mark, services []string, weights map[string]int) *unstructured.Unstructured {
+	if len(services) == 1 && weights[b.home] == platform.Whole {
+		return b.restore(m.Original)
+	}
 	return b.write(func(_ int, home map[string]any) []any {
 		var refs []any
 		for _, s := range services {

@@ -157,12 +157,7 @@ func refused(t *testing.T, rig *rig) {
 			code: fault.Invalid, says: []string{"read the manifests of the release", "quantities must match"},
 		},
 		"a Deployment that Flagger releases": {
-			before: `
-apiVersion: flagger.app/v1beta1
-kind: Canary
-metadata: {name: web, namespace: {{.Namespace}}}
-spec: {targetRef: {kind: Deployment, name: hello}}
-`, revision: good, code: fault.Invalid, says: []string{"the Flagger Canary web releases the Deployment hello"},
+			before: flagger, revision: good, code: fault.Invalid, says: []string{"the Flagger Canary web releases the Deployment hello"},
 		},
 		"a Deployment that Argo Rollouts releases": {
 			before: `
@@ -241,6 +236,18 @@ spec:
 			b.nothingLeft()
 		})
 	}
+	t.Run("a Deployment that Flagger releases since the last release", func(t *testing.T) {
+		t.Parallel()
+		b := rig.bench(t)
+		b.must(b.Place(t.Context(), b.lease, target, good(b), platform.Capacity{Instances: 1}))
+		b.nothingLeft()
+		b.apply(flagger)
+		err := b.Place(t.Context(), b.lease, target, good(b), platform.Capacity{Instances: 1})
+		if fault.CodeOf(err) != fault.Invalid || !strings.Contains(err.Error(), "the Flagger Canary web releases the Deployment hello") {
+			t.Errorf("it is told as: %v", err)
+		}
+		b.nothingLeft()
+	})
 	t.Run("a namespace that is being deleted", func(t *testing.T) { rig.whileItGoes(t, good) })
 }
 
@@ -308,6 +315,13 @@ func (r *rig) bench(t *testing.T) *bench {
 	b.opened(p.clusters)
 	return b
 }
+
+const flagger = `
+apiVersion: flagger.app/v1beta1
+kind: Canary
+metadata: {name: web, namespace: {{.Namespace}}}
+spec: {targetRef: {kind: Deployment, name: hello}}
+`
 
 // A budget that says two things at once.
 const refusedBudget = `

@@ -2,11 +2,14 @@ package kubernetes_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 
 	"sigs.k8s.io/yaml"
 
+	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/platform"
 	"github.com/fairwayhq/fairway/internal/platform/kubernetes"
 )
@@ -66,4 +69,73 @@ func (b *bench) data() string {
 	var c struct{ Data map[string]string }
 	b.get("/api/v1/namespaces/"+b.namespace+"/configmaps/hello-config", &c)
 	return c.Data["HELLO_VERSION"]
+}
+
+// A policy of the cluster's that the image v2 does not come into the Deployment hello.
+const noSecondVersion = `
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {name: {{.Namespace}}}
+spec:
+  failurePolicy: Fail
+  matchConstraints: {resourceRules: [{apiGroups: [apps], apiVersions: [v1], operations: [CREATE, UPDATE], resources: [deployments]}]}
+  matchConditions: [{name: home, expression: "object.metadata.name == 'hello'"}]
+  validations: [{expression: "TRIED object.spec.template.spec.containers.all(c, !c.image.endsWith(':v2'))"}]
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: {name: {{.Namespace}}}
+spec:
+  policyName: {{.Namespace}}
+  validationActions: [Deny]
+  matchResources: {namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: {{.Namespace}}}}}
+`
+
+// A home that may not be updated keeps its config: it is not written over when the cluster
+// says so beforehand, and comes back when it only says so in the end.
+func configOfARefusedHome(t *testing.T, p *place) {
+	first := strings.ReplaceAll(configured, "ports: [", "envFrom: [{configMapRef: {name: hello-config}}]\n        ports: [")
+	p.apply(deployment)
+	b := &bench{place: p, Platform: p.open(t, p.clusters), lease: platform.Lease{Fence: 1, Holder: "w"}}
+	adopted := b.until("the home is ready", func(s platform.State) bool { r, _ := s.Revision(s.Home); return r.Ready() == 2 }).Home
+	one := platform.Revision{ID: "r-111111111111", Artifact: platform.Artifact{Ref: helloImage}, Settings: p.withConfig(first)}
+	two := platform.Revision{
+		ID: "r-222222222222", Artifact: platform.Artifact{Ref: "fairway.test/hello:v2"},
+		Settings: p.withConfig(strings.ReplaceAll(first, "HELLO_VERSION: first", "HELLO_VERSION: second")),
+	}
+	for _, r := range []platform.Revision{one, two} {
+		b.must(b.Place(t.Context(), b.lease, target, r, platform.Capacity{Instances: 2}))
+		b.until(r.ID+" is ready", func(s platform.State) bool { state, _ := s.Revision(r.ID); return state.Ready() == 2 })
+		if r.ID == one.ID {
+			b.settle(adopted, one.ID)
+		}
+	}
+	b.must(b.Route(t.Context(), b.lease, target, platform.Weights{two.ID: platform.Whole}))
+
+	for _, c := range []struct{ tried, config string }{{"", "first"}, {"request.dryRun ||", "second"}} {
+		p.apply(strings.Replace(noSecondVersion, "TRIED", c.tried, 1))
+		b.eventually("the policy is in force", func() error {
+			body := `{"spec": {"template": {"spec": {"containers": [{"name": "hello", "image": "fairway.test/hello:v2"}]}}}}`
+			err := b.API.Do(t.Context(), http.MethodPatch, "/apis/apps/v1/namespaces/"+p.namespace+"/deployments/hello?dryRun=All", "application/strategic-merge-patch+json", []byte(body), nil)
+			if admits := err == nil; admits != (c.tried != "") {
+				return fmt.Errorf("a dry run is admitted: %t: %w", admits, err)
+			}
+			return nil
+		})
+		b.eventually("the home is refused", func() error {
+			_, err := b.Settle(t.Context(), b.lease, target, two.ID)
+			if fault.CodeOf(err) != fault.Invalid {
+				return fmt.Errorf("it settles with %w", err)
+			}
+			return nil
+		})
+		if said := b.data(); said != c.config {
+			t.Errorf("where a dry run is told %q, the home's config says %s, not %s", c.tried, said, c.config)
+		}
+	}
+	b.must(b.Route(t.Context(), b.lease, target, platform.Weights{one.ID: platform.Whole}))
+	b.must(b.Retire(t.Context(), b.lease, target, two.ID))
+	if said := b.data(); said != "first" {
+		t.Errorf("after it was taken back the home's config says %s", said)
+	}
 }

@@ -168,7 +168,7 @@ func (s standing) scaler(home *unstructured.Unstructured, n int) *unstructured.U
 	c := s.fresh(home)
 	_ = unstructured.SetNestedField(c.Object, s.name, "spec", "scaleTargetRef", "name")
 	_ = unstructured.SetNestedField(c.Object, int64(n), "spec", "minReplicas")
-	if most, _, _ := unstructured.NestedInt64(c.Object, "spec", "maxReplicas"); most < int64(n) {
+	if maximumOf(c) < int64(n) {
 		_ = unstructured.SetNestedField(c.Object, int64(n), "spec", "maxReplicas")
 	}
 	return c
@@ -177,36 +177,58 @@ func (s standing) scaler(home *unstructured.Unstructured, n int) *unstructured.U
 // keepCapacity sees to it that the home is not scaled below n while others bear its
 // traffic. What the minimum was is kept on the autoscaler until giveBack.
 func (p *Platform) keepCapacity(ctx context.Context, hpa *unstructured.Unstructured, n int32) error {
-	was := minimumOf(hpa)
-	if was >= int64(n) {
+	if minimumOf(hpa) >= int64(n) || maximumOf(hpa) < int64(n) { // who set the maximum knows better
 		return nil
 	}
-	annotations := map[string]any{}
-	if _, raised := hpa.GetAnnotations()[minimumAnnotation]; !raised {
-		annotations[minimumAnnotation] = fmt.Sprint(was)
+	was, err := raisedOf(hpa)
+	if err != nil {
+		return err
 	}
-	spec := map[string]any{"minReplicas": int64(n)}
-	if most, _, _ := unstructured.NestedInt64(hpa.Object, "spec", "maxReplicas"); most < int64(n) {
-		return nil // who set the maximum knows better
+	next := raised{from: minimumOf(hpa), to: int64(n)}
+	if was != nil && was.still(hpa) {
+		next.from = was.from
 	}
-	return p.patchScaler(ctx, hpa, annotations, spec)
+	return p.patchScaler(ctx, hpa, map[string]any{minimumAnnotation: next.String()}, map[string]any{"minReplicas": next.to})
 }
 
-// giveBack sets the autoscaler's minimum back to what it was.
+// giveBack sets the autoscaler's minimum back to what it was, unless somebody else has
+// changed it since.
 func (p *Platform) giveBack(ctx context.Context) error {
 	hpa, err := p.autoscaler(ctx)
 	if err != nil || hpa == nil {
 		return err
 	}
-	text, raised := hpa.GetAnnotations()[minimumAnnotation]
-	if !raised {
-		return nil
+	was, err := raisedOf(hpa)
+	if err != nil || was == nil {
+		return err
 	}
-	var was int64
-	if _, err := fmt.Sscan(text, &was); err != nil || was < 0 {
-		return fault.Errorf(fault.Invalid, "the annotation %s of HorizontalPodAutoscaler %s is %q, which is no number", minimumAnnotation, hpa.GetName(), text)
+	var spec map[string]any
+	if was.still(hpa) {
+		spec = map[string]any{"minReplicas": was.from}
 	}
-	return p.patchScaler(ctx, hpa, map[string]any{minimumAnnotation: nil}, map[string]any{"minReplicas": was})
+	return p.patchScaler(ctx, hpa, map[string]any{minimumAnnotation: nil}, spec)
+}
+
+// raised is what an autoscaler's minimum was, and what Fairway has made of it.
+type raised struct{ from, to int64 }
+
+func (r raised) String() string { return fmt.Sprintf("%d, raised to %d", r.from, r.to) }
+
+// still tells that the minimum is what Fairway has made of it.
+func (r raised) still(hpa *unstructured.Unstructured) bool { return minimumOf(hpa) == r.to }
+
+// raisedOf reads what an autoscaler's minimum was; nil if Fairway has not raised it.
+func raisedOf(hpa *unstructured.Unstructured) (*raised, error) {
+	text, is := hpa.GetAnnotations()[minimumAnnotation]
+	if !is {
+		return nil, nil
+	}
+	var r raised
+	if _, err := fmt.Sscanf(text, "%d, raised to %d", &r.from, &r.to); err == nil && r.from >= 0 {
+		return &r, nil
+	}
+	return nil, fault.Errorf(fault.Invalid, "the annotation %s of HorizontalPodAutoscaler %s is %q, which tells no minimum", minimumAnnotation, hpa.GetName(), text).
+		WithHint("somebody has changed it; set the minimum that you want, and take the annotation away")
 }
 
 func minimumOf(hpa *unstructured.Unstructured) int64 {
@@ -215,4 +237,9 @@ func minimumOf(hpa *unstructured.Unstructured) int64 {
 		return 1
 	}
 	return int64(*a.Spec.MinReplicas)
+}
+
+func maximumOf(hpa *unstructured.Unstructured) int64 {
+	most, _, _ := unstructured.NestedInt64(hpa.Object, "spec", "maxReplicas")
+	return most
 }

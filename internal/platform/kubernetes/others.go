@@ -26,8 +26,8 @@ var releasers = []releaser{
 }
 
 // released refuses a target that another tool releases to: two that move the same traffic
-// undo each other's work.
-func (p *Platform) released(ctx context.Context, w *world) error {
+// undo each other's work. Its objects are looked for once for each new revision.
+func (p *Platform) released(ctx context.Context, w *world, revision string) error {
 	refused := func(kind, name string) error {
 		return fault.Errorf(fault.Invalid, "the %s %s releases the Deployment %s", kind, name, p.settings.Deployment).
 			WithHint("delete the %s and keep the Deployment, or leave its releases to it", kind)
@@ -48,7 +48,7 @@ func (p *Platform) released(ctx context.Context, w *world) error {
 			}
 		}
 	}
-	if w.mark != nil { // it was looked for when the target was adopted
+	if _, beside := w.side(revision); beside || w.atHome(revision) {
 		return nil
 	}
 	for _, r := range releasers {

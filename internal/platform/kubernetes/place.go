@@ -24,7 +24,7 @@ func (p *Platform) Place(ctx context.Context, lease platform.Lease, t platform.T
 		if err := p.admissible(w); err != nil {
 			return err
 		}
-		if err := p.released(ctx, w); err != nil {
+		if err := p.released(ctx, w, r.ID); err != nil {
 			return err
 		}
 		if _, err := p.wanted(r, w.home); err != nil {
@@ -47,6 +47,9 @@ func (p *Platform) Place(ctx context.Context, lease platform.Lease, t platform.T
 			return nil, nil
 		})
 		if err != nil {
+			return err
+		}
+		if err := p.sure(ctx, w); err != nil {
 			return err
 		}
 		side, beside := w.side(r.ID)
@@ -127,6 +130,7 @@ func (p *Platform) placeHome(ctx context.Context, lease platform.Lease, r platfo
 	markConfig(d, names)
 	n := int32(c.Instances)
 	d.Spec.Replicas = &n
+	d.APIVersion, d.Kind = "apps/v1", "Deployment"
 	if err := dress(d, r, lease.Fence); err != nil {
 		return err
 	}
@@ -216,7 +220,11 @@ func (p *Platform) placeSide(ctx context.Context, w *world, lease platform.Lease
 	if err != nil {
 		return err
 	}
-	wanted, err := p.wanted(r, w.home)
+	on, err := p.baseOf(ctx, w.home, r)
+	if err != nil {
+		return err
+	}
+	wanted, err := p.wanted(r, on.home)
 	if err != nil {
 		return err
 	}
@@ -239,6 +247,7 @@ func (p *Platform) placeSide(ctx context.Context, w *world, lease platform.Lease
 		return err
 	}
 	d := stands.deployment(wanted)
+	d.APIVersion, d.Kind = "apps/v1", "Deployment"
 	if err := dress(d, r, lease.Fence); err != nil {
 		return err
 	}

@@ -28,28 +28,35 @@ const reach = 2 * time.Second
 
 // podsOf are the pods that run a Deployment's present template.
 func (w *world) podsOf(d *appsv1.Deployment) []*corev1.Pod {
-	var current *appsv1.ReplicaSet
+	present, _ := w.splitPods(d)
+	return present
+}
+
+// formerPodsOf are pods that still run a template which a Deployment had before.
+func (w *world) formerPodsOf(d *appsv1.Deployment) []*corev1.Pod {
+	_, former := w.splitPods(d)
+	return former
+}
+
+func (w *world) splitPods(d *appsv1.Deployment) (present, former []*corev1.Pod) {
+	runs := map[string]bool{} // by the UID of the Deployment's ReplicaSets
 	for _, rs := range w.replicaSets {
-		owner := ownerOf(rs.OwnerReferences)
-		if owner != string(d.UID) {
+		if ownerOf(rs.OwnerReferences) != string(d.UID) {
 			continue
 		}
 		template := rs.Spec.Template.DeepCopy()
 		delete(template.Labels, appsv1.DefaultDeploymentUniqueLabelKey)
-		if equality.Semantic.DeepEqual(*template, d.Spec.Template) {
-			current = rs
-		}
+		runs[string(rs.UID)] = equality.Semantic.DeepEqual(*template, d.Spec.Template)
 	}
-	if current == nil {
-		return nil
-	}
-	var own []*corev1.Pod
 	for _, p := range w.pods {
-		if ownerOf(p.OwnerReferences) == string(current.UID) {
-			own = append(own, p)
+		switch now, own := runs[ownerOf(p.OwnerReferences)]; {
+		case own && now:
+			present = append(present, p)
+		case own:
+			former = append(former, p)
 		}
 	}
-	return own
+	return present, former
 }
 
 func (p *Platform) instance(ctx context.Context, pod *corev1.Pod, d *appsv1.Deployment) platform.Instance {

@@ -4,7 +4,10 @@ import (
 	"testing"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 func TestTheContainerThatIsBrokenIsNamed(t *testing.T) {
@@ -51,5 +54,39 @@ func TestTextsAboutPodsAreForgotten(t *testing.T) {
 	r.store("c", "more")
 	if _, kept := r.texts["b"]; kept || len(r.texts) != 2 {
 		t.Errorf("what is over is kept: %v", r.texts)
+	}
+}
+
+func TestPodsOfAFormerTemplateAreToldApart(t *testing.T) {
+	controlled := func(name, by string) metav1.ObjectMeta {
+		yes := true
+		return metav1.ObjectMeta{Name: name, UID: types.UID(name), OwnerReferences: []metav1.OwnerReference{{UID: types.UID(by), Controller: &yes}}}
+	}
+	template := func(image string) corev1.PodTemplateSpec {
+		return corev1.PodTemplateSpec{Spec: corev1.PodSpec{Containers: []corev1.Container{{Image: image}}}}
+	}
+	home := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{UID: "home"}, Spec: appsv1.DeploymentSpec{Template: template("v2")}}
+	set := func(name, by, image string) *appsv1.ReplicaSet {
+		return &appsv1.ReplicaSet{ObjectMeta: controlled(name, by), Spec: appsv1.ReplicaSetSpec{Template: template(image)}}
+	}
+	w := &world{replicaSets: []*appsv1.ReplicaSet{set("old", "home", "v1"), set("new", "home", "v2"), set("other", "side", "v2")}}
+	for name, by := range map[string]string{"a": "old", "b": "new", "c": "other", "d": "nobody"} {
+		w.pods = append(w.pods, &corev1.Pod{ObjectMeta: controlled(name, by)})
+	}
+	present, former := w.podsOf(home), w.formerPodsOf(home)
+	if len(present) != 1 || present[0].Name != "b" || len(former) != 1 || former[0].Name != "a" {
+		t.Errorf("of the present template are %v, of a former one %v", present, former)
+	}
+}
+
+func TestAHomeNeedsAsManyPodsAsTheSideUpToItsMaximum(t *testing.T) {
+	for _, c := range []struct {
+		side    int32
+		maximum int64
+		want    int32
+	}{{4, 10, 4}, {4, 4, 4}, {6, 5, 5}} {
+		if got := enough(c.side, c.maximum); got != c.want {
+			t.Errorf("for %d pods beside it a home with at most %d needs %d", c.side, c.maximum, got)
+		}
 	}
 }

@@ -27,7 +27,7 @@ func (p *Platform) Preview(ctx context.Context, t platform.Target, r platform.Re
 			return platform.Comparison{}, err
 		}
 	}
-	all, err := p.releasedObjects(r, home)
+	all, err := p.releasedObjects(ctx, r, home)
 	if err != nil {
 		return platform.Comparison{}, err
 	}
@@ -72,17 +72,26 @@ func (p *Platform) acceptable(ctx context.Context, w *world, r platform.Revision
 	if err != nil || len(set.Objects) == 0 {
 		return err
 	}
-	all, err := p.releasedObjects(r, w.home)
+	all, err := p.releasedObjects(ctx, r, w.home)
 	if err != nil {
 		return err
 	}
 	for _, o := range all {
-		// Who cannot be asked without a write has said nothing against it.
-		if _, err := p.tryOut(ctx, o); err != nil && !strings.Contains(err.Error(), "does not support dry run") {
+		if err := p.notRefused(ctx, o); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// notRefused tells whether the API server would refuse an object. Who cannot be asked without
+// a write has said nothing against it.
+func (p *Platform) notRefused(ctx context.Context, o placedObject) error {
+	_, err := p.tryOut(ctx, o)
+	if err != nil && strings.Contains(err.Error(), "does not support dry run") {
+		return nil
+	}
+	return err
 }
 
 // ownFields are those that say how Fairway has written an object.
@@ -124,22 +133,12 @@ func (p *Platform) artifactOf(d *appsv1.Deployment) (platform.Artifact, error) {
 
 // releasedObjects are what a release of the revision writes at home in the end; the home
 // comes first.
-func (p *Platform) releasedObjects(r platform.Revision, home *appsv1.Deployment) ([]placedObject, error) {
-	d, err := p.wanted(r, home)
+func (p *Platform) releasedObjects(ctx context.Context, r platform.Revision, home *appsv1.Deployment) ([]placedObject, error) {
+	own, err := p.homeOf(ctx, r, home)
 	if err != nil {
 		return nil, err
 	}
 	set, err := ParseSettings(r.Settings)
-	if err != nil {
-		return nil, err
-	}
-	names, _, err := set.pinned()
-	if err != nil {
-		return nil, err
-	}
-	markConfig(d, names)
-	d.APIVersion, d.Kind, d.Spec.Replicas = "apps/v1", "Deployment", nil
-	own, err := p.homeObject(d, r)
 	if err != nil {
 		return nil, err
 	}

@@ -4,11 +4,10 @@ import (
 	"context"
 	"slices"
 
+	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-
-	appsv1 "k8s.io/api/apps/v1"
 
 	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/platform"
@@ -32,11 +31,18 @@ func (p *Platform) Retire(ctx context.Context, lease platform.Lease, t platform.
 			}
 			return w.split.without(m, p.sideName(revision), p.services(w)), nil
 		})
-		switch {
-		case err != nil:
+		if err != nil {
 			return err
+		}
+		if err := p.sure(ctx, w); err != nil {
+			return err
+		}
+		if err := p.afterLast(ctx, w, revision); err != nil { // also if somebody has deleted the side
+			return err
+		}
+		switch {
 		case beside:
-			if err := p.afterLast(ctx, w, revision); err != nil {
+			if err := p.restoreConfig(ctx, w, revision); err != nil {
 				return err
 			}
 			return p.delete(ctx, s.deployment)
@@ -47,12 +53,13 @@ func (p *Platform) Retire(ctx context.Context, lease platform.Lease, t platform.
 	})
 }
 
-// fenceFirst refuses an older fence before anything else is refused.
-func fenceFirst(w *world, lease platform.Lease, t platform.Target, err error) error {
-	if w.mark != nil && (lease.Fence < w.mark.Fence || lease.Fence == w.mark.Fence && lease.Holder != w.mark.Holder) {
-		return platform.Fenced(t, lease.Fence, w.mark.Fence)
+// restoreConfig writes the home's own config again, where the revision that goes has written
+// its own over it and its pods never came there.
+func (p *Platform) restoreConfig(ctx context.Context, w *world, gone string) error {
+	if w.mark.Moving != gone || w.home == nil || w.atHome(gone) || p.settings.Controller != "" {
+		return nil
 	}
-	return err
+	return p.applyNeeded(ctx, w.homeRevision)
 }
 
 // away are the retired revisions that may still be seen, with one more.

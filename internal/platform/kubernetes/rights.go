@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -55,12 +56,20 @@ func (p *Platform) permitted(ctx context.Context, objects []placedObject) error 
 	}
 	review := authorizationv1.SelfSubjectRulesReview{Spec: authorizationv1.SelfSubjectRulesReviewSpec{Namespace: p.settings.Namespace}}
 	if err := p.review(ctx, "selfsubjectrulesreviews", "SelfSubjectRulesReview", &review); err != nil {
-		return nil // who may not even ask is told by what is refused
+		return unlessUnasked(err) // who may not even ask is told by what is refused
 	}
 	var missing []string
 	for _, r := range wanted {
-		if r.within(review.Status.ResourceRules) || review.Status.Incomplete && p.maybe(ctx, r) {
+		if r.within(review.Status.ResourceRules) {
 			continue
+		}
+		if review.Status.Incomplete {
+			if may, err := p.may(ctx, r); err != nil || may {
+				if err != nil {
+					return err
+				}
+				continue
+			}
 		}
 		if text := r.String(); !slices.Contains(missing, text) {
 			missing = append(missing, text)
@@ -81,15 +90,26 @@ func (r right) within(rules []authorizationv1.ResourceRule) bool {
 	})
 }
 
-// maybe asks for one right, where the cluster cannot list them all.
-func (p *Platform) maybe(ctx context.Context, r right) bool {
+// may asks for one right, where the cluster cannot list them all.
+func (p *Platform) may(ctx context.Context, r right) (bool, error) {
 	review := authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
 		ResourceAttributes: &authorizationv1.ResourceAttributes{
 			Namespace: p.settings.Namespace, Verb: r.verb, Group: r.resource.Group, Resource: r.resource.Resource,
 		},
 	}}
-	err := p.review(ctx, "selfsubjectaccessreviews", "SelfSubjectAccessReview", &review)
-	return err != nil || review.Status.Allowed
+	if err := p.review(ctx, "selfsubjectaccessreviews", "SelfSubjectAccessReview", &review); err != nil {
+		return true, unlessUnasked(err)
+	}
+	return review.Status.Allowed, nil
+}
+
+// unlessUnasked is the error of a question about rights; nil if the worker may not ask it,
+// or if the cluster cannot answer it.
+func unlessUnasked(err error) error {
+	if apierrors.IsForbidden(err) || apierrors.IsNotFound(err) || apierrors.IsMethodNotSupported(err) {
+		return nil
+	}
+	return faultOf(err, "ask what the worker may do")
 }
 
 // review asks the API server about the worker itself, which everybody may.

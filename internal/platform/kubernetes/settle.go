@@ -3,11 +3,13 @@ package kubernetes
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/platform"
@@ -25,10 +27,14 @@ func (p *Platform) Settle(ctx context.Context, lease platform.Lease, t platform.
 		}
 		s, beside := w.side(revision)
 		if !beside {
-			return p.claim(ctx, w, lease, t, func(m *mark) (*unstructured.Unstructured, error) {
+			err := p.claim(ctx, w, lease, t, func(m *mark) (*unstructured.Unstructured, error) {
 				m.Away = p.away(w, m.Away, "")
 				return nil, nil
 			})
+			if err != nil {
+				return err
+			}
+			return p.afterLast(ctx, w, "")
 		}
 		awaits, err = p.settleStep(ctx, w, lease, t, s)
 		return err
@@ -49,7 +55,10 @@ func (p *Platform) settleStep(ctx context.Context, w *world, lease platform.Leas
 	case !w.atHome(s.revision.ID):
 		return "the Deployment " + p.settings.Deployment + " is updated", p.updateHome(ctx, w, lease, t, s)
 	case onSide > 0:
-		if left := p.unready(ctx, w, int(replicas(s.deployment))); left != "" {
+		if grows, err := p.growHome(ctx, w, lease, t, s); err != nil || grows != "" {
+			return grows, err
+		}
+		if left := p.unready(ctx, w); left != "" {
 			return left, nil
 		}
 		return "the traffic goes to the Deployment " + p.settings.Deployment, p.moveIn(ctx, w, lease, t, s)
@@ -76,7 +85,7 @@ func (p *Platform) followHome(ctx context.Context, w *world, lease platform.Leas
 	if err := p.claim(ctx, w, lease, t, nil); err != nil {
 		return "", err
 	}
-	if err := p.confirm(ctx, w); err != nil {
+	if err := p.sure(ctx, w); err != nil {
 		return "", err
 	}
 	packed, err := pack(s.revision)
@@ -98,30 +107,48 @@ func (p *Platform) followHome(ctx context.Context, w *world, lease platform.Leas
 	return awaits, nil
 }
 
-// updateHome gives the home the revision's pods. It has no traffic meanwhile.
+// updateHome gives the home the revision's pods. It has no traffic meanwhile. What its pods
+// read under the same names is written before them, so the anchor notes it, for Retire.
 func (p *Platform) updateHome(ctx context.Context, w *world, lease platform.Lease, t platform.Target, s side) error {
-	if err := p.claim(ctx, w, lease, t, nil); err != nil {
+	err := p.claim(ctx, w, lease, t, func(m *mark) (*unstructured.Unstructured, error) {
+		m.Moving = s.revision.ID
+		return nil, nil
+	})
+	if err != nil {
 		return err
 	}
-	if err := p.confirm(ctx, w); err != nil {
+	if err := p.sure(ctx, w); err != nil {
 		return err
 	}
 	if w.home == nil {
 		return fault.Errorf(fault.Conflict, "the Deployment %s is gone", p.settings.Deployment).WithHint("somebody has deleted it; apply it again")
 	}
-	if n := replicas(s.deployment); replicas(w.home) < n {
+	if n, err := p.toBear(ctx, s); err != nil || replicas(w.home) < n {
+		if err != nil {
+			return err
+		}
 		// Its pods follow at the next step, on what that has made of it.
 		return p.resizeHome(ctx, w, lease, platform.Capacity{Instances: int(n)})
 	}
-	update, err := p.wanted(s.revision, w.home)
+	update, err := p.homeOf(ctx, s.revision, w.home)
 	if err != nil {
 		return err
 	}
-	set, err := ParseSettings(s.revision.Settings)
-	if err != nil {
+	if err := dress(update, s.revision, lease.Fence); err != nil {
 		return err
 	}
-	names, _, err := set.pinned()
+	if err := p.notRefused(ctx, placedObject{deployments, update}); err != nil {
+		return err
+	}
+	if err := p.applyNeeded(ctx, s.revision); err != nil {
+		return err
+	}
+	return p.applyHome(ctx, update, w.home)
+}
+
+// applyNeeded writes what a revision's pods need at home, under its own names.
+func (p *Platform) applyNeeded(ctx context.Context, r platform.Revision) error {
+	set, err := ParseSettings(r.Settings)
 	if err != nil {
 		return err
 	}
@@ -129,30 +156,18 @@ func (p *Platform) updateHome(ctx context.Context, w *world, lease platform.Leas
 	if err != nil {
 		return err
 	}
-	if err := p.applyAll(ctx, needed); err != nil {
-		return err
-	}
-	markConfig(update, names)
-	update.Spec.Replicas = nil
-	if err := dress(update, s.revision, lease.Fence); err != nil {
-		return err
-	}
-	return p.applyHome(ctx, update, w.home, s.revision)
+	return p.applyAll(ctx, needed)
 }
 
-// applyHome writes the home's pods. Without manifests that is the image alone: what is not
-// written stays its owners'.
-func (p *Platform) applyHome(ctx context.Context, d, was *appsv1.Deployment, r platform.Revision) error {
-	o, err := p.homeObject(d, r)
-	if err != nil {
-		return err
-	}
-	o.SetResourceVersion(was.ResourceVersion)
+// applyHome writes the home's pods.
+func (p *Platform) applyHome(ctx context.Context, update *unstructured.Unstructured, was *appsv1.Deployment) error {
+	update.SetResourceVersion(was.ResourceVersion)
 	if was.Annotations[createdAnnotation] != "" {
 		// Who has made a Deployment owns its size: left out, it would be the default's.
-		_ = unstructured.SetNestedField(o.Object, int64(replicas(was)), "spec", "replicas")
+		_ = unstructured.SetNestedField(update.Object, int64(replicas(was)), "spec", "replicas")
+		_ = unstructured.SetNestedField(update.Object, was.Annotations[createdAnnotation], "metadata", "annotations", createdAnnotation)
 	}
-	written, err := p.apply(ctx, placedObject{deployments, o})
+	written, err := p.apply(ctx, placedObject{deployments, update})
 	if err != nil {
 		return err
 	}
@@ -160,8 +175,41 @@ func (p *Platform) applyHome(ctx context.Context, d, was *appsv1.Deployment, r p
 	return nil
 }
 
-// homeObject is what is written of the wanted Deployment.
-func (p *Platform) homeObject(d *appsv1.Deployment, r platform.Revision) (*unstructured.Unstructured, error) {
+// homeOf is what a release of the revision writes of the home in the end.
+func (p *Platform) homeOf(ctx context.Context, r platform.Revision, home *appsv1.Deployment) (*unstructured.Unstructured, error) {
+	on, err := p.baseOf(ctx, home, r)
+	if err != nil {
+		return nil, err
+	}
+	d, err := p.wanted(r, on.home)
+	if err != nil {
+		return nil, err
+	}
+	set, err := ParseSettings(r.Settings)
+	if err != nil {
+		return nil, err
+	}
+	names, _, err := set.pinned()
+	if err != nil {
+		return nil, err
+	}
+	markConfig(d, names)
+	d.APIVersion, d.Kind, d.Spec.Replicas = "apps/v1", "Deployment", nil
+	return p.homeObject(d, r, on)
+}
+
+// homeObject is what is written of the wanted Deployment. Without manifests that is the image
+// and the variables alone: what is not written stays its owners'. A home that Fairway has
+// made has no other owner.
+func (p *Platform) homeObject(d *appsv1.Deployment, r platform.Revision, on base) (*unstructured.Unstructured, error) {
+	set, err := ParseSettings(r.Settings)
+	if err != nil {
+		return nil, err
+	}
+	made := on.home != nil && on.home.Annotations[createdAnnotation] != ""
+	if made && len(set.Objects) == 0 {
+		d.Labels = on.home.Labels
+	}
 	o, err := plain(d)
 	if err != nil {
 		return nil, err
@@ -169,10 +217,10 @@ func (p *Platform) homeObject(d *appsv1.Deployment, r platform.Revision) (*unstr
 	if set, _, _ := unstructured.NestedMap(o.Object, "spec", "strategy"); len(set) == 0 {
 		unstructured.RemoveNestedField(o.Object, "spec", "strategy")
 	}
-	if set, err := ParseSettings(r.Settings); err == nil && len(set.Objects) > 0 {
+	if made || len(set.Objects) > 0 {
 		return o, nil
 	}
-	own, err := p.ownContainer(d, r)
+	own, err := p.ownContainer(d, r, on.kept)
 	if err != nil {
 		return nil, err
 	}
@@ -181,14 +229,24 @@ func (p *Platform) homeObject(d *appsv1.Deployment, r platform.Revision) (*unstr
 }
 
 // ownContainer is what a release without manifests says of the wanted Deployment.
-func (p *Platform) ownContainer(d *appsv1.Deployment, r platform.Revision) (map[string]any, error) {
+func (p *Platform) ownContainer(d *appsv1.Deployment, r platform.Revision, kept []string) (map[string]any, error) {
 	c, err := chosen(d.Spec.Template.Spec, p.settings.Container, r.Artifact)
 	if err != nil {
 		return nil, err
 	}
 	own := map[string]any{"name": c.Name, "image": c.Image}
-	if len(r.Config.Env) > 0 {
-		own["env"] = envOf(r.Config.Env)
+	env := envOf(r.Config.Env)
+	for _, v := range c.Env {
+		if slices.Contains(kept, v.Name) {
+			one, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&v)
+			if err != nil {
+				return nil, fault.Errorf(fault.Internal, "convert a variable: %w", err)
+			}
+			env = append(env, one)
+		}
+	}
+	if len(env) > 0 {
+		own["env"] = env
 	}
 	return own, nil
 }
@@ -201,12 +259,45 @@ func envOf(env map[string]string) []any {
 	return all
 }
 
-// unready says what is missing until the home can take the traffic that n pods bear;
-// nothing if it can.
-func (p *Platform) unready(ctx context.Context, w *world, n int) string {
+// growHome gives a home that somebody has made smaller meanwhile the pods that its traffic
+// needs, and says so. A home whose controller decides its size is left as it is.
+func (p *Platform) growHome(ctx context.Context, w *world, lease platform.Lease, t platform.Target, s side) (string, error) {
+	if p.settings.Controller != "" || replicas(w.home) >= replicas(s.deployment) {
+		return "", nil
+	}
+	n, err := p.toBear(ctx, s)
+	if err != nil || replicas(w.home) >= n {
+		return "", err
+	}
+	if err := p.claim(ctx, w, lease, t, nil); err != nil {
+		return "", err
+	}
+	if err := p.sure(ctx, w); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("the Deployment %s gets the %d pods that bear the traffic beside it", p.settings.Deployment, n),
+		p.resizeHome(ctx, w, lease, platform.Capacity{Instances: int(n)})
+}
+
+// toBear is how many pods the home needs for the traffic of a side: as many, or the most that
+// the home's autoscaler allows. That is kept from taking them away again while they have no load.
+func (p *Platform) toBear(ctx context.Context, s side) (int32, error) {
+	hpa, err := p.autoscaler(ctx)
+	if err != nil || hpa == nil {
+		return replicas(s.deployment), err
+	}
+	n := enough(replicas(s.deployment), maximumOf(hpa))
+	return n, p.keepCapacity(ctx, hpa, n)
+}
+
+// enough is n, or the maximum that an autoscaler has.
+func enough(n int32, maximum int64) int32 { return int32(min(int64(n), maximum)) }
+
+// unready says what is missing until the home can take the traffic: all of its pods are to
+// be new and ready, for as long as there are old ones it leads to these too.
+func (p *Platform) unready(ctx context.Context, w *world) string {
 	now := p.revision(ctx, w, w.home, w.homeRevision)
-	want := min(n, now.Capacity.Instances)
-	if ready := now.Ready(); ready < want {
+	if ready, want := now.Ready(), now.Capacity.Instances; ready < want {
 		text := fmt.Sprintf("%d of %d pods of the Deployment %s are ready", ready, want, p.settings.Deployment)
 		for _, i := range now.Instances {
 			if i.Message != "" {
@@ -215,13 +306,22 @@ func (p *Platform) unready(ctx context.Context, w *world, n int) string {
 		}
 		return text
 	}
+	n := 0
+	for _, pod := range w.formerPodsOf(w.home) {
+		if ready, _ := readyCondition(pod); ready {
+			n++
+		}
+	}
+	if n > 0 {
+		return fmt.Sprintf("%d pods of the former version of the Deployment %s end", n, p.settings.Deployment)
+	}
 	return ""
 }
 
 // moveIn sends the traffic to the home.
 func (p *Platform) moveIn(ctx context.Context, w *world, lease platform.Lease, t platform.Target, s side) error {
 	return p.claim(ctx, w, lease, t, func(m *mark) (*unstructured.Unstructured, error) {
-		m.Home, m.Weights = s.revision.ID, platform.Weights{s.revision.ID: platform.Whole}
+		m.Home, m.Weights, m.Moving = s.revision.ID, platform.Weights{s.revision.ID: platform.Whole}, ""
 		m.RoutedAt = p.config.Now().UTC()
 		return w.split.give(m, p.services(w), map[string]int{p.settings.Service: platform.Whole}), nil
 	})
@@ -234,6 +334,9 @@ func (p *Platform) leaveSide(ctx context.Context, w *world, lease platform.Lease
 		return w.split.without(m, p.sideName(s.revision.ID), p.services(w)), nil
 	})
 	if err != nil {
+		return err
+	}
+	if err := p.sure(ctx, w); err != nil {
 		return err
 	}
 	if err := p.afterLast(ctx, w, s.revision.ID); err != nil {

@@ -3,6 +3,7 @@ package kubernetes_test
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -63,6 +64,9 @@ func TestOnARealCluster(t *testing.T) {
 		"who else writes the weights is named":                   anotherWriter,
 		"each revision has its own config":                       ownConfig,
 		"a home that Fairway has made keeps its size":            sizeOfAMadeHome,
+		"a home that is refused keeps its config":                configOfARefusedHome,
+		"an autoscaler is given back":                            scalerGivenBack,
+		"a variable that is not named any more goes":             variableThatGoes,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -134,18 +138,24 @@ func fromASideIntoTheHome(t *testing.T, p *place) {
 	}
 }
 
-// Where there was no Deployment, the first release makes it; the next one settles in it.
+// Where there was no Deployment, the first release makes it; the next ones settle in it, also
+// without manifests.
 func sizeOfAMadeHome(t *testing.T, p *place) {
 	b := &bench{place: p, Platform: p.open(t, p.clusters), lease: platform.Lease{Fence: 1, Holder: "w"}}
-	for n, id := range []string{"r-111111111111", "r-222222222222"} {
+	last := ""
+	for n, id := range []string{"r-111111111111", "r-222222222222", "r-333333333333"} {
 		r := p.revision(id, map[string]string{"HELLO_VERSION": id})
+		if n == 2 {
+			r.Settings = p.settings(false)
+		}
 		b.must(b.Place(t.Context(), b.lease, target, r, platform.Capacity{Instances: 2}))
 		b.until(id+" is ready", func(s platform.State) bool { state, _ := s.Revision(id); return state.Ready() == 2 })
 		if n == 0 {
 			b.must(b.Route(t.Context(), b.lease, target, platform.Weights{id: platform.Whole}))
 		} else {
-			b.settle("r-111111111111", id)
+			b.settle(last, id)
 		}
+		last = id
 		b.answers(id)
 		var h home
 		b.get("/apis/apps/v1/namespaces/"+p.namespace+"/deployments/hello", &h)
@@ -153,6 +163,93 @@ func sizeOfAMadeHome(t *testing.T, p *place) {
 			t.Errorf("with %s the home has %d pods", id, h.Spec.Replicas)
 		}
 	}
+}
+
+// Without manifests the pods of the home are taken, but not what the release before has set
+// on them. What the team has is left alone.
+func variableThatGoes(t *testing.T, p *place) {
+	const own = "env: [{name: TEAM, value: own}, {name: SHARED, value: own}]\n        ports: ["
+	p.apply(strings.Replace(deployment, "ports: [", own, 1))
+	b := &bench{place: p, Platform: p.open(t, p.clusters), lease: platform.Lease{Fence: 1, Holder: "w"}}
+	last := b.until("the home is ready", func(s platform.State) bool { r, _ := s.Revision(s.Home); return r.Ready() == 2 }).Home
+	for _, step := range []struct {
+		id          string
+		env         map[string]string
+		answer, has string
+	}{
+		{"r-111111111111", map[string]string{"HELLO_VERSION": "first", "SHARED": "release"}, "first", "HELLO_VERSION=first SHARED=release TEAM=own"},
+		{"r-222222222222", map[string]string{"OTHER": "1"}, "v2", "OTHER=1 SHARED=release TEAM=own"},
+		{"r-333333333333", nil, "v2", "SHARED=release TEAM=own"},
+	} {
+		r := platform.Revision{ID: step.id, Artifact: platform.Artifact{Ref: "fairway.test/hello:v2"}, Config: platform.Config{Env: step.env}, Settings: p.settings(false)}
+		b.must(b.Place(t.Context(), b.lease, target, r, platform.Capacity{Instances: 1}))
+		b.until(step.id+" is ready", func(s platform.State) bool { state, _ := s.Revision(step.id); return state.Ready() == 1 })
+		if beside := b.env("hello-" + step.id); beside != step.has {
+			t.Errorf("beside the home are the variables %s, not %s", beside, step.has)
+		}
+		b.settle(last, step.id)
+		b.answers(step.answer)
+		if home := b.env("hello"); home != step.has {
+			t.Errorf("at home are the variables %s, not %s", home, step.has)
+		}
+		last = step.id
+	}
+}
+
+// The minimum comes back though somebody has deleted the side, and stays as somebody else
+// has set it.
+func scalerGivenBack(t *testing.T, p *place) {
+	p.apply(deployment + "---" + beside)
+	b := &bench{place: p, Platform: p.open(t, p.clusters), lease: platform.Lease{Fence: 1, Holder: "w"}}
+	old := b.until("the home is ready", func(s platform.State) bool { r, _ := s.Revision(s.Home); return r.Ready() == 2 }).Home
+	v2 := platform.Revision{ID: "r-222222222222", Artifact: platform.Artifact{Ref: "fairway.test/hello:v2"}, Settings: p.settings(false)}
+	split := func() {
+		b.must(b.Place(t.Context(), b.lease, target, v2, platform.Capacity{Instances: 1}))
+		b.until("the canary is ready", func(s platform.State) bool { r, _ := s.Revision(v2.ID); return r.Ready() == 1 })
+		b.must(b.Route(t.Context(), b.lease, target, platform.Weights{old: 900_000, v2.ID: 100_000}))
+		if s := b.scaler(); s.Spec.MinReplicas != 2 {
+			t.Errorf("while the canary has traffic the minimum is %d", s.Spec.MinReplicas)
+		}
+	}
+	takenBack := func(minimum int) {
+		b.must(b.Route(t.Context(), b.lease, target, platform.Weights{old: platform.Whole}))
+		b.must(b.Retire(t.Context(), b.lease, target, v2.ID))
+		if s := b.scaler(); s.Spec.MinReplicas != minimum || len(s.Metadata.Annotations) > 0 {
+			t.Errorf("the autoscaler is %+v, its minimum should be %d", s, minimum)
+		}
+	}
+	split()
+	b.must(b.API.Do(t.Context(), http.MethodDelete, "/apis/apps/v1/namespaces/"+p.namespace+"/deployments/hello-"+v2.ID, "", nil, nil))
+	b.until("the side is gone", func(s platform.State) bool { _, there := s.Revision(v2.ID); return !there })
+	takenBack(1)
+
+	split()
+	b.must(b.API.Do(t.Context(), http.MethodPatch, "/apis/autoscaling/v2/namespaces/"+p.namespace+"/horizontalpodautoscalers/hello",
+		"application/merge-patch+json", []byte(`{"spec": {"minReplicas": 3}}`), nil))
+	takenBack(3)
+}
+
+// env are the variables of a Deployment's pods, by name.
+func (b *bench) env(deployment string) string {
+	b.t.Helper()
+	var d struct {
+		Spec struct {
+			Template struct {
+				Spec struct {
+					Containers []struct {
+						Env []struct{ Name, Value string }
+					}
+				}
+			}
+		}
+	}
+	b.get("/apis/apps/v1/namespaces/"+b.namespace+"/deployments/"+deployment, &d)
+	var all []string
+	for _, v := range d.Spec.Template.Spec.Containers[0].Env {
+		all = append(all, v.Name+"="+v.Value)
+	}
+	slices.Sort(all)
+	return strings.Join(all, " ")
 }
 
 var target = platform.Target{Service: "hello", Environment: "test"}

@@ -226,17 +226,18 @@ func (s standing) objectLabels(of map[string]string) map[string]string {
 }
 
 // dress gives a Deployment what Fairway must know about it.
-func dress(d *appsv1.Deployment, r platform.Revision, fence int64) error {
+func dress(d metav1.Object, r platform.Revision, fence int64) error {
 	packed, err := pack(r)
 	if err != nil {
 		return err
 	}
-	if d.Annotations == nil {
-		d.Annotations = map[string]string{}
+	annotations := d.GetAnnotations()
+	if annotations == nil {
+		annotations = map[string]string{}
 	}
-	d.Annotations[placedAnnotation] = packed
-	d.Annotations[fenceAnnotation] = strconv.FormatInt(fence, 10)
-	d.APIVersion, d.Kind = "apps/v1", "Deployment"
+	annotations[placedAnnotation] = packed
+	annotations[fenceAnnotation] = strconv.FormatInt(fence, 10)
+	d.SetAnnotations(annotations)
 	return nil
 }
 

@@ -32,6 +32,8 @@ type world struct {
 	anchor *unstructured.Unstructured
 	split  split
 	mark   *mark // nil before Fairway's first write
+	// claimed tells that the verb has written the anchor: nobody has done so since the look.
+	claimed bool
 	// home is the user's Deployment, nil where there is none; homeRevision is what it runs.
 	home         *appsv1.Deployment
 	homeRevision platform.Revision

@@ -86,7 +86,10 @@ func (p *Platform) patch(ctx context.Context, o placedObject, fields map[string]
 }
 
 func (p *Platform) patchScaler(ctx context.Context, hpa *unstructured.Unstructured, annotations, spec map[string]any) error {
-	fields := map[string]any{"spec": spec}
+	fields := map[string]any{}
+	if len(spec) > 0 {
+		fields["spec"] = spec
+	}
 	if len(annotations) > 0 {
 		fields["metadata"] = map[string]any{"annotations": annotations}
 	}
