@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -147,74 +146,4 @@ func anyValues(m map[string]string) map[string]any {
 		out[key] = value
 	}
 	return out
-}
-
-// keepEvery is how often a keeper looks even if it has heard of nothing.
-const keepEvery = 10 * time.Second
-
-// keptTarget is a target whose pods are kept in line with their weights.
-type keptTarget struct{ namespace, service, deployment string }
-
-// keepOn starts the target's keeper, unless there is one.
-func (p *Platform) keepOn() {
-	c, key := p.cluster, keptTarget{p.settings.Namespace, p.settings.Service, p.settings.Deployment}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.kept[key] && c.ctx.Err() == nil {
-		c.kept[key] = true
-		c.watches.Go(p.keep)
-	}
-}
-
-// keep sees to it that pods follow the mark while this process runs, also those that come
-// when no verb is called: after a crash, a lost node, at an autoscaler's wish. It holds
-// no lease and decides nothing; what it does is what the lease's holder has written.
-func (p *Platform) keep() {
-	heard := make(chan struct{}, 1)
-	hear := func() {
-		select {
-		case heard <- struct{}{}:
-		default:
-		}
-	}
-	n := p.namespace()
-	n.pods.onChange(hear)
-	n.deployments.onChange(hear)
-	p.anchors().onChange(hear)
-	tick := time.NewTicker(keepEvery)
-	defer tick.Stop()
-	for said := ""; ; {
-		select {
-		case <-p.cluster.ctx.Done():
-			return
-		case <-heard:
-		case <-tick.C:
-		}
-		err := p.keepOnce()
-		switch {
-		case err == nil:
-			said = ""
-		case p.cluster.ctx.Err() == nil && err.Error() != said:
-			said = err.Error()
-			p.config.Log.Warn("Pods could not be brought in line with their weights.", "service", p.settings.Namespace+"/"+p.settings.Service, "error", err)
-		}
-	}
-}
-
-func (p *Platform) keepOnce() error {
-	ctx, cancel := context.WithTimeout(p.cluster.ctx, verbLimit)
-	defer cancel()
-	w, err := p.look(ctx, false)
-	if err != nil || len(p.strays(w)) == 0 {
-		return err
-	}
-	// The view may be older than what a verb has just written: only what is so in the
-	// API server as well is brought in line.
-	if w, err = p.look(ctx, true); err != nil {
-		return err
-	}
-	if err := p.follow(ctx, w); !stale(err) {
-		return err
-	}
-	return nil // it has changed, so there is more to hear
 }

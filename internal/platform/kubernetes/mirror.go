@@ -2,6 +2,7 @@ package kubernetes
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,8 +26,8 @@ type mirror[T metav1.Object] struct {
 	selector string // of fields; empty is all
 	convert  func(*unstructured.Unstructured) (T, error)
 	informer cache.SharedIndexInformer
-	// start begins to watch, at the first look.
-	start func()
+	// start begins to watch, at the first look; stop ends it for good.
+	start, stop func()
 
 	mu      sync.Mutex
 	trouble error
@@ -74,17 +75,31 @@ func newMirror[T metav1.Object](c *cluster, client dynamic.ResourceInterface, se
 		}
 		return object, nil
 	})
+	ctx, stop := context.WithCancel(c.ctx)
+	m.stop = stop
 	m.start = sync.OnceFunc(func() {
-		c.watches.Go(func() { m.informer.RunWithContext(c.ctx) })
+		c.watches.Go(func() { m.informer.RunWithContext(ctx) })
 	})
 	return m
 }
 
-// onChange calls hear when there may be something new. It must not wait.
-func (m *mirror[T]) onChange(hear func()) {
-	_, _ = m.informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc: func(any) { hear() }, UpdateFunc: func(any, any) { hear() }, DeleteFunc: func(any) { hear() },
-	}) // an informer that has been stopped tells nothing any more
+// onChange calls hear when there may be something new about an object that concerns the
+// caller, until the returned function is called. Neither may wait.
+func (m *mirror[T]) onChange(hear func(), concerns func(T) bool) (end func()) {
+	// hear is called where it cannot be told what has changed, too.
+	told := func(object any) {
+		if o, ok := object.(T); !ok || concerns(o) {
+			hear()
+		}
+	}
+	registered, err := m.informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
+		AddFunc: told, DeleteFunc: told,
+		UpdateFunc: func(before, after any) { told(before); told(after) },
+	})
+	if err != nil {
+		return func() {} // an informer that has been stopped tells nothing any more
+	}
+	return func() { _ = m.informer.RemoveEventHandler(registered) }
 }
 
 // overhear notes that a watch was ended, as when its version has expired. The informer
@@ -119,7 +134,7 @@ func (m *mirror[T]) list(ctx context.Context, direct bool) ([]T, error) {
 	}
 	var all []T
 	if direct || m.troubled() != nil {
-		read, err := m.read(ctx)
+		read, err := m.read(ctx, "")
 		if err != nil {
 			return nil, err
 		}
@@ -127,13 +142,12 @@ func (m *mirror[T]) list(ctx context.Context, direct bool) ([]T, error) {
 	} else {
 		all = m.mirrored()
 	}
-	living := all[:0]
-	for _, o := range all {
-		if o.GetDeletionTimestamp() == nil {
-			living = append(living, o)
-		}
-	}
-	return living, nil
+	return living(all), nil
+}
+
+// living drops what is being deleted.
+func living[T metav1.Object](all []T) []T {
+	return slices.DeleteFunc(all, func(o T) bool { return o.GetDeletionTimestamp() != nil })
 }
 
 // sync waits for the first list.
@@ -158,9 +172,9 @@ func (m *mirror[T]) sync(ctx context.Context) error {
 	return nil
 }
 
-// read asks the API server itself.
-func (m *mirror[T]) read(ctx context.Context) ([]T, error) {
-	list, err := m.client.List(ctx, metav1.ListOptions{FieldSelector: m.selector})
+// read asks the API server itself, for all objects or for those with some labels.
+func (m *mirror[T]) read(ctx context.Context, labels string) ([]T, error) {
+	list, err := m.client.List(ctx, metav1.ListOptions{FieldSelector: m.selector, LabelSelector: labels})
 	if err != nil {
 		return nil, err
 	}

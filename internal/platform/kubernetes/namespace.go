@@ -37,12 +37,7 @@ type namespace struct {
 
 	mu      sync.Mutex
 	lists   map[schema.GroupVersionResource]*listing
-	anchors map[anchorName]*mirror[*unstructured.Unstructured]
-}
-
-type anchorName struct {
-	resource schema.GroupVersionResource
-	name     string
+	anchors map[anchorName]*anchorMirror
 }
 
 // in returns the mirror of a namespace, which is started at the first call.
@@ -60,23 +55,10 @@ func (c *cluster) in(name string) *namespace {
 		replicaSets: newMirror(c, of(replicaSets), "", slim[appsv1.ReplicaSet]),
 		pods:        newMirror(c, of(pods), "", slimPod),
 		lists:       map[schema.GroupVersionResource]*listing{},
-		anchors:     map[anchorName]*mirror[*unstructured.Unstructured]{},
+		anchors:     map[anchorName]*anchorMirror{},
 	}
 	c.namespaces[name] = n
 	return n
-}
-
-// anchor returns the mirror of the one object that carries the weights.
-func (n *namespace) anchor(c *cluster, in string, name anchorName) *mirror[*unstructured.Unstructured] {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	m, ok := n.anchors[name]
-	if !ok {
-		whole := func(u *unstructured.Unstructured) (*unstructured.Unstructured, error) { return u, nil }
-		m = newMirror(c, c.client.Resource(name.resource).Namespace(in), "metadata.name="+name.name, whole)
-		n.anchors[name] = m
-	}
-	return m
 }
 
 // slim converts an object and drops what nobody here reads. T is a struct whose pointer

@@ -104,7 +104,7 @@ func (p *Platform) look(ctx context.Context, direct bool) (*world, error) {
 	if w.split, err = p.splitOf(w); err != nil {
 		return nil, err
 	}
-	if p.byPods() && w.mark != nil {
+	if p.byPods() && w.mark != nil && len(w.sides) > 0 {
 		p.keepOn()
 	}
 	return w, nil
