@@ -51,7 +51,11 @@ func (r *Rig) startFairway(ctx context.Context) error {
 		p := &Process{name: name, program: program, dir: r.dir, args: args, env: append(os.Environ(), "KUBECONFIG="+kubeconfig)}
 		return p, p.Start()
 	}
-	if r.Server, err = start("server", "server", "--data-dir", r.path("server"), "--listen", address, "--no-worker", "--lease", lease); err != nil {
+	server := []string{"server", "--data-dir", r.path("server"), "--listen", address, "--no-worker", "--lease", lease}
+	if r.options.DriftEvery > 0 {
+		server = append(server, "--drift-every", r.options.DriftEvery.String())
+	}
+	if r.Server, err = start("server", server...); err != nil {
 		return err
 	}
 	if err := until(ctx, 30*time.Second, "the server is ready", func() error { return asked(ctx, r.url+"/readyz", address) }); err != nil {
