@@ -3,8 +3,8 @@
 //
 // Its part bad releases versions with a fault and counts what that costs the users until
 // it is taken back; good releases equal versions and looks that none is; cost counts what
-// one release asks of the API server and takes of memory; many measures memory beside 500
-// Deployments. All have one definition, in test/kubernetes/rig.
+// one release asks of the API server and takes of memory; many measures memory while 500
+// Deployments are looked at for drift. All have one definition, in test/kubernetes/rig.
 //
 //	go run ./bench/kubernetes -fairway bin/fairway
 //	go run ./bench/kubernetes -only bad -runs 1
@@ -33,6 +33,21 @@ type config struct {
 	rate                    float64
 }
 
+// part is one kind of measurement.
+type part struct {
+	name    string
+	measure func(context.Context, *rig.Rig, config) ([]bar.Bar, error)
+	// drift is how often the server looks for drift; 0 is as often as it does by itself.
+	drift time.Duration
+}
+
+var parts = []part{
+	{name: "cost", measure: measureCost},
+	{name: "bad", measure: measureBad},
+	{name: "good", measure: measureGood},
+	{name: "many", measure: measureMany, drift: driftEvery},
+}
+
 func main() {
 	var c config
 	flag.StringVar(&c.fairway, "fairway", "bin/fairway", "the binary to measure")
@@ -40,30 +55,28 @@ func main() {
 	flag.IntVar(&c.runs, "runs", 5, "bad: releases of each fault")
 	flag.IntVar(&c.good, "good", 20, "good: releases")
 	flag.IntVar(&c.lanes, "lanes", 2, "bad, good: services measured at the same time, each with its own users")
-	flag.IntVar(&c.many, "many", 500, "many: Deployments beside the one that is released")
+	flag.IntVar(&c.many, "many", 500, "many: Deployments that are looked at for drift")
 	flag.Float64Var(&c.rate, "rate", 100, "requests per second of each service")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	part := func(measure func(context.Context, *rig.Rig, config) ([]bar.Bar, error)) func(context.Context) ([]bar.Bar, error) {
-		return func(ctx context.Context) ([]bar.Bar, error) { return measurePart(ctx, c, measure) }
+	var all []bar.Part
+	for _, p := range parts {
+		all = append(all, bar.Part{Name: p.name, Measure: func(ctx context.Context) ([]bar.Bar, error) { return measurePart(ctx, c, p) }})
 	}
-	parts := []bar.Part{
-		{Name: "cost", Measure: part(measureCost)}, {Name: "bad", Measure: part(measureBad)},
-		{Name: "good", Measure: part(measureGood)}, {Name: "many", Measure: part(measureMany)},
-	}
-	if err := bar.Measure(ctx, os.Stdout, parts, c.only); err != nil {
+	if err := bar.Measure(ctx, os.Stdout, all, c.only); err != nil {
 		fmt.Fprintln(os.Stderr, "bench/kubernetes:", err)
 		os.Exit(1)
 	}
 }
 
 // measurePart gives each part a world of its own, so that none learns from another.
-func measurePart(ctx context.Context, c config, part func(context.Context, *rig.Rig, config) ([]bar.Bar, error)) (bars []bar.Bar, err error) {
+func measurePart(ctx context.Context, c config, p part) (bars []bar.Bar, err error) {
 	r, err := rig.Up(ctx, rig.Options{
-		Fairway:  c.fairway,
-		Versions: []rig.Version{rig.V1, rig.V2, rig.Fails100, rig.Fails10, rig.Fails2, rig.Late},
-		Say:      func(format string, args ...any) { fmt.Printf(format+"\n", args...) },
+		Fairway:    c.fairway,
+		Versions:   []rig.Version{rig.V1, rig.V2, rig.Fails100, rig.Fails10, rig.Fails2, rig.Late},
+		DriftEvery: p.drift,
+		Say:        func(format string, args ...any) { fmt.Printf(format+"\n", args...) },
 	})
 	if errors.Is(err, cluster.ErrUnable) {
 		return nil, fmt.Errorf("nothing can be measured here: %w", err)
@@ -77,7 +90,7 @@ func measurePart(ctx context.Context, c config, part func(context.Context, *rig.
 		}
 		err = errors.Join(err, r.Close())
 	}()
-	return part(ctx, r, c)
+	return p.measure(ctx, r, c)
 }
 
 // settled is how long a service has run before its first release: longer than the

@@ -38,7 +38,11 @@ func (r *Rig) startFairway(ctx context.Context) error {
 		p := &program.Program{Name: name, Path: binary, Dir: r.dir, Args: args, Env: append(os.Environ(), "KUBECONFIG="+kubeconfig)}
 		return p, p.Start()
 	}
-	if r.Server, err = start("server", "server", "--data-dir", r.path("server"), "--listen", address, "--no-worker", "--lease", lease); err != nil {
+	server := []string{"server", "--data-dir", r.path("server"), "--listen", address, "--no-worker", "--lease", lease}
+	if r.options.DriftEvery > 0 {
+		server = append(server, "--drift-every", r.options.DriftEvery.String())
+	}
+	if r.Server, err = start("server", server...); err != nil {
 		return err
 	}
 	if err := until(ctx, 30*time.Second, "the server is ready", func() error { return asked(ctx, r.url+"/readyz", address) }); err != nil {
