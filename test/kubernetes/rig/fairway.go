@@ -51,7 +51,8 @@ func (r *Rig) startFairway(ctx context.Context) error {
 		p := &Process{name: name, program: program, dir: r.dir, args: args, env: append(os.Environ(), "KUBECONFIG="+kubeconfig)}
 		return p, p.Start()
 	}
-	if r.Server, err = start("server", "server", "--data-dir", r.path("server"), "--listen", address, "--no-worker", "--lease", lease); err != nil {
+	flags := append([]string{"server", "--data-dir", r.path("server"), "--listen", address, "--no-worker", "--lease", lease}, r.options.Server...)
+	if r.Server, err = start("server", flags...); err != nil {
 		return err
 	}
 	if err := until(ctx, 30*time.Second, "the server is ready", func() error { return asked(ctx, r.url+"/readyz", address) }); err != nil {
@@ -92,8 +93,8 @@ func (r *Rig) stopRouter() error {
 	return syscall.Kill(h.PID, syscall.SIGKILL)
 }
 
-// command is a person's command line on the server's machine.
-func (r *Rig) command(ctx context.Context, args ...string) *exec.Cmd {
+// Command is a person's command line on the server's machine.
+func (r *Rig) Command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, r.Server.program, args...)
 	cmd.Env = append(r.Server.env, "FAIRWAY_DATA_DIR="+r.path("server"), "FAIRWAY_SERVER="+r.url)
 	return cmd
