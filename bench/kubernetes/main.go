@@ -37,15 +37,15 @@ type config struct {
 type part struct {
 	name    string
 	measure func(context.Context, *rig.Rig, config) ([]bar.Bar, error)
-	// drift is how often the server looks for drift; 0 is as often as it does by itself.
-	drift time.Duration
+	// server are more flags of the server.
+	server []string
 }
 
 var parts = []part{
 	{name: "cost", measure: measureCost},
 	{name: "bad", measure: measureBad},
 	{name: "good", measure: measureGood},
-	{name: "many", measure: measureMany, drift: driftEvery},
+	{name: "many", measure: measureMany, server: []string{"--drift-every", driftEvery.String()}},
 }
 
 func main() {
@@ -73,10 +73,10 @@ func main() {
 // measurePart gives each part a world of its own, so that none learns from another.
 func measurePart(ctx context.Context, c config, p part) (bars []bar.Bar, err error) {
 	r, err := rig.Up(ctx, rig.Options{
-		Fairway:    c.fairway,
-		Versions:   []rig.Version{rig.V1, rig.V2, rig.Fails100, rig.Fails10, rig.Fails2, rig.Late},
-		DriftEvery: p.drift,
-		Say:        func(format string, args ...any) { fmt.Printf(format+"\n", args...) },
+		Fairway:  c.fairway,
+		Versions: []rig.Version{rig.V1, rig.V2, rig.Fails100, rig.Fails10, rig.Fails2, rig.Late},
+		Server:   p.server,
+		Say:      func(format string, args ...any) { fmt.Printf(format+"\n", args...) },
 	})
 	if errors.Is(err, cluster.ErrUnable) {
 		return nil, fmt.Errorf("nothing can be measured here: %w", err)

@@ -19,8 +19,9 @@ func driftCommand(c *command) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "drift SERVICE",
 		Short: "Show where what runs is not as the release at home says",
-		Long: `Show where what runs is not as the release at home says, field by field, as a worker of
-the environment sees it now. What the cluster fills in by itself, and what scales by
+		Long: `Show where what runs is not as the release at home says and, where its plan names a
+repository that holds the truth, not as that says: field by field, as a worker of the
+environment sees it now. What the cluster fills in by itself, and what scales by
 itself, does not count; values of Secrets are never shown. It ends with exit code 15
 where something has drifted.`,
 		Args: cobra.ExactArgs(1),

@@ -38,11 +38,8 @@ func (r *Rig) startFairway(ctx context.Context) error {
 		p := &program.Program{Name: name, Path: binary, Dir: r.dir, Args: args, Env: append(os.Environ(), "KUBECONFIG="+kubeconfig)}
 		return p, p.Start()
 	}
-	server := []string{"server", "--data-dir", r.path("server"), "--listen", address, "--no-worker", "--lease", lease}
-	if r.options.DriftEvery > 0 {
-		server = append(server, "--drift-every", r.options.DriftEvery.String())
-	}
-	if r.Server, err = start("server", server...); err != nil {
+	flags := append([]string{"server", "--data-dir", r.path("server"), "--listen", address, "--no-worker", "--lease", lease}, r.options.Server...)
+	if r.Server, err = start("server", flags...); err != nil {
 		return err
 	}
 	if err := until(ctx, 30*time.Second, "the server is ready", func() error { return asked(ctx, r.url+"/readyz", address) }); err != nil {
@@ -83,8 +80,8 @@ func (r *Rig) stopRouter() error {
 	return syscall.Kill(h.PID, syscall.SIGKILL)
 }
 
-// command is a person's command line on the server's machine.
-func (r *Rig) command(ctx context.Context, args ...string) *exec.Cmd {
+// Command is a person's command line on the server's machine.
+func (r *Rig) Command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, r.Server.Path, args...)
 	cmd.Env = append(r.Server.Env, "FAIRWAY_DATA_DIR="+r.path("server"), "FAIRWAY_SERVER="+r.url)
 	return cmd

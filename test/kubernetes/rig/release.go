@@ -22,7 +22,7 @@ type Release struct {
 // Ship does what a person does: `fairway ship` with the team's definition.
 func (t *Team) Ship(ctx context.Context, v Version) (*Release, error) {
 	r := &Release{Shipped: time.Now(), team: t}
-	cmd := t.rig.command(ctx, "ship", "--file", t.definition(), "--artifact", t.rig.Cluster.Reference(v.Image()), "--version", v.Name, "--output", "json")
+	cmd := t.rig.Command(ctx, "ship", "--file", t.Definition(), "--artifact", t.rig.Cluster.Reference(v.Image()), "--version", v.Name, "--output", "json")
 	out, err := cmd.Output()
 	if err != nil {
 		var exit *exec.ExitError
@@ -79,7 +79,7 @@ func (r *Release) UntilShare(ctx context.Context, limit time.Duration, so func(s
 
 // RollBack does what a person does, and waits until the release has been taken back.
 func (r *Release) RollBack(ctx context.Context, reason string) (client.ReleaseDetail, error) {
-	out, err := r.team.rig.command(ctx, "rollback", r.ID, "--reason", reason).CombinedOutput()
+	out, err := r.team.rig.Command(ctx, "rollback", r.ID, "--reason", reason).CombinedOutput()
 	if err != nil {
 		return client.ReleaseDetail{}, fmt.Errorf("roll %s back: %w: %s", r.ID, err, out)
 	}

@@ -38,8 +38,8 @@ type Options struct {
 	Versions []Version
 	// Scrape is the time between two scrapes of Prometheus; 2 s when 0.
 	Scrape time.Duration
-	// DriftEvery is how often the server looks for drift; as often as it does by itself when 0.
-	DriftEvery time.Duration
+	// Server are more flags of the server.
+	Server []string
 	// Say hears of each step.
 	Say func(format string, args ...any)
 }

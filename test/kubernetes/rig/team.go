@@ -29,6 +29,8 @@ type TeamOptions struct {
 // Team is a namespace with a service, and its users.
 type Team struct {
 	Name string
+	// Manifests are those that it has applied.
+	Manifests string
 	// Traffic is what users got, from when the service first answered.
 	Traffic *Traffic
 	// Route is how the gateway's weights were, from the same time.
@@ -62,11 +64,12 @@ func (r *Rig) Open(ctx context.Context, o TeamOptions) (*Team, error) {
 	if err := r.Cluster.API.Apply(ctx, text); err != nil {
 		return nil, err
 	}
+	t.Manifests = text
 	definition, err := fill(definition, map[string]any{"Name": o.Name, "Rate": o.Rate, "Prometheus": r.Prometheus.URL})
 	if err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(t.definition(), []byte(definition), 0o600); err != nil {
+	if err := os.WriteFile(t.Definition(), []byte(definition), 0o600); err != nil {
 		return nil, err
 	}
 	if err := t.awaitServed(ctx); err != nil {
@@ -127,8 +130,10 @@ func (t *Team) Scale(ctx context.Context, replicas int) error {
 	return t.rig.Cluster.API.Do(ctx, "PATCH", t.apps("deployments/shop/scale")+"?fieldManager=person", "application/merge-patch+json", body, nil)
 }
 
-func (t *Team) host() string       { return t.Name + ".test" }
-func (t *Team) definition() string { return t.rig.path(t.Name + ".yaml") }
+// Definition is the file that is shipped with; a team may write it anew.
+func (t *Team) Definition() string { return t.rig.path(t.Name + ".yaml") }
+
+func (t *Team) host() string { return t.Name + ".test" }
 
 func (t *Team) apps(path string) string { return "/apis/apps/v1/namespaces/" + t.Name + "/" + path }
 
