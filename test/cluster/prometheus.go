@@ -17,7 +17,8 @@ import (
 
 const (
 	prometheusName = "prometheus"
-	prometheusPort = "127.0.0.1:9090"
+	// prometheusPort is one that pods reach, too.
+	prometheusPort = sandbox.Address + ":9090"
 	// targetsFile names the pods to scrape. It lies in a folder that Prometheus watches.
 	targetsFile = "prometheus/pods.json"
 )
