@@ -3,6 +3,7 @@ package kubernetes
 import (
 	"context"
 	"slices"
+	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -130,6 +131,43 @@ func (p *Platform) desiredHome(set Settings, r platform.Revision, home *appsv1.D
 		d.Spec.Replicas = &n
 	}
 	return plain(d)
+}
+
+// behind names a field of the home's pods that is not as the revision's manifests say; empty
+// if there is none, or without manifests. The image is compared by others, and variables of
+// the release are in no repository.
+func (p *Platform) behind(r platform.Revision, home *appsv1.Deployment, image string) (string, error) {
+	set, err := ParseSettings(r.Settings)
+	if err != nil {
+		return "", err
+	}
+	if written, err := set.deployment(); err != nil || written == nil {
+		return "", err
+	}
+	own := r.Config.Env
+	r.Artifact.Ref, r.Artifact.Digest, _ = strings.Cut(image, "@")
+	r.Config = platform.Config{}
+	desired, err := p.desiredHome(set, r, home)
+	if err != nil {
+		return "", err
+	}
+	live, err := plain(home)
+	if err != nil {
+		return "", err
+	}
+	var pods [2]drift.Object
+	for i, o := range []*unstructured.Unstructured{desired, live} {
+		template, _, _ := unstructured.NestedMap(o.Object, "spec", "template")
+		pods[i] = drift.Object{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": map[string]any{"name": home.Name}, "spec": map[string]any{"template": template}}
+	}
+	ignore := slices.Clone(ownFields)
+	for _, name := range sortedKeys(own) {
+		ignore = append(ignore, drift.Ignore{Path: "spec.template.spec.containers[*].env[" + name + "].value"})
+	}
+	for _, d := range drift.Compare(pods[:1], pods[1:], drift.Options{Ignore: ignore}) {
+		return d.Path, nil
+	}
+	return "", nil
 }
 
 // live reads the counterparts of desired objects; what is not there is left out.

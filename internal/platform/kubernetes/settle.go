@@ -82,6 +82,9 @@ func (p *Platform) followHome(ctx context.Context, w *world, lease platform.Leas
 	if err != nil || !sameImage(c.Image, imageOf(s.revision.Artifact)) {
 		return awaits, err
 	}
+	if field, err := p.behind(s.revision, w.home, c.Image); err != nil || field != "" {
+		return awaits + ": its image is there, " + field + " is not as released yet", err
+	}
 	if err := p.claim(ctx, w, lease, t, nil); err != nil {
 		return "", err
 	}
