@@ -8,9 +8,9 @@
 //
 //	opening, err := sealed.NewOpeningKey()                // the worker's: opening.Text()
 //	sealing := opening.SealingKey()                       // for who ships: sealing.Text()
-//	text, err := sealing.Seal("shop/production", values)
+//	text, err := sealing.Seal(sealed.Purpose("shop", "production"), values)
 //	keys, err := sealed.ParseOpeningKeys(file)
-//	values, digestKey, err := keys.Open("shop/production", text)
+//	values, digestKey, err := keys.Open(sealed.Purpose("shop", "production"), text)
 //
 // Texts are sealed by HPKE (RFC 9180) in its base mode, with DHKEM(X25519, HKDF-SHA256),
 // HKDF-SHA256 and AES-256-GCM. What a text is for is bound to it: it does not open as a
@@ -37,6 +37,9 @@ const version = "sealed-v1"
 // grain is what the length of a text is rounded up to, in bytes, so that a sealed text
 // does not tell how long a password is.
 const grain = 256
+
+// Purpose is that of a text for one service in one environment.
+func Purpose(service, environment string) string { return service + "/" + environment }
 
 // Seal returns the text so that only the opening key opens it, and only for the same
 // purpose. Sealed twice, it looks different.

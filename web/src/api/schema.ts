@@ -865,6 +865,7 @@ export interface components {
             onUndecided: string;
             platform: string;
             region?: string;
+            sealed?: string;
             /** @description any JSON */
             settings?: unknown;
             skipRoles?: string[];
@@ -1219,6 +1220,10 @@ export interface components {
             };
             /** @description why, for people */
             note?: string;
+            /** @description the values of the Secrets among the manifests, by environment, sealed for the worker; the manifests have keyed digests in their places */
+            sealed?: {
+                [key: string]: string;
+            };
             /** @description whose newest definition to use again, where no definition is given */
             service?: string;
             /**
@@ -1393,6 +1398,7 @@ export interface components {
             config?: components["schemas"]["PlatformConfig"];
             fault?: components["schemas"]["PlatformFault"];
             id: string;
+            sealed?: string;
             settings?: string;
             version?: string;
         };
@@ -1434,6 +1440,10 @@ export interface components {
             /** @description as for a release */
             manifests?: {
                 [key: string]: unknown[];
+            };
+            /** @description as for a release */
+            sealed?: {
+                [key: string]: string;
             };
             version?: string;
         };
