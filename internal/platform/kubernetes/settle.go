@@ -117,7 +117,7 @@ func (p *Platform) updateHome(ctx context.Context, w *world, lease platform.Leas
 	if err != nil {
 		return err
 	}
-	set, err := ParseSettings(s.revision.Settings)
+	set, err := p.opened(w.target, s.revision)
 	if err != nil {
 		return err
 	}
