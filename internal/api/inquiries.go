@@ -60,7 +60,7 @@ func (s *server) inquire(ctx context.Context, in *inquireInput) (*answer[client.
 		}
 		found, err = s.Releases.Preview(ctx, who(ctx), b.Environment, release.Request{
 			Definition: b.Release.Definition, Version: b.Release.Version, Artifact: b.Release.Artifact,
-			Digest: b.Release.Digest, Files: b.Release.Files, Manifests: b.Release.Manifests,
+			Digest: b.Release.Digest, Files: b.Release.Files, Manifests: b.Release.Manifests, Sealed: b.Release.Sealed,
 		})
 	default:
 		found, err = s.Releases.Drift(ctx, b.About, b.Service, b.Environment)

@@ -50,7 +50,7 @@ type createReleaseInput struct {
 func (s *server) createRelease(ctx context.Context, in *createReleaseInput) (*answer[client.ReleaseDetail], error) {
 	id, err := s.Releases.Create(ctx, who(ctx), release.Request{
 		Service: in.Body.Service, Definition: in.Body.Definition, Version: in.Body.Version,
-		Artifact: in.Body.Artifact, Digest: in.Body.Digest, Files: in.Body.Files, Manifests: in.Body.Manifests, Note: in.Body.Note, Key: in.Key,
+		Artifact: in.Body.Artifact, Digest: in.Body.Digest, Files: in.Body.Files, Manifests: in.Body.Manifests, Sealed: in.Body.Sealed, Note: in.Body.Note, Key: in.Key,
 	})
 	if err != nil {
 		return nil, err

@@ -80,11 +80,17 @@ which goes on serving when the server stops.`,
 	flags.BoolVar(&c.NoWorker, "no-worker", false, "run no worker inside")
 	flags.StringSliceVar(&c.WorkerEnvironments, workerEnvironments, nil, "let the worker inside take tasks of these environments only (default: all)")
 	cmd.MarkFlagsMutuallyExclusive("no-worker", workerEnvironments)
+	addOpeningKey(cmd, &c.OpeningKeyFile)
 	flags.DurationVar(&c.LeaseFor, "lease", 30*time.Second, "how long a worker holds a task without a sign of life")
 	flags.DurationVar(&c.DriftEvery, "drift-every", 5*time.Minute, "how often workers look whether what runs is as released; 0 is never")
 	flags.StringVar(&c.Pprof, "pprof", "", "address for profiles of the process, for instance 127.0.0.1:6060")
 	logs.add(cmd)
 	return cmd
+}
+
+func addOpeningKey(cmd *cobra.Command, file *string) {
+	cmd.Flags().StringVar(file, "opening-key-file", os.Getenv("FAIRWAY_OPENING_KEY_FILE"),
+		"file with the worker's opening key, for Secrets that are released (FAIRWAY_OPENING_KEY_FILE); see fairway key --help")
 }
 
 const workerEnvironments = "worker-environments"
@@ -140,6 +146,7 @@ func workerCommand() *cobra.Command {
 	flags.StringVar(&tokenFile, "token-file", "", "file with the worker's token")
 	flags.StringVar(&c.Name, "name", "", "the worker's own name (default: the machine's)")
 	flags.StringSliceVar(&c.Environments, "environment", nil, "take tasks of these environments only")
+	addOpeningKey(cmd, &c.OpeningKeyFile)
 	_ = cmd.MarkFlagRequired("token-file")
 	logs.add(cmd)
 	return cmd

@@ -194,7 +194,7 @@ func (c *demoConfig) stay(ctx context.Context, url string) {
 func (c *demoConfig) tearDown() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	parts, err := newHost(ctx, c.dir, c.log, newClock(c.log))
+	parts, err := newHost(hostConfig{dataDir: c.dir, log: c.log, clock: newClock(c.log)})
 	if err != nil {
 		return err
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/fairwayhq/fairway/internal/platform/kubernetes"
 	"github.com/fairwayhq/fairway/internal/process"
 	"github.com/fairwayhq/fairway/internal/router"
+	"github.com/fairwayhq/fairway/internal/sealed"
 	"github.com/fairwayhq/fairway/internal/stage"
 )
 
@@ -36,10 +37,24 @@ type hostParts struct {
 	commands *command.Commands
 }
 
-func newHost(ctx context.Context, dataDir string, log *slog.Logger, clock *clock) (*hostParts, error) {
-	dir, err := filepath.Abs(dataDir)
+// hostConfig is what a worker is made with.
+type hostConfig struct {
+	dataDir string
+	log     *slog.Logger
+	clock   *clock
+	// keyFile has the keys that open values of Secrets; empty has none.
+	keyFile string
+}
+
+func newHost(c hostConfig) (*hostParts, error) {
+	log, clock := c.log, c.clock
+	dir, err := filepath.Abs(c.dataDir)
 	if err != nil {
-		return nil, fault.Errorf(fault.Invalid, "the data folder %s has no absolute path: %w", dataDir, err)
+		return nil, fault.Errorf(fault.Invalid, "the data folder %s has no absolute path: %w", c.dataDir, err)
+	}
+	keys, err := readOpeningKeys(c.keyFile)
+	if err != nil {
+		return nil, err
 	}
 	h := &hostParts{dir: dir, log: log, clock: clock, router: router.NewClient(filepath.Join(dir, "router"))}
 	h.platform, err = host.New(host.Config{
@@ -48,9 +63,26 @@ func newHost(ctx context.Context, dataDir string, log *slog.Logger, clock *clock
 	if err != nil {
 		return nil, err
 	}
-	h.clusters = kubernetes.New(kubernetes.Config{UserAgent: "fairway/" + Version(), Log: log, Now: clock.Now})
+	h.clusters = kubernetes.New(kubernetes.Config{UserAgent: "fairway/" + Version(), Log: log, Now: clock.Now, Keys: keys})
 	h.commands, err = command.Open(command.Config{Folder: filepath.Join(dir, "commands"), Now: clock.Now})
 	return h, err
+}
+
+// readOpeningKeys reads a worker's keys; without a file it has none.
+func readOpeningKeys(file string) (sealed.Keys, error) {
+	if file == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fault.Errorf(fault.Invalid, "the opening key cannot be read: %w", err).
+			WithHint("`fairway key --out FILE` makes one")
+	}
+	keys, err := sealed.ParseOpeningKeys(string(text))
+	if err != nil {
+		return nil, fault.Errorf(fault.CodeOf(err), "%s: %w", file, err).WithHint("%s", fault.HintOf(err))
+	}
+	return keys, nil
 }
 
 func (h *hostParts) executors() map[pipeline.Kind]stage.Executor {

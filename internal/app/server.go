@@ -37,6 +37,9 @@ type ServerConfig struct {
 	NoWorker bool
 	// WorkerEnvironments are those whose tasks the built-in worker takes; all if empty.
 	WorkerEnvironments []string
+	// OpeningKeyFile has the keys with which the built-in worker opens values of Secrets;
+	// empty where it has none.
+	OpeningKeyFile string
 	// LeaseFor is how long a worker holds a task without a sign of life.
 	LeaseFor time.Duration
 	// DriftEvery is how often lanes at rest are looked at for drift; 0 is never.
@@ -111,7 +114,7 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 		return nil
 	})
 	if !c.NoWorker {
-		host, err := newHost(ctx, c.DataDir, c.Log, clock)
+		host, err := newHost(hostConfig{dataDir: c.DataDir, log: c.Log, clock: clock, keyFile: c.OpeningKeyFile})
 		if err != nil {
 			return err
 		}

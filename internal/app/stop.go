@@ -49,7 +49,7 @@ notices it; stop them first. The next release of each service begins from nothin
 // stopHost takes all services of the folder away by the platform's own verbs, and
 // then ends the router.
 func stopHost(ctx context.Context, dir string, yes bool, out io.Writer, log *slog.Logger) error {
-	h, err := newHost(ctx, dir, log, newClock(log))
+	h, err := newHost(hostConfig{dataDir: dir, log: log, clock: newClock(log)})
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,8 @@ import (
 
 var _ inquiry.Repositories = truth{}
 
-// Objects renders what the repository says now. Values of a chart stand in more files than
+// Objects renders what the repository says now, without Secrets: what is in a repository
+// without their values, or with others, says nothing about those of a release. Values of a chart stand in more files than
 // a repository's place names, so charts are not rendered.
 func (t truth) Objects(ctx context.Context, where pipeline.Git, target platform.Target, namespace string) ([]json.RawMessage, error) {
 	if where.Key != "" {
@@ -44,7 +45,7 @@ func (t truth) Objects(ctx context.Context, where pipeline.Git, target platform.
 	}
 	var all []json.RawMessage
 	for _, o := range rendered.Objects {
-		if o.Kind != "Secret" {
+		if !o.IsSecret() {
 			all = append(all, o.Raw)
 		}
 	}

@@ -20,7 +20,9 @@ type WorkerConfig struct {
 	Environments []string
 	// DataDir holds what the host platform needs.
 	DataDir string
-	Log     *slog.Logger
+	// OpeningKeyFile has the keys that open values of Secrets; empty where it has none.
+	OpeningKeyFile string
+	Log            *slog.Logger
 }
 
 // Worker runs a worker process until ctx ends.
@@ -34,7 +36,7 @@ func Worker(ctx context.Context, c WorkerConfig) error {
 		c.Name = name
 	}
 	clock := newClock(c.Log)
-	host, err := newHost(ctx, c.DataDir, c.Log, clock)
+	host, err := newHost(hostConfig{dataDir: c.DataDir, log: c.Log, clock: clock, keyFile: c.OpeningKeyFile})
 	if err != nil {
 		return err
 	}

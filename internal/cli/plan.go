@@ -20,6 +20,7 @@ func planCommand(find Find) func(*command) *cobra.Command {
 
 func (c *command) plan(find Find) *cobra.Command {
 	var file, ref, version string
+	var keyFiles []string
 	var offline bool
 	cmd := &cobra.Command{
 		Use:   "plan",
@@ -40,13 +41,17 @@ func (c *command) plan(find Find) *cobra.Command {
 					return err
 				}
 			}
-			manifests, err := readManifests(cmd.Context(), def, file, a)
+			keys, err := readSealingKeys(keyFiles)
+			if err != nil {
+				return err
+			}
+			manifests, err := readManifests(cmd.Context(), def, file, a, keys)
 			if err != nil {
 				return err
 			}
 			manifests.tell(cmd.ErrOrStderr())
 			plan, err := pipeline.Compile(def, pipeline.Request{
-				Version: version, Artifact: a.ref, Digest: a.digest, Files: files, Manifests: manifests.objects,
+				Version: version, Artifact: a.ref, Digest: a.digest, Files: files, Manifests: manifests.objects, Sealed: manifests.sealed,
 			})
 			if err != nil {
 				return err
@@ -58,7 +63,7 @@ func (c *command) plan(find Find) *cobra.Command {
 			}
 			var previews []preview
 			if !offline {
-				n := client.Preview{Definition: string(text), Version: version, Files: files, Manifests: manifests.objects}
+				n := client.Preview{Definition: string(text), Version: version, Files: files, Manifests: manifests.objects, Sealed: manifests.sealed}
 				if ref != "" {
 					n.Artifact, n.Digest = a.ref, a.digest
 				}
@@ -74,6 +79,7 @@ func (c *command) plan(find Find) *cobra.Command {
 	cmd.Flags().StringVarP(&file, "file", "f", defaultFile, "the definition")
 	cmd.Flags().StringVar(&ref, "artifact", "", "the artifact that would be shipped")
 	cmd.Flags().StringVar(&version, "version", "", "what people call it")
+	addSealingKeys(cmd, &keyFiles)
 	cmd.Flags().BoolVar(&offline, "offline", false, "leave out what it would change in the clusters, which their workers tell")
 	return cmd
 }

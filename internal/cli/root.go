@@ -91,7 +91,7 @@ drifted.`,
 	for _, verb := range []func(*command) *cobra.Command{
 		initCommand, checkCommand, planCommand(find), shipCommand, statusCommand, eventsCommand,
 		approveCommand, rejectCommand, pauseCommand, resumeCommand, rollbackCommand, skipCommand,
-		freezeCommand, unfreezeCommand, evidenceCommand, userCommand, tokenCommand, replayCommand(past), drillCommand, driftCommand, diffCommand,
+		freezeCommand, unfreezeCommand, evidenceCommand, userCommand, tokenCommand, keyCommand, replayCommand(past), drillCommand, driftCommand, diffCommand,
 	} {
 		root.AddCommand(verb(c))
 	}

@@ -12,6 +12,7 @@ import (
 
 func shipCommand(c *command) *cobra.Command {
 	var file, ref, version, note, key string
+	var keyFiles []string
 	var watch bool
 	cmd := &cobra.Command{
 		Use:   "ship --artifact PATH",
@@ -35,7 +36,11 @@ release ended: 0 released, 10 rolled back, 11 failed, 12 superseded or called of
 			if err != nil {
 				return err
 			}
-			manifests, err := readManifests(cmd.Context(), def, file, a)
+			keys, err := readSealingKeys(keyFiles)
+			if err != nil {
+				return err
+			}
+			manifests, err := readManifests(cmd.Context(), def, file, a, keys)
 			if err != nil {
 				return err
 			}
@@ -48,7 +53,7 @@ release ended: 0 released, 10 rolled back, 11 failed, 12 superseded or called of
 				key = ulid.Make().String()
 			}
 			made, err := api.Create(cmd.Context(), client.NewRelease{
-				Definition: string(text), Version: version, Artifact: a.ref, Digest: a.digest, Files: files, Manifests: manifests.objects, Note: note,
+				Definition: string(text), Version: version, Artifact: a.ref, Digest: a.digest, Files: files, Manifests: manifests.objects, Sealed: manifests.sealed, Note: note,
 			}, key)
 			if err != nil {
 				return err
@@ -68,6 +73,7 @@ release ended: 0 released, 10 rolled back, 11 failed, 12 superseded or called of
 	flags.StringVar(&note, "note", "", "what people should know of it")
 	flags.StringVar(&key, "idempotency-key", "", "the same key again creates no second release")
 	flags.BoolVarP(&watch, "watch", "w", false, "stay until it has ended")
+	addSealingKeys(cmd, &keyFiles)
 	_ = cmd.MarkFlagRequired("artifact")
 	return cmd
 }

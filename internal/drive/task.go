@@ -176,8 +176,8 @@ func RevisionOf(plan *pipeline.Plan, env *pipeline.Environment) platform.Revisio
 	r := platform.Revision{
 		ID: plan.Revision(env), Version: c.Version,
 		Artifact: platform.Artifact{Ref: c.Artifact, Digest: c.Digest},
-		Settings: env.Settings,
-		Config:   platform.Config{Env: map[string]string{}, Secrets: map[string]string{}},
+		Settings: env.Settings, Sealed: env.Sealed,
+		Config: platform.Config{Env: map[string]string{}, Secrets: map[string]string{}},
 	}
 	if d := plan.Drill; d != nil && d.Harm != nil {
 		r.Fault = &platform.Fault{Errors: d.Harm.Errors, Delay: d.Harm.Delay.Std(), Slower: d.Harm.Slower, Until: d.Until}

@@ -59,14 +59,18 @@ type Reference struct {
 
 // RenameReferences returns the object with what its pods refer to under new names:
 // environments (env, envFrom) of all containers and volumes (configMap, secret,
-// projected). References that are not in names, and imagePullSecrets, stay. An object
-// that describes no pods is returned as it is.
+// projected, csi), and the Secrets to pull images with, also those of a ServiceAccount.
+// References that are not in names stay. An object that describes no pods is returned as
+// it is.
 func RenameReferences(o Object, names map[Reference]string) (Object, error) {
 	content, err := o.content()
 	if err != nil {
 		return Object{}, err
 	}
 	spec := podSpec(o.Kind, content)
+	if o.is("", "ServiceAccount") {
+		spec = content // it has them where pods have
+	}
 	if spec == nil {
 		return o, nil
 	}
@@ -74,6 +78,9 @@ func RenameReferences(o Object, names map[Reference]string) (Object, error) {
 		if to, ok := names[Reference{kind, textIn(source, key)}]; ok && source != nil {
 			source[key] = to
 		}
+	}
+	for _, pull := range mapsIn(spec, "imagePullSecrets") {
+		rename(pull, "name", "Secret")
 	}
 	containers := slices.Concat(mapsIn(spec, "containers"), mapsIn(spec, "initContainers"), mapsIn(spec, "ephemeralContainers"))
 	for _, c := range containers {
@@ -91,6 +98,7 @@ func RenameReferences(o Object, names map[Reference]string) (Object, error) {
 		rename(mapIn(volume, "configMap"), "name", "ConfigMap")
 		// Alone of all references this one is called secretName.
 		rename(mapIn(volume, "secret"), "secretName", "Secret")
+		rename(mapIn(mapIn(volume, "csi"), "nodePublishSecretRef"), "name", "Secret")
 		for _, source := range mapsIn(mapIn(volume, "projected"), "sources") {
 			rename(mapIn(source, "configMap"), "name", "ConfigMap")
 			rename(mapIn(source, "secret"), "name", "Secret")

@@ -80,10 +80,11 @@ const referring = `
   - {name: s, secret: {secretName: s}}
   - {name: p, projected: {sources: [{configMap: {name: c}}, {secret: {name: s}}, {serviceAccountToken: {path: s}}]}}
   - {name: e, emptyDir: {}}
+  - {name: v, csi: {driver: s, nodePublishSecretRef: {name: s}}}
 `
 
 func TestReferencesOfPodsAreRenamed(t *testing.T) {
-	want := strings.NewReplacer(
+	want := strings.NewReplacer("imagePullSecrets: [{name: s}]", "imagePullSecrets: [{name: s-2}]", "nodePublishSecretRef: {name: s}", "nodePublishSecretRef: {name: s-2}",
 		"secretKeyRef: {name: s", "secretKeyRef: {name: s-2", "configMapRef: {name: c}", "configMapRef: {name: c-2}",
 		"secretRef: {name: s", "secretRef: {name: s-2", "configMapKeyRef: {name: c", "configMapKeyRef: {name: c-2",
 		"configMap: {name: c", "configMap: {name: c-2", "secretName: s", "secretName: s-2", "secret: {name: s", "secret: {name: s-2",
@@ -110,6 +111,18 @@ func TestReferencesOfPodsAreRenamed(t *testing.T) {
 		if diff := cmp.Diff(decoded(t, read(t, head+wrap(want))[0]), decoded(t, after)); diff != "" {
 			t.Errorf("%s: %s", kind, diff)
 		}
+	}
+}
+
+func TestAServiceAccountPullsWithTheSecretOfTheNewName(t *testing.T) {
+	account := read(t, "{apiVersion: v1, kind: ServiceAccount, metadata: {name: s}, imagePullSecrets: [{name: s}, {name: other}]}")[0]
+	got, err := manifest.RenameReferences(account, map[manifest.Reference]string{{Kind: "Secret", Name: "s"}: "s-2"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := read(t, "{apiVersion: v1, kind: ServiceAccount, metadata: {name: s}, imagePullSecrets: [{name: s-2}, {name: other}]}")[0]
+	if diff := cmp.Diff(decoded(t, want), decoded(t, got)); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -5,7 +5,9 @@
 //	objects, err := manifest.Read("app.yaml", text)
 //	objects, err = manifest.Settle(objects, "shop")          // checked, in their order
 //	objects, err = manifest.SetImage(objects, manifest.Workload{}, "ghcr.io/acme/shop@sha256:…")
-//	kept, err := manifest.Redact(objects, key)               // without the values of Secrets
+//	values, err := manifest.ValuesOf(objects)                // those of Secrets
+//	kept, err := manifest.Redact(objects, key)               // without them
+//	objects, err = manifest.Restore(kept, values, key)       // with them again
 //	name, err := manifest.ContentName(config)                // "shop-config-3f1c09ab72"
 //
 // Everything here is pure: no file, no clock, no cluster, and no function changes the

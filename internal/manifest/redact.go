@@ -1,10 +1,7 @@
 package manifest
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"regexp"
 	"slices"
@@ -34,7 +31,7 @@ func Redact(objects []Object, key []byte) ([]Object, error) {
 	}
 	out := slices.Clone(objects)
 	for i, o := range objects {
-		if !o.is("", "Secret") {
+		if !o.IsSecret() {
 			continue
 		}
 		content, err := o.content()
@@ -47,11 +44,7 @@ func Redact(objects []Object, key []byte) ([]Object, error) {
 				data[name] = old
 				continue
 			}
-			mac := hmac.New(sha256.New, key)
-			// The separator is in no name.
-			mac.Write([]byte(o.Name + "\x00" + name + "\x00"))
-			mac.Write(value)
-			data[name] = RedactedPrefix + hex.EncodeToString(mac.Sum(nil))
+			data[name] = redactedValue(key, o.Name, name, value)
 		}
 		delete(content, "stringData")
 		delete(content, "data")

@@ -5,7 +5,7 @@ import "slices"
 // released are the kinds that are written with a release, beside its Deployment: kind and
 // API group. Routes are not among them, for their weights are the release's.
 var released = [][2]string{
-	{"ServiceAccount", ""}, {"ConfigMap", ""}, {"Service", ""},
+	{"ServiceAccount", ""}, {"ConfigMap", ""}, {"Secret", ""}, {"Service", ""},
 	{"PodDisruptionBudget", "policy"},
 	{"NetworkPolicy", "networking.k8s.io"},
 	{"ServiceMonitor", "monitoring.coreos.com"},

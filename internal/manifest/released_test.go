@@ -14,6 +14,7 @@ func TestAReleaseHasItsDeploymentAndWhatBelongsToIt(t *testing.T) {
 		{"apps/v1", "Deployment", "shop", true},
 		{"apps/v1", "Deployment", "mail", false},
 		{"v1", "ConfigMap", "shop", true},
+		{"v1", "Secret", "shop", true},
 		{"autoscaling/v2", "HorizontalPodAutoscaler", "shop", true},
 		{"serving.knative.dev/v1", "Service", "shop", false},
 		{"gateway.networking.k8s.io/v1", "HTTPRoute", "shop", false},

@@ -22,6 +22,9 @@ type Request struct {
 	Files map[string][]byte
 	// Manifests are the rendered objects, by environment, for those that name manifests.
 	Manifests map[string][]json.RawMessage
+	// Sealed are the values of the Secrets among them, by environment, for the worker alone
+	// to open.
+	Sealed map[string]string
 	// Only leads the release through these environments and no others; empty means all.
 	// Skip leaves these out. What an environment needs stays in the plan also where
 	// the needed environment is left out.
@@ -139,6 +142,7 @@ func (c *compiler) environment(def EnvironmentDefinition) Environment {
 	return Environment{
 		Name: def.Name, Region: def.Region, Platform: def.Platform,
 		Settings:    c.settings(def),
+		Sealed:      c.in.Sealed[def.Name],
 		Config:      c.config(def.Config),
 		Metrics:     compileMetrics(c.def.Metrics, def.Metrics),
 		Git:         c.compileGit(def),

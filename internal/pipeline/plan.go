@@ -88,8 +88,11 @@ type Environment struct {
 	Platform string `json:"platform"`
 	// Settings are the platform's, opaque here.
 	Settings json.RawMessage `json:"settings,omitempty"`
-	Config   Config          `json:"config,omitzero"`
-	Metrics  Metrics         `json:"metrics,omitzero"`
+	// Sealed are the values of Secrets that the settings have digests of, for the worker
+	// alone to open. Sealed again they look different, and are the same revision.
+	Sealed  string  `json:"sealed,omitempty"`
+	Config  Config  `json:"config,omitzero"`
+	Metrics Metrics `json:"metrics,omitzero"`
 	// Git is the repository that is told what has been proven; nil where there is none.
 	Git   *Git   `json:"git,omitempty"`
 	Needs []Need `json:"needs,omitempty"`
@@ -378,6 +381,19 @@ func (p *Plan) Hash() string {
 	}
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:])
+}
+
+// Same tells whether two plans say the same. What is sealed looks different each time, so
+// the digests count that the settings have of it.
+func (p *Plan) Same(as *Plan) bool { return p.withoutSealed().Hash() == as.withoutSealed().Hash() }
+
+func (p *Plan) withoutSealed() *Plan {
+	bare := *p
+	bare.Environments = slices.Clone(p.Environments)
+	for i := range bare.Environments {
+		bare.Environments[i].Sealed = ""
+	}
+	return &bare
 }
 
 // ReadPlan reads a stored plan of any version up to PlanVersion.

@@ -140,6 +140,9 @@ type Revision struct {
 	// Settings are the platform's own, as they stand in the plan: a host.Settings or a
 	// kubernetes.Settings.
 	Settings []byte `json:"settings,omitempty"`
+	// Sealed are values that the settings have digests of; only a worker that has the key
+	// can open them. Empty where there are none.
+	Sealed string `json:"sealed,omitempty"`
 	// Fault is done to its requests on purpose, for a drill; nil is none. Only a
 	// platform that is an Injector may be given one.
 	Fault *Fault `json:"fault,omitempty"`

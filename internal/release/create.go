@@ -5,11 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/auth"
 	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/manifest"
 	"github.com/fairwayhq/fairway/internal/pipeline"
 )
 
@@ -25,7 +28,10 @@ type Request struct {
 	Files map[string][]byte
 	// Manifests are the rendered objects, by environment.
 	Manifests map[string][]json.RawMessage
-	Note      string
+	// Sealed are the values of the Secrets among them, by environment, for the worker alone
+	// to open.
+	Sealed map[string]string
+	Note   string
 	// Key makes a repeated request return the release that the first one made; empty for none.
 	Key string
 }
@@ -60,7 +66,11 @@ func (c *Control) Create(ctx context.Context, who auth.Identity, ask Request) (s
 		}
 		if first != nil {
 			id = first.ID
-			return sameAs(*first, r, ask.Key)
+			record, err := tx.LoadRun(id)
+			if err != nil {
+				return err
+			}
+			return sameAs(*first, r, record.Run.Plan.Same(made.plan), ask.Key)
 		}
 		id = r.ID
 		if begun, err = c.begin(tx, r, made.plan); err != nil || ask.Key == "" {
@@ -144,8 +154,11 @@ func (a Request) compile(text string) (*made, error) {
 	if len(faults) > 0 {
 		return nil, faulty(faults)
 	}
+	if err := a.hidesValues(); err != nil {
+		return nil, err
+	}
 	plan, err := pipeline.Compile(def, pipeline.Request{
-		Version: a.version(), Artifact: a.Artifact, Digest: a.Digest, Files: a.Files, Manifests: a.Manifests,
+		Version: a.version(), Artifact: a.Artifact, Digest: a.Digest, Files: a.Files, Manifests: a.Manifests, Sealed: a.Sealed,
 	})
 	if errors.As(err, &faults) {
 		return nil, faulty(faults)
@@ -154,6 +167,22 @@ func (a Request) compile(text string) (*made, error) {
 		return nil, err
 	}
 	return &made{plan: plan, definition: text}, nil
+}
+
+// hidesValues refuses values of Secrets that everybody could read, and digests of some that
+// did not come.
+func (a Request) hidesValues() error {
+	for _, environment := range slices.Sorted(maps.Keys(a.Manifests)) {
+		has, err := manifest.HasRedacted(a.Manifests[environment])
+		if err != nil {
+			return fault.Errorf(fault.Invalid, "the manifests of %s: %w", environment, err).WithHint("%s", fault.HintOf(err))
+		}
+		if has && a.Sealed[environment] == "" {
+			return fault.Errorf(fault.Invalid, "the manifests of %s have digests of Secrets, whose values did not come", environment).
+				WithHint("send them under 'sealed', as `fairway ship` does")
+		}
+	}
+	return nil
 }
 
 // faulty says the first fault in a line; the others are in the chain.
@@ -206,10 +235,10 @@ func repeated(tx Tx, actor, key string) (*Release, error) {
 	return &first, err
 }
 
-// sameAs refuses a key that was used for another request. The plan's hash covers
-// the service, the component and its files.
-func sameAs(first, again Release, key string) error {
-	if again.PlanHash == first.PlanHash && again.Note == first.Note && again.Definition == first.Definition {
+// sameAs refuses a key that was used for another request. The plan covers the service,
+// the component and its files.
+func sameAs(first, again Release, samePlan bool, key string) error {
+	if samePlan && again.Note == first.Note && again.Definition == first.Definition {
 		return nil
 	}
 	return fault.Errorf(fault.Conflict, "the idempotency key %q was already used for another request, which made %s", key, first.label()).

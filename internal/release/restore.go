@@ -57,7 +57,7 @@ func (c *Control) Restore(ctx context.Context, who auth.Identity, ref string, a 
 		}
 		if first != nil { // what it found then is no longer so, since it has begun
 			id = first.ID
-			return sameAs(*first, r, a.Key)
+			return sameAs(*first, r, first.PlanHash == r.PlanHash, a.Key)
 		}
 		if err := mayRestore(tx, s, e, older, plan); err != nil {
 			return err

@@ -77,7 +77,9 @@ type NewRelease struct {
 	Files map[string][]byte `json:"files,omitempty" doc:"the contents of the config files that the definition names, by their 'from' path, in base64"`
 	// Manifests are the rendered Kubernetes objects of the environments that name manifests.
 	Manifests map[string][]json.RawMessage `json:"manifests,omitempty" doc:"the rendered Kubernetes objects, by environment, for those that name manifests"`
-	Note      string                       `json:"note,omitempty" doc:"why, for people"`
+	// Sealed are the values of the Secrets among the manifests, by environment.
+	Sealed map[string]string `json:"sealed,omitempty" doc:"the values of the Secrets among the manifests, by environment, sealed for the worker; the manifests have keyed digests in their places"`
+	Note   string            `json:"note,omitempty" doc:"why, for people"`
 }
 
 // Release is a release in a list.
@@ -220,6 +222,7 @@ type Preview struct {
 	Digest     string                       `json:"digest,omitempty"`
 	Files      map[string][]byte            `json:"files,omitempty" doc:"as for a release"`
 	Manifests  map[string][]json.RawMessage `json:"manifests,omitempty" doc:"as for a release"`
+	Sealed     map[string]string            `json:"sealed,omitempty" doc:"as for a release"`
 }
 
 // Comparison is how what runs in an environment differs from a release.

@@ -183,6 +183,23 @@ spec:
 			worker:   func(role string) string { return strings.Replace(role, "create, patch, delete]", "create, patch]", 1) },
 			revision: good, code: fault.Denied, says: []string{"the worker's account may not delete deployments.apps in the namespace place-"},
 		},
+		"Secrets sealed for another worker": {
+			revision: withOthersKey, code: fault.Invalid,
+			says: []string{"open the Secrets of revision " + badID, "and the worker has the opening key " + workerKey.ID()},
+		},
+		"values that are not those of the plan": {
+			revision: swapped, code: fault.Invalid,
+			says: []string{"the value of HELLO_VERSION that came for Secret ", "is not the one that the plan was made with"},
+		},
+		"a value in a message of the cluster's rules": {
+			before: repeating, revision: func(b *bench) platform.Revision { return b.withSecret(badID, "hunter2", workerKey.SealingKey()) },
+			code: fault.Invalid, says: []string{"try to write Secret hello-db", "it has [secret HELLO_VERSION]"},
+		},
+		"a missing right to write Secrets": {
+			worker:   func(role string) string { return strings.Replace(role, secretsRule, "", 1) },
+			revision: func(b *bench) platform.Revision { return b.withSecret(badID, "hunter2", workerKey.SealingKey()) },
+			code:     fault.Denied, says: []string{"the worker's account may not create secrets, patch secrets in the namespace place-"},
+		},
 		"a missing right to see pods": {
 			worker:   func(role string) string { return strings.Replace(role, "resources: [pods]", "resources: [nodes]", 1) },
 			revision: good, code: fault.Denied, says: []string{` resource "pods" in API group "" in the namespace "place-`},
@@ -226,6 +243,9 @@ spec:
 			err := b.Place(t.Context(), b.lease, target, c.revision(b), platform.Capacity{Instances: 1})
 			if fault.CodeOf(err) != c.code {
 				t.Errorf("it is %s: %v", fault.CodeOf(err), err)
+			}
+			if err != nil && (strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), "swordfish")) {
+				t.Errorf("it shows a value: %v", err)
 			}
 			for _, want := range c.says {
 				if err == nil || !strings.Contains(err.Error(), want) {

@@ -24,11 +24,11 @@ func (p *Platform) Compare(ctx context.Context, t platform.Target, r platform.Re
 	if err != nil {
 		return platform.Comparison{}, err
 	}
-	desired, notes, err := p.desired(r, home)
+	desired, notes, err := p.desired(t, r, home)
 	if err != nil {
 		return platform.Comparison{}, err
 	}
-	live, err := p.live(ctx, desired, home)
+	now, err := p.live(ctx, desired, home)
 	if err != nil {
 		return platform.Comparison{}, err
 	}
@@ -36,11 +36,11 @@ func (p *Platform) Compare(ctx context.Context, t platform.Target, r platform.Re
 	if err != nil {
 		return platform.Comparison{}, faultOf(err, "read HorizontalPodAutoscalers")
 	}
-	wanted := objectsOf(desired)
+	wanted := objectsOf(now.desired)
 	ignore := slices.Concat(ownFields, routeWeights, drift.Autoscaled(wanted), drift.Autoscaled(contents(scalers)))
 	return platform.Comparison{
-		Differences: drift.Compare(wanted, live, drift.Options{Namespace: p.settings.Namespace, Ignore: ignore}),
-		Notes:       notes,
+		Differences: drift.Compare(wanted, now.live, drift.Options{Namespace: p.settings.Namespace, Ignore: ignore}),
+		Notes:       slices.Concat(notes, now.notes),
 	}, nil
 }
 
@@ -51,10 +51,15 @@ var routeWeights = []drift.Ignore{
 }
 
 // desired is what should be in the cluster: all manifests of kinds that are known here.
-func (p *Platform) desired(r platform.Revision, home *appsv1.Deployment) (all []placedObject, notes []string, err error) {
+// Secrets are among them where they can be opened.
+func (p *Platform) desired(t platform.Target, r platform.Revision, home *appsv1.Deployment) (all []placedObject, notes []string, err error) {
 	set, err := ParseSettings(r.Settings)
 	if err != nil {
 		return nil, nil, err
+	}
+	opened, shut := p.opened(t, r)
+	if shut == nil {
+		set = opened
 	}
 	own, err := p.desiredHome(set, r, home)
 	if err != nil {
@@ -73,8 +78,11 @@ func (p *Platform) desired(r platform.Revision, home *appsv1.Deployment) (all []
 		case !known:
 			notes = append(notes, o.String()+" was not compared: Fairway does not know the kind.")
 			continue
+		case o.IsSecret() && shut != nil:
+			notes = append(notes, o.String()+" was not compared: "+shut.Error()+".")
+			continue
 		}
-		u, err := decode(o.Raw)
+		u, err := set.decode(o)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -170,27 +178,41 @@ func (p *Platform) behind(r platform.Revision, home *appsv1.Deployment, image st
 	return "", nil
 }
 
-// live reads the counterparts of desired objects; what is not there is left out.
-func (p *Platform) live(ctx context.Context, desired []placedObject, home *appsv1.Deployment) ([]drift.Object, error) {
-	var all []drift.Object
+// counterparts are desired objects, the home first, and what there is of them. What may not
+// be read is in neither, but in the notes.
+type counterparts struct {
+	desired []placedObject
+	live    []drift.Object
+	notes   []string
+}
+
+// live reads the counterparts of desired objects; what is not there is left out. The right
+// to read Secrets is one that a worker need not have.
+func (p *Platform) live(ctx context.Context, desired []placedObject, home *appsv1.Deployment) (counterparts, error) {
+	now := counterparts{desired: desired[:1:1]}
 	if home != nil {
 		m, err := runtime.DefaultUnstructuredConverter.ToUnstructured(home)
 		if err != nil {
-			return nil, err
+			return now, err
 		}
 		m["apiVersion"], m["kind"] = "apps/v1", "Deployment"
-		all = append(all, m)
+		now.live = append(now.live, m)
 	}
 	for _, o := range desired[1:] {
 		one, err := p.counterpart(ctx, o)
-		if err != nil {
-			return nil, faultOf(err, "read "+nameOf(o.object))
+		if o.resource == secrets && apierrors.IsForbidden(err) {
+			now.notes = append(now.notes, nameOf(o.object)+" was not compared: the worker may not read it.")
+			continue
 		}
+		if err != nil {
+			return now, faultOf(err, "read "+nameOf(o.object))
+		}
+		now.desired = append(now.desired, o)
 		if one != nil {
-			all = append(all, one.Object)
+			now.live = append(now.live, one.Object)
 		}
 	}
-	return all, nil
+	return now, nil
 }
 
 // counterpart is the object of that name in the cluster, or nil. Config may be large, so

@@ -13,6 +13,7 @@ import (
 
 	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/platform"
+	"github.com/fairwayhq/fairway/internal/sealed"
 )
 
 // Config is what a worker opens clusters with.
@@ -22,7 +23,9 @@ type Config struct {
 	Kubeconfig string
 	// UserAgent is how the worker presents itself to API servers.
 	UserAgent string
-	Log       *slog.Logger
+	// Keys open the values of Secrets that come with a release. Without them none can.
+	Keys sealed.Keys
+	Log  *slog.Logger
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 }

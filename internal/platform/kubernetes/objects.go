@@ -23,11 +23,11 @@ type kind struct {
 	before bool
 }
 
-// released kinds. Routes are not among them, for their weights are the release's; nor are
-// Secrets, whose values are in no plan.
+// released kinds. Routes are not among them, for their weights are the release's.
 var kinds = []kind{
 	{"ServiceAccount", serviceAccounts, true},
 	{"ConfigMap", configMaps, true},
+	{"Secret", secrets, true},
 	{"Service", services, false},
 	{"PodDisruptionBudget", budgets, false},
 	{"NetworkPolicy", networkPolicies, false},
@@ -68,7 +68,7 @@ func (s Settings) placeable(before bool) ([]placedObject, error) {
 			if o.Kind != k.name || o.Group() != k.resource.Group || k.before != before {
 				continue
 			}
-			u, err := decode(o.Raw)
+			u, err := s.decode(o)
 			if err != nil {
 				return nil, err
 			}
@@ -96,16 +96,18 @@ func (p *Platform) applyAll(ctx context.Context, all []placedObject) error {
 	return nil
 }
 
-// pinned are the config maps of a release under names made of their content, so that a
-// side has its own while the home keeps those that it has.
-func (s Settings) pinned() (names map[manifest.Reference]string, maps []placedObject, err error) {
+// pinned are the config maps and Secrets of a release under names made of their content,
+// so that a side has its own while the home keeps those that it has. Of a Secret that is
+// what the plan has of it: a name of its values would let them be guessed.
+func (s Settings) pinned() (names map[manifest.Reference]string, config []placedObject, err error) {
 	objects, err := s.objects()
 	if err != nil {
 		return nil, nil, err
 	}
 	names = map[manifest.Reference]string{}
 	for _, o := range objects {
-		if o.Kind != "ConfigMap" || o.Group() != "" {
+		k := kindOf(o.Group(), o.Kind)
+		if k == nil || k.resource != configMaps && k.resource != secrets {
 			continue
 		}
 		name, err := manifest.ContentName(o)
@@ -113,14 +115,14 @@ func (s Settings) pinned() (names map[manifest.Reference]string, maps []placedOb
 			return nil, nil, err
 		}
 		names[manifest.Reference{Kind: o.Kind, Name: o.Name}] = name
-		u, err := decode(o.Raw)
+		u, err := s.decode(o)
 		if err != nil {
 			return nil, nil, err
 		}
 		u.SetName(name)
-		maps = append(maps, placedObject{configMaps, u})
+		config = append(config, placedObject{k.resource, u})
 	}
-	return names, maps, nil
+	return names, config, nil
 }
 
 // renamed is a Deployment whose pods refer to config under its pinned names.

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/manifest"
 	"github.com/fairwayhq/fairway/internal/platform"
 )
 
@@ -28,6 +29,9 @@ func (p *Platform) Place(ctx context.Context, lease platform.Lease, t platform.T
 			return err
 		}
 		if _, err := p.wanted(r, w.home); err != nil {
+			return err
+		}
+		if err := p.openable(w, r); err != nil {
 			return err
 		}
 		if err := p.permittedTo(ctx, w, r); err != nil {
@@ -59,7 +63,7 @@ func (p *Platform) Place(ctx context.Context, lease platform.Lease, t platform.T
 		case w.atHome(r.ID):
 			return p.resizeHome(ctx, w, lease, c)
 		case w.home == nil:
-			return p.placeHome(ctx, lease, r, c)
+			return p.placeHome(ctx, w, lease, r, c)
 		}
 		return p.placeSide(ctx, w, lease, r, c)
 	})
@@ -77,6 +81,16 @@ func (p *Platform) admissible(w *world) error {
 		}
 	}
 	return w.split.admissible(known)
+}
+
+// openable refuses a new revision whose Secrets the worker cannot open, before anything is
+// changed.
+func (p *Platform) openable(w *world, r platform.Revision) error {
+	if _, beside := w.side(r.ID); beside || w.atHome(r.ID) {
+		return nil
+	}
+	_, err := p.opened(w.target, r)
+	return err
 }
 
 // permittedTo asks for the rights to all that a release will do, when its revision is new.
@@ -100,12 +114,12 @@ func (p *Platform) permittedTo(ctx context.Context, w *world, r platform.Revisio
 }
 
 // placeHome makes the Deployment of a first release from its manifests.
-func (p *Platform) placeHome(ctx context.Context, lease platform.Lease, r platform.Revision, c platform.Capacity) error {
+func (p *Platform) placeHome(ctx context.Context, w *world, lease platform.Lease, r platform.Revision, c platform.Capacity) error {
 	d, err := p.wanted(r, nil)
 	if err != nil {
 		return err
 	}
-	s, err := ParseSettings(r.Settings)
+	s, err := p.opened(w.target, r)
 	if err != nil {
 		return err
 	}
@@ -216,7 +230,7 @@ func (p *Platform) resizeSide(ctx context.Context, w *world, s side, lease platf
 // placeSide makes a side: the Deployment without pods, then all that it owns, then its
 // pods. Whatever ends that early leaves one object that takes the others with it.
 func (p *Platform) placeSide(ctx context.Context, w *world, lease platform.Lease, r platform.Revision, c platform.Capacity) error {
-	set, err := ParseSettings(r.Settings)
+	set, err := p.opened(w.target, r)
 	if err != nil {
 		return err
 	}
@@ -262,7 +276,7 @@ func (p *Platform) placeSide(ctx context.Context, w *world, lease platform.Lease
 	if err != nil {
 		return err
 	}
-	accounts, err := p.newAccounts(ctx, set)
+	accounts, err := p.newAccounts(ctx, set, names)
 	if err != nil {
 		return err
 	}
@@ -277,8 +291,9 @@ func (p *Platform) placeSide(ctx context.Context, w *world, lease platform.Lease
 }
 
 // newAccounts are the release's service accounts that are not there yet: its pods need them.
-// They go with the side; when the home is updated they are written again, and stay.
-func (p *Platform) newAccounts(ctx context.Context, set Settings) ([]placedObject, error) {
+// They go with the side, whose Secrets they pull images with; when the home is updated they
+// are written again, and stay.
+func (p *Platform) newAccounts(ctx context.Context, set Settings, names map[manifest.Reference]string) ([]placedObject, error) {
 	all, err := set.placeable(true)
 	if err != nil {
 		return nil, err
@@ -290,6 +305,9 @@ func (p *Platform) newAccounts(ctx context.Context, set Settings) ([]placedObjec
 		}
 		switch _, err := p.client(o.resource).Get(ctx, o.object.GetName(), metav1.GetOptions{}); {
 		case apierrors.IsNotFound(err):
+			if o.object, err = renamedObject(o.object, names); err != nil {
+				return nil, err
+			}
 			missing = append(missing, o)
 		case err != nil:
 			return nil, faultOf(err, "read "+nameOf(o.object))

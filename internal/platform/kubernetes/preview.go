@@ -27,7 +27,7 @@ func (p *Platform) Preview(ctx context.Context, t platform.Target, r platform.Re
 			return platform.Comparison{}, err
 		}
 	}
-	all, err := p.releasedObjects(ctx, r, home)
+	all, err := p.releasedObjects(ctx, t, r, home)
 	if err != nil {
 		return platform.Comparison{}, err
 	}
@@ -36,18 +36,18 @@ func (p *Platform) Preview(ctx context.Context, t platform.Target, r platform.Re
 		return platform.Comparison{}, err
 	}
 	var next []drift.Object
-	for _, o := range all {
+	for _, o := range now.desired {
 		would, err := p.tryOut(ctx, o)
 		if err != nil {
 			return platform.Comparison{}, err
 		}
 		next = append(next, would.Object)
 	}
-	found := drift.Between(next, now, drift.Options{Ignore: slices.Concat(ownFields, keptFields)})
+	found := drift.Between(next, now.live, drift.Options{Ignore: slices.Concat(ownFields, keptFields)})
 	for i := range found {
 		found[i].Object.Namespace = p.settings.Namespace
 	}
-	return platform.Comparison{Differences: found}, nil
+	return platform.Comparison{Differences: found, Notes: now.notes}, nil
 }
 
 // tryOut asks the API server what it would make of an object.
@@ -59,7 +59,7 @@ func (p *Platform) tryOut(ctx context.Context, o placedObject) (*unstructured.Un
 		return nil, fault.Errorf(fault.Invalid, "the cluster does not know what a %s is: %w", o.object.GetKind(), err).
 			WithHint("install what defines it, or take it out of the manifests")
 	}
-	return would, faultOf(err, "try to write "+nameOf(o.object))
+	return would, masked(faultOf(err, "try to write "+nameOf(o.object)), o)
 }
 
 // acceptable refuses a new revision whose manifests the API server will refuse in the end,
@@ -72,7 +72,7 @@ func (p *Platform) acceptable(ctx context.Context, w *world, r platform.Revision
 	if err != nil || len(set.Objects) == 0 {
 		return err
 	}
-	all, err := p.releasedObjects(ctx, r, w.home)
+	all, err := p.releasedObjects(ctx, w.target, r, w.home)
 	if err != nil {
 		return err
 	}
@@ -133,12 +133,12 @@ func (p *Platform) artifactOf(d *appsv1.Deployment) (platform.Artifact, error) {
 
 // releasedObjects are what a release of the revision writes at home in the end; the home
 // comes first.
-func (p *Platform) releasedObjects(ctx context.Context, r platform.Revision, home *appsv1.Deployment) ([]placedObject, error) {
+func (p *Platform) releasedObjects(ctx context.Context, t platform.Target, r platform.Revision, home *appsv1.Deployment) ([]placedObject, error) {
 	own, err := p.homeOf(ctx, r, home)
 	if err != nil {
 		return nil, err
 	}
-	set, err := ParseSettings(r.Settings)
+	set, err := p.opened(t, r)
 	if err != nil {
 		return nil, err
 	}

@@ -59,7 +59,7 @@ func (p *Platform) restoreConfig(ctx context.Context, w *world, gone string) err
 	if w.mark.Moving != gone || w.home == nil || w.atHome(gone) || p.settings.Controller != "" {
 		return nil
 	}
-	return p.applyNeeded(ctx, w.homeRevision)
+	return p.applyNeeded(ctx, w.target, w.homeRevision)
 }
 
 // away are the retired revisions that may still be seen, with one more.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/fairwayhq/fairway/internal/platform"
 	"github.com/fairwayhq/fairway/internal/platform/kubernetes"
+	"github.com/fairwayhq/fairway/internal/sealed"
 	"github.com/fairwayhq/fairway/test/cluster"
 )
 
@@ -100,7 +101,7 @@ spec:
 }
 
 func (p *place) newClusters(t *testing.T) *kubernetes.Clusters {
-	c := kubernetes.New(kubernetes.Config{Kubeconfig: p.Kubeconfig, UserAgent: "fairway-test"})
+	c := kubernetes.New(kubernetes.Config{Kubeconfig: p.Kubeconfig, UserAgent: "fairway-test", Keys: sealed.Keys{workerKey}})
 	t.Cleanup(c.Close)
 	return c
 }

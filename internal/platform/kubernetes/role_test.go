@@ -18,21 +18,30 @@ import (
 	"github.com/fairwayhq/fairway/internal/platform"
 	"github.com/fairwayhq/fairway/internal/platform/kubernetes"
 	"github.com/fairwayhq/fairway/internal/process"
+	"github.com/fairwayhq/fairway/internal/sealed"
 	"github.com/fairwayhq/fairway/test/cluster"
 )
 
 // worker is how the API server calls the account that docs/kubernetes-role.yaml is for.
 const worker = "system:serviceaccount:fairway:fairway-worker"
 
-// role is the manifest of the guide, for another namespace.
+// role is the manifest of the guide, for another namespace, with the rule for Secrets.
 func (p *place) role() string {
 	p.t.Helper()
-	text, err := os.ReadFile("../../../docs/kubernetes-role.yaml")
+	raw, err := os.ReadFile("../../../docs/kubernetes-role.yaml")
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	return strings.ReplaceAll(string(text), "namespace: shop", "namespace: "+p.namespace)
+	const commented = "#- apiGroups: [\"\"]\n#  resources: [secrets]\n#  verbs: [get, create, patch]\n"
+	if !strings.Contains(string(raw), commented) {
+		p.t.Fatal("the role has no commented rule for Secrets")
+	}
+	text := strings.Replace(string(raw), commented, secretsRule, 1)
+	return strings.ReplaceAll(text, "namespace: shop", "namespace: "+p.namespace)
 }
+
+// secretsRule is the rule that only who releases Secrets gives.
+const secretsRule = "- apiGroups: [\"\"]\n  resources: [secrets]\n  verbs: [get, create, patch]\n"
 
 // asWorker opens the place with the worker's account, once its role is in force: the API
 // server reads roles a moment after they are written.
@@ -52,7 +61,7 @@ func (p *place) asWorker() *kubernetes.Clusters {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	c := kubernetes.New(kubernetes.Config{Kubeconfig: config, UserAgent: "fairway-test"})
+	c := kubernetes.New(kubernetes.Config{Kubeconfig: config, UserAgent: "fairway-test", Keys: sealed.Keys{workerKey}})
 	p.t.Cleanup(c.Close)
 	return c
 }
@@ -143,6 +152,11 @@ func TestTheRoleOfTheGuideIsEnoughAndNoMoreThanThat(t *testing.T) {
 	b.leave(before)
 
 	b.compared(former.Revision)
+	value := p.withSecret("r-333333333333", "hunter2", workerKey.SealingKey())
+	b.must(b.Place(t.Context(), b.lease, target, value, platform.Capacity{Instances: 1}))
+	_, err := b.Compare(t.Context(), target, value)
+	b.must(err)
+	b.must(b.Retire(t.Context(), b.lease, target, value.ID))
 
 	elsewhere := p.settingsOf(func(s *kubernetes.Settings) { s.Route.Name = "nowhere" })
 	lost, err := clusters.Open(elsewhere)

@@ -32,9 +32,12 @@ type Settings struct {
 	Drain Duration `json:"drain"`
 	// Controller updates the home from a repository: "argocd" or "flux". Empty: Fairway does.
 	Controller string `json:"controller,omitempty"`
-	// Objects are the rendered manifests, without the values of Secrets. Without them
-	// the home's own pods are taken, with another image.
+	// Objects are the rendered manifests; those that are Secrets have keyed digests in the
+	// places of their values, which travel sealed in platform.Revision. Without objects the
+	// home's own pods are taken, with another image.
 	Objects []json.RawMessage `json:"objects,omitempty"`
+	// secrets are the Secrets among them with their values, by name, once they were opened.
+	secrets map[string]json.RawMessage
 }
 
 // RouteName names a route of the Gateway API.

@@ -143,15 +143,15 @@ func (p *Platform) updateHome(ctx context.Context, w *world, lease platform.Leas
 	if err := p.notRefused(ctx, placedObject{deployments, update}); err != nil {
 		return err
 	}
-	if err := p.applyNeeded(ctx, s.revision); err != nil {
+	if err := p.applyNeeded(ctx, w.target, s.revision); err != nil {
 		return err
 	}
 	return p.applyHome(ctx, update, w.home)
 }
 
 // applyNeeded writes what a revision's pods need at home, under its own names.
-func (p *Platform) applyNeeded(ctx context.Context, r platform.Revision) error {
-	set, err := ParseSettings(r.Settings)
+func (p *Platform) applyNeeded(ctx context.Context, t platform.Target, r platform.Revision) error {
+	set, err := p.opened(t, r)
 	if err != nil {
 		return err
 	}

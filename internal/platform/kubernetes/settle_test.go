@@ -63,6 +63,7 @@ func TestOnARealCluster(t *testing.T) {
 		"a home that a controller updates is waited for":         homeOfAController,
 		"who else writes the weights is named":                   anotherWriter,
 		"each revision has its own config":                       ownConfig,
+		"each revision has its own Secrets":                      ownSecrets,
 		"a home that Fairway has made keeps its size":            sizeOfAMadeHome,
 		"a home that is refused keeps its config":                configOfARefusedHome,
 		"an autoscaler is given back":                            scalerGivenBack,

@@ -29,6 +29,7 @@ import (
 
 // world is a target as it was at one look.
 type world struct {
+	target platform.Target
 	anchor *unstructured.Unstructured
 	split  split
 	mark   *mark // nil before Fairway's first write

@@ -34,6 +34,7 @@ func (p *Platform) change(ctx context.Context, t platform.Target, verb string, d
 	for n := range attempts {
 		var w *world
 		if w, err = p.look(ctx, n > 0); err == nil {
+			w.target = t
 			err = do(w)
 		}
 		if !stale(err) {
@@ -60,7 +61,7 @@ func (p *Platform) apply(ctx context.Context, o placedObject) (*unstructured.Uns
 	if stale(err) {
 		return nil, err
 	}
-	return written, faultOf(err, fmt.Sprintf("write %s %s", o.object.GetKind(), o.object.GetName()))
+	return written, masked(faultOf(err, fmt.Sprintf("write %s %s", o.object.GetKind(), o.object.GetName())), o)
 }
 
 // patch changes some fields of the version of an object that was read, or of any version

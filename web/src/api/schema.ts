@@ -867,6 +867,7 @@ export interface components {
             onUndecided: string;
             platform: string;
             region?: string;
+            sealed?: string;
             /** @description any JSON */
             settings?: unknown;
             skipRoles?: string[];
@@ -1232,6 +1233,10 @@ export interface components {
             };
             /** @description why, for people */
             note?: string;
+            /** @description the values of the Secrets among the manifests, by environment, sealed for the worker; the manifests have keyed digests in their places */
+            sealed?: {
+                [key: string]: string;
+            };
             /** @description whose newest definition to use again, where no definition is given */
             service?: string;
             /**
@@ -1406,6 +1411,7 @@ export interface components {
             config?: components["schemas"]["PlatformConfig"];
             fault?: components["schemas"]["PlatformFault"];
             id: string;
+            sealed?: string;
             settings?: string;
             version?: string;
         };
@@ -1447,6 +1453,10 @@ export interface components {
             /** @description as for a release */
             manifests?: {
                 [key: string]: unknown[];
+            };
+            /** @description as for a release */
+            sealed?: {
+                [key: string]: string;
             };
             version?: string;
         };
