@@ -93,6 +93,20 @@ func ownSecrets(t *testing.T, p *place) {
 	b.drifts("as it was released", second)
 	b.drifts("after the value has changed", first, `Secret hello-db changed data.HELLO_VERSION: "(hidden)", not "(hidden)"`)
 
+	// Who may not read Secrets, or has no key, says so and finds no drift in them.
+	p.apply(strings.Replace(p.role(), secretsRule, strings.Replace(secretsRule, "get, ", "", 1), 1))
+	for says, clusters := range map[string]*kubernetes.Clusters{
+		"the worker may not read it": p.asWorker(),
+		"has no opening key":         kubernetes.New(kubernetes.Config{Kubeconfig: p.Kubeconfig}),
+	} {
+		t.Cleanup(clusters.Close)
+		found, err := p.open(t, clusters).Compare(t.Context(), target, first)
+		b.must(err)
+		if len(found.Notes) != 1 || !strings.Contains(found.Notes[0], "hello-db was not compared: ") || !strings.Contains(found.Notes[0], says) || len(found.Differences) != 0 {
+			t.Errorf("without that %s: %+v", says, found)
+		}
+	}
+
 	// A late rollback. What is kept with the home is sealed.
 	observed, _ := b.observe().Revision(second.ID)
 	if text := string(asJSON(t, observed)); strings.Contains(text, base64.StdEncoding.EncodeToString([]byte("second"))) || !strings.Contains(text, second.Sealed) {
