@@ -47,8 +47,8 @@ const (
 // flaky stands before the API server and answers in its place: the first times that anything
 // is asked, and again after some, each in one of the ways above. Nothing is left to chance.
 type flaky struct {
-	proxy  *httputil.ReverseProxy
-	fails  failures
+	proxy *httputil.ReverseProxy
+	fails failures
 
 	mu      sync.Mutex
 	asked   map[string]int
