@@ -90,11 +90,15 @@ func ago(t time.Time) string {
 }
 
 func percent(share float64) string {
-	p := share * 100
-	if p >= 10 {
-		return fmt.Sprintf("%.0f %%", p)
+	return figures(100*share) + " %"
+}
+
+// figures is a number with the two digits that matter, and never with an exponent of ten.
+func figures(n float64) string {
+	if n >= 10 {
+		return fmt.Sprintf("%.0f", n)
 	}
-	return fmt.Sprintf("%.2g %%", p)
+	return fmt.Sprintf("%.2g", n)
 }
 
 func short(digest string) string {

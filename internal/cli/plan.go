@@ -113,6 +113,9 @@ func printPlan(w io.Writer, p *pipeline.Plan, o forecast.Outlook, metrics []coun
 	for _, warning := range o.Warnings {
 		fmt.Fprintf(w, "warning: %s\n", warning)
 	}
+	if len(o.Warnings) > 0 {
+		fmt.Fprintln(w)
+	}
 }
 
 func needs(e pipeline.Environment) string {
@@ -186,12 +189,12 @@ func rise(r float64, after time.Duration) string {
 	if r == 0 {
 		return "nothing is seen"
 	}
-	return fmt.Sprintf("+%.2g pp in %s", 100*r, after.Round(time.Second))
+	return fmt.Sprintf("+%s pp in %s", figures(100*r), after.Round(time.Second))
 }
 
 func slowdown(r float64, after time.Duration) string {
 	if r == 0 {
 		return "nothing is seen"
 	}
-	return fmt.Sprintf("+%.2g %% in %s", 100*r, after.Round(time.Second))
+	return fmt.Sprintf("+%s %% in %s", figures(100*r), after.Round(time.Second))
 }
