@@ -157,13 +157,35 @@ type keptTarget struct{ namespace, service, deployment string }
 
 // keepOn starts the target's keeper, unless there is one.
 func (p *Platform) keepOn() {
-	c, key := p.cluster, keptTarget{p.settings.Namespace, p.settings.Service, p.settings.Deployment}
+	c, key := p.cluster, p.kept()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.kept[key] && c.ctx.Err() == nil {
-		c.kept[key] = true
+	_, runs := c.kept[key]
+	if c.ctx.Err() != nil {
+		return
+	}
+	c.kept[key] = c.now()
+	if !runs {
 		c.watches.Go(p.keep)
 	}
+}
+
+func (p *Platform) kept() keptTarget {
+	return keptTarget{p.settings.Namespace, p.settings.Service, p.settings.Deployment}
+}
+
+// keepsOn tells whether the keeper is needed: while something stands beside the home, or
+// somebody has asked for the target lately. What it says is the last word: who asks later
+// starts another one.
+func (p *Platform) keepsOn(beside bool) bool {
+	c, key := p.cluster, p.kept()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if beside || c.now().Sub(c.kept[key]) <= idleAfter {
+		return true
+	}
+	delete(c.kept, key)
+	return false
 }
 
 // keep sees to it that pods follow the mark while this process runs, also those that come
@@ -183,38 +205,46 @@ func (p *Platform) keep() {
 	p.anchors().onChange(hear)
 	tick := time.NewTicker(keepEvery)
 	defer tick.Stop()
-	for said := ""; ; {
+	for said, beside := "", false; ; {
 		select {
 		case <-p.cluster.ctx.Done():
 			return
 		case <-heard:
 		case <-tick.C:
 		}
-		err := p.keepOnce()
+		now, err := p.keepOnce()
 		switch {
 		case err == nil:
-			said = ""
+			said, beside = "", now
 		case p.cluster.ctx.Err() == nil && err.Error() != said:
 			said = err.Error()
 			p.config.Log.Warn("Pods could not be brought in line with their weights.", "service", p.settings.Namespace+"/"+p.settings.Service, "error", err)
 		}
+		if !p.keepsOn(beside) {
+			return
+		}
 	}
 }
 
-func (p *Platform) keepOnce() error {
+// keepOnce brings pods in line, and tells whether something stands beside the home.
+func (p *Platform) keepOnce() (beside bool, err error) {
 	ctx, cancel := context.WithTimeout(p.cluster.ctx, verbLimit)
 	defer cancel()
-	w, err := p.look(ctx, false)
-	if err != nil || len(p.strays(w)) == 0 {
-		return err
+	w, err := p.view(ctx, false)
+	if err != nil {
+		return false, err
+	}
+	beside = len(w.sides) > 0
+	if len(p.strays(w)) == 0 {
+		return beside, nil
 	}
 	// The view may be older than what a verb has just written: only what is so in the
 	// API server as well is brought in line.
-	if w, err = p.look(ctx, true); err != nil {
-		return err
+	if w, err = p.view(ctx, true); err != nil {
+		return beside, err
 	}
 	if err := p.follow(ctx, w); !stale(err) {
-		return err
+		return beside, err
 	}
-	return nil // it has changed, so there is more to hear
+	return beside, nil // it has changed, so there is more to hear
 }

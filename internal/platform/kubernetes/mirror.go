@@ -49,7 +49,7 @@ const (
 	forgetAfter = 30 * time.Second
 )
 
-func newMirror[T metav1.Object](c *cluster, client dynamic.ResourceInterface, selector string, convert func(*unstructured.Unstructured) (T, error)) *mirror[T] {
+func newMirror[T metav1.Object](begin func(func(context.Context)), client dynamic.ResourceInterface, selector string, convert func(*unstructured.Unstructured) (T, error)) *mirror[T] {
 	m := &mirror[T]{client: client, selector: selector, convert: convert, written: map[types.NamespacedName]written[T]{}}
 	m.informer = cache.NewSharedIndexInformerWithOptions(&cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
@@ -72,7 +72,7 @@ func newMirror[T metav1.Object](c *cluster, client dynamic.ResourceInterface, se
 		return object, nil
 	})
 	m.start = sync.OnceFunc(func() {
-		c.watches.Go(func() { m.informer.RunWithContext(c.ctx) })
+		begin(m.informer.RunWithContext)
 	})
 	return m
 }

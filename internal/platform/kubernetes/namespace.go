@@ -1,7 +1,9 @@
 package kubernetes
 
 import (
+	"context"
 	"sync"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -31,6 +33,10 @@ var (
 
 // namespace is the mirror of what the platform watches in one namespace.
 type namespace struct {
+	// watch begins something that ends when the mirror is stopped.
+	watch       func(begin func(context.Context))
+	stop        context.CancelFunc
+	asked       time.Time // guarded by the cluster's lock
 	deployments *mirror[*appsv1.Deployment]
 	replicaSets *mirror[*appsv1.ReplicaSet]
 	pods        *mirror[*corev1.Pod]
@@ -50,20 +56,54 @@ func (c *cluster) in(name string) *namespace {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if n, ok := c.namespaces[name]; ok {
+		n.asked = c.now()
 		return n
 	}
 	of := func(r schema.GroupVersionResource) dynamic.ResourceInterface {
 		return c.client.Resource(r).Namespace(name)
 	}
+	ctx, stop := context.WithCancel(c.ctx)
 	n := &namespace{
-		deployments: newMirror(c, of(deployments), "", slimDeployment),
-		replicaSets: newMirror(c, of(replicaSets), "", slim[appsv1.ReplicaSet]),
-		pods:        newMirror(c, of(pods), "", slimPod),
-		lists:       map[schema.GroupVersionResource]*listing{},
-		anchors:     map[anchorName]*mirror[*unstructured.Unstructured]{},
+		stop: stop, asked: c.now(), watch: func(begin func(context.Context)) { c.watches.Go(func() { begin(ctx) }) },
+		lists:   map[schema.GroupVersionResource]*listing{},
+		anchors: map[anchorName]*mirror[*unstructured.Unstructured]{},
 	}
+	n.deployments = newMirror(n.watch, of(deployments), "", slimDeployment)
+	n.replicaSets = newMirror(n.watch, of(replicaSets), "", slim[appsv1.ReplicaSet])
+	n.pods = newMirror(n.watch, of(pods), "", slimPod)
 	c.namespaces[name] = n
 	return n
+}
+
+const (
+	// idleAfter is when what nobody has asked for is watched no longer.
+	idleAfter = time.Hour
+	sweptEach = 5 * time.Minute
+)
+
+// sweep stops the mirrors that no target uses any more, again and again.
+func (c *cluster) sweep() {
+	tick := time.NewTicker(sweptEach)
+	defer tick.Stop()
+	for {
+		select {
+		case <-c.ctx.Done():
+			return
+		case <-tick.C:
+			c.stopIdle()
+		}
+	}
+}
+
+func (c *cluster) stopIdle() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for name, n := range c.namespaces {
+		if c.now().Sub(n.asked) > idleAfter { // no verb takes as long, so nobody holds it
+			n.stop()
+			delete(c.namespaces, name)
+		}
+	}
 }
 
 // anchor returns the mirror of the one object that carries the weights.
@@ -73,7 +113,7 @@ func (n *namespace) anchor(c *cluster, in string, name anchorName) *mirror[*unst
 	m, ok := n.anchors[name]
 	if !ok {
 		whole := func(u *unstructured.Unstructured) (*unstructured.Unstructured, error) { return u, nil }
-		m = newMirror(c, c.client.Resource(name.resource).Namespace(in), "metadata.name="+name.name, whole)
+		m = newMirror(n.watch, c.client.Resource(name.resource).Namespace(in), "metadata.name="+name.name, whole)
 		n.anchors[name] = m
 	}
 	return m

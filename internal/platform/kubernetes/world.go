@@ -78,8 +78,16 @@ func (p *Platform) anchors() *mirror[*unstructured.Unstructured] {
 	return p.namespace().anchor(p.cluster, p.settings.Namespace, anchorName{p.anchorResource(), p.anchorName()})
 }
 
-// look reads the target; direct reads past the mirror.
+// look reads the target; direct reads past the mirror. Its pods are kept in line from then on.
 func (p *Platform) look(ctx context.Context, direct bool) (*world, error) {
+	w, err := p.view(ctx, direct)
+	if err == nil && p.byPods() && w.mark != nil {
+		p.keepOn()
+	}
+	return w, err
+}
+
+func (p *Platform) view(ctx context.Context, direct bool) (*world, error) {
 	w := &world{}
 	anchors, err := p.anchors().list(ctx, direct)
 	if err != nil {
@@ -103,9 +111,6 @@ func (p *Platform) look(ctx context.Context, direct bool) (*world, error) {
 	}
 	if w.split, err = p.splitOf(w); err != nil {
 		return nil, err
-	}
-	if p.byPods() && w.mark != nil {
-		p.keepOn()
 	}
 	return w, nil
 }
