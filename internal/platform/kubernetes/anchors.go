@@ -32,7 +32,7 @@ func (n *namespace) anchor(c *cluster, in string, name anchorName) *mirror[*unst
 	a, ok := n.anchors[name]
 	if !ok {
 		whole := func(u *unstructured.Unstructured) (*unstructured.Unstructured, error) { return u, nil }
-		a = &anchorMirror{mirror: newMirror(c, c.client.Resource(name.resource).Namespace(in), "metadata.name="+name.name, whole)}
+		a = &anchorMirror{mirror: newMirror(n.ctx, &c.watches, c.client.Resource(name.resource).Namespace(in), "metadata.name="+name.name, whole)}
 		n.anchors[name] = a
 		time.AfterFunc(anchorKept, func() { n.forget(name, a) })
 	}

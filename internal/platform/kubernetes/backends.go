@@ -222,6 +222,14 @@ func (b backends) restore(original []*int64) *unstructured.Unstructured {
 	})
 }
 
+// left restores the weights of a home that has none.
+func (b backends) left(m *mark) *unstructured.Unstructured {
+	if shares, _ := b.shares(); len(shares) > 0 {
+		return nil
+	}
+	return b.restore(m.Original)
+}
+
 // original are the weights of the home's Service, for restore.
 func (b backends) original() []*int64 {
 	var all []*int64

@@ -93,7 +93,9 @@ func (c *Clusters) cluster(name string) (*cluster, error) {
 	if err != nil {
 		return nil, fault.Errorf(fault.Invalid, "connect to the Kubernetes context %q: %w", name, err)
 	}
-	one := &cluster{ctx: c.ctx, client: client, logs: logs, warnings: newRecent(), namespaces: map[string]*namespace{}, kept: map[keptTarget]bool{}}
+	one := newCluster(c.ctx, client, c.config.Now)
+	one.logs = logs
+	one.watches.Go(one.sweep)
 	c.open[name] = one
 	return one, nil
 }
@@ -114,9 +116,14 @@ func (c *Clusters) restConfig(name string) (*rest.Config, error) {
 	return config, nil
 }
 
+func newCluster(ctx context.Context, client dynamic.Interface, now func() time.Time) *cluster {
+	return &cluster{ctx: ctx, now: now, client: client, warnings: newRecent(), namespaces: map[string]*namespace{}, kept: map[keptTarget]bool{}}
+}
+
 // cluster is one connection.
 type cluster struct {
 	ctx        context.Context
+	now        func() time.Time
 	client     dynamic.Interface
 	logs       logReader
 	warnings   *recent // by a pod's UID and how long it is stuck, by doublings

@@ -50,7 +50,7 @@ const (
 	forgetAfter = 30 * time.Second
 )
 
-func newMirror[T metav1.Object](c *cluster, client dynamic.ResourceInterface, selector string, convert func(*unstructured.Unstructured) (T, error)) *mirror[T] {
+func newMirror[T metav1.Object](ctx context.Context, watches *sync.WaitGroup, client dynamic.ResourceInterface, selector string, convert func(*unstructured.Unstructured) (T, error)) *mirror[T] {
 	m := &mirror[T]{client: client, selector: selector, convert: convert, written: map[types.NamespacedName]written[T]{}}
 	m.informer = cache.NewSharedIndexInformerWithOptions(&cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
@@ -75,10 +75,10 @@ func newMirror[T metav1.Object](c *cluster, client dynamic.ResourceInterface, se
 		}
 		return object, nil
 	})
-	ctx, stop := context.WithCancel(c.ctx)
+	ctx, stop := context.WithCancel(ctx)
 	m.stop = stop
 	m.start = sync.OnceFunc(func() {
-		c.watches.Go(func() { m.informer.RunWithContext(ctx) })
+		watches.Go(func() { m.informer.RunWithContext(ctx) })
 	})
 	return m
 }

@@ -1,7 +1,9 @@
 package kubernetes
 
 import (
+	"context"
 	"sync"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -32,6 +34,9 @@ var (
 
 // namespace is the mirror of what the platform watches in one namespace.
 type namespace struct {
+	ctx         context.Context // of its watches
+	stop        context.CancelFunc
+	asked       time.Time // guarded by the cluster's lock
 	deployments *mirror[*appsv1.Deployment]
 	replicaSets *mirror[*appsv1.ReplicaSet]
 	pods        *mirror[*corev1.Pod]
@@ -46,20 +51,54 @@ func (c *cluster) in(name string) *namespace {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if n, ok := c.namespaces[name]; ok {
+		n.asked = c.now()
 		return n
 	}
 	of := func(r schema.GroupVersionResource) dynamic.ResourceInterface {
 		return c.client.Resource(r).Namespace(name)
 	}
+	ctx, stop := context.WithCancel(c.ctx)
 	n := &namespace{
-		deployments: newMirror(c, of(deployments), "", slimDeployment),
-		replicaSets: newMirror(c, of(replicaSets), "", slim[appsv1.ReplicaSet]),
-		pods:        newMirror(c, of(pods), "", slimPod),
-		lists:       map[schema.GroupVersionResource]*listing{},
-		anchors:     map[anchorName]*anchorMirror{},
+		ctx: ctx, stop: stop, asked: c.now(),
+		lists:   map[schema.GroupVersionResource]*listing{},
+		anchors: map[anchorName]*anchorMirror{},
 	}
+	n.deployments = newMirror(ctx, &c.watches, of(deployments), "", slimDeployment)
+	n.replicaSets = newMirror(ctx, &c.watches, of(replicaSets), "", slim[appsv1.ReplicaSet])
+	n.pods = newMirror(ctx, &c.watches, of(pods), "", slimPod)
 	c.namespaces[name] = n
 	return n
+}
+
+const (
+	// idleAfter is when what nobody has asked for is watched no longer.
+	idleAfter = time.Hour
+	sweptEach = 5 * time.Minute
+)
+
+// sweep stops the mirrors that no target uses any more, again and again.
+func (c *cluster) sweep() {
+	tick := time.NewTicker(sweptEach)
+	defer tick.Stop()
+	for {
+		select {
+		case <-c.ctx.Done():
+			return
+		case <-tick.C:
+			c.stopIdle()
+		}
+	}
+}
+
+func (c *cluster) stopIdle() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for name, n := range c.namespaces {
+		if c.now().Sub(n.asked) > idleAfter { // no verb takes as long, so nobody holds it
+			n.stop()
+			delete(c.namespaces, name)
+		}
+	}
 }
 
 // slim converts an object and drops what nobody here reads. T is a struct whose pointer

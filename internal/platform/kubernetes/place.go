@@ -45,7 +45,8 @@ func (p *Platform) Place(ctx context.Context, lease platform.Lease, t platform.T
 			if w.home != nil && !w.atHome(r.ID) {
 				w.split.begin(m)
 			}
-			if w.mark == nil && w.home == nil { // what comes up must have no traffic yet
+			if w.home == nil && len(w.sides) == 0 { // what comes up must have no traffic yet
+				w.split.begin(m)
 				return w.split.give(m, []string{p.settings.Service}, nil), nil
 			}
 			return nil, nil
@@ -60,10 +61,10 @@ func (p *Platform) Place(ctx context.Context, lease platform.Lease, t platform.T
 		switch {
 		case beside:
 			return p.resizeSide(ctx, w, side, lease, c)
+		case w.home == nil, w.atHome(r.ID) && halfMade(w.home, c):
+			return p.placeHome(ctx, w, lease, r, c)
 		case w.atHome(r.ID):
 			return p.resizeHome(ctx, w, lease, c)
-		case w.home == nil:
-			return p.placeHome(ctx, w, lease, r, c)
 		}
 		return p.placeSide(ctx, w, lease, r, c)
 	})
@@ -113,45 +114,6 @@ func (p *Platform) permittedTo(ctx context.Context, w *world, r platform.Revisio
 	return p.permitted(ctx, objects)
 }
 
-// placeHome makes the Deployment of a first release from its manifests.
-func (p *Platform) placeHome(ctx context.Context, w *world, lease platform.Lease, r platform.Revision, c platform.Capacity) error {
-	d, err := p.wanted(r, nil)
-	if err != nil {
-		return err
-	}
-	s, err := p.opened(w.target, r)
-	if err != nil {
-		return err
-	}
-	names, _, err := s.pinned()
-	if err != nil {
-		return err
-	}
-	for _, before := range []bool{true, false} {
-		all, err := s.placeable(before)
-		if err != nil {
-			return err
-		}
-		for _, o := range all {
-			if p.byPods() && o.resource == services && o.object.GetName() == p.settings.Service {
-				unstructured.RemoveNestedField(o.object.Object, "spec", "selector") // it gives the traffic, which is for Route to do
-			}
-		}
-		if err := p.applyAll(ctx, all); err != nil {
-			return err
-		}
-	}
-	markConfig(d, names)
-	n := int32(c.Instances)
-	d.Spec.Replicas = &n
-	d.APIVersion, d.Kind = "apps/v1", "Deployment"
-	if err := dress(d, r, lease.Fence); err != nil {
-		return err
-	}
-	d.Annotations[createdAnnotation], d.Annotations[sinceAnnotation] = "true", p.now()
-	return p.applyDeployment(ctx, d, nil)
-}
-
 func (p *Platform) now() string { return p.config.Now().UTC().Format(time.RFC3339) }
 
 // applyDeployment writes a Deployment; was is the version that it was decided on, nil for
@@ -194,19 +156,7 @@ func (p *Platform) resizeHome(ctx context.Context, w *world, lease platform.Leas
 
 // scale sets a Deployment's number of pods and nothing else.
 func (p *Platform) scale(ctx context.Context, d *appsv1.Deployment, n int) error {
-	o, err := plain(d)
-	if err != nil {
-		return err
-	}
-	o.SetAPIVersion("apps/v1")
-	o.SetKind("Deployment")
-	fields := map[string]any{"spec": map[string]any{"replicas": n}}
-	written, err := p.patch(ctx, placedObject{deployments, o}, fields)
-	if err != nil {
-		return err
-	}
-	p.namespace().deployments.wrote(written)
-	return nil
+	return p.patchDeployment(ctx, d, map[string]any{"spec": map[string]any{"replicas": n}})
 }
 
 func fenceOf(d *appsv1.Deployment) int64 {
@@ -367,21 +317,10 @@ func (p *Platform) placeAgain(ctx context.Context, s side, lease platform.Lease,
 			return err
 		}
 	}
-	o, err := plain(s.deployment)
-	if err != nil {
-		return err
-	}
-	o.SetAPIVersion("apps/v1")
-	o.SetKind("Deployment")
 	annotations := map[string]any{fenceAnnotation: strconv.FormatInt(lease.Fence, 10), sinceAnnotation: p.now()}
-	written, err := p.patch(ctx, placedObject{deployments, o}, map[string]any{
+	return p.patchDeployment(ctx, s.deployment, map[string]any{
 		"metadata": map[string]any{"annotations": annotations}, "spec": map[string]any{"replicas": n},
 	})
-	if err != nil {
-		return err
-	}
-	p.namespace().deployments.wrote(written)
-	return nil
 }
 
 func (p *Platform) homeService(ctx context.Context) (*corev1.Service, error) {

@@ -65,7 +65,7 @@ func (p *Platform) tryOut(ctx context.Context, o placedObject) (*unstructured.Un
 // acceptable refuses a new revision whose manifests the API server will refuse in the end,
 // when it is proven and to move in. What a repository's controller writes is its own affair.
 func (p *Platform) acceptable(ctx context.Context, w *world, r platform.Revision) error {
-	if _, beside := w.side(r.ID); beside || w.atHome(r.ID) || w.home == nil || p.settings.Controller != "" {
+	if _, beside := w.side(r.ID); beside || w.atHome(r.ID) || p.settings.Controller != "" {
 		return nil
 	}
 	set, err := ParseSettings(r.Settings)

@@ -15,7 +15,8 @@ import (
 
 // Retire takes a side away. Its pods go on answering for the time to drain. What is at
 // home stays until another revision settles there, and is no longer counted meanwhile;
-// only a home that Fairway has made itself, and that nobody else follows, is deleted.
+// only a home that Fairway has made itself, and that nobody else follows, is deleted, and the
+// anchor is as it was before.
 func (p *Platform) Retire(ctx context.Context, lease platform.Lease, t platform.Target, revision string) error {
 	return p.change(ctx, t, "retire "+revision+" from", func(w *world) error {
 		weights, _ := p.weights(w)
@@ -46,8 +47,13 @@ func (p *Platform) Retire(ctx context.Context, lease platform.Lease, t platform.
 				return err
 			}
 			return p.delete(ctx, s.deployment)
+		case w.home == nil:
+			return p.leave(ctx, w, lease, t)
 		case w.atHome(revision) && w.home.Annotations[createdAnnotation] != "" && len(weights) == 0:
-			return p.delete(ctx, w.home)
+			if err := p.delete(ctx, w.home); err != nil {
+				return err
+			}
+			return p.leave(ctx, w, lease, t)
 		}
 		return nil
 	})

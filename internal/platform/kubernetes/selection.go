@@ -257,6 +257,17 @@ func (s selection) without(m *mark, gone string, _ []string) *unstructured.Unstr
 	return nil
 }
 
+// left lets the Service select again what it did.
+func (s selection) left(m *mark) *unstructured.Unstructured {
+	m.Open, m.Selector = nil, nil
+	if maps.Equal(s.own, s.present) {
+		return nil
+	}
+	service := s.service.DeepCopy()
+	_ = unstructured.SetNestedStringMap(service.Object, s.own, "spec", "selector")
+	return service
+}
+
 func (s selection) original() []*int64 { return nil }
 
 func (s selection) disagreement() string { return "it selects other pods" }

@@ -34,6 +34,9 @@ func (p *Platform) Settle(ctx context.Context, lease platform.Lease, t platform.
 			if err != nil {
 				return err
 			}
+			if err := p.keepMade(ctx, w); err != nil {
+				return err
+			}
 			return p.afterLast(ctx, w, "")
 		}
 		awaits, err = p.settleStep(ctx, w, lease, t, s)
@@ -95,19 +98,8 @@ func (p *Platform) followHome(ctx context.Context, w *world, lease platform.Leas
 	if err != nil {
 		return "", err
 	}
-	o, err := plain(w.home)
-	if err != nil {
-		return "", err
-	}
-	o.SetAPIVersion("apps/v1")
-	o.SetKind("Deployment")
 	annotations := map[string]any{placedAnnotation: packed, fenceAnnotation: strconv.FormatInt(lease.Fence, 10)}
-	written, err := p.patch(ctx, placedObject{deployments, o}, map[string]any{"metadata": map[string]any{"annotations": annotations}})
-	if err != nil {
-		return "", err
-	}
-	p.namespace().deployments.wrote(written)
-	return awaits, nil
+	return awaits, p.patchDeployment(ctx, w.home, map[string]any{"metadata": map[string]any{"annotations": annotations}})
 }
 
 // updateHome gives the home the revision's pods. It has no traffic meanwhile. What its pods

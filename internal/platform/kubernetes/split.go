@@ -22,6 +22,9 @@ type split interface {
 	give(m *mark, services []string, shares map[string]int) *unstructured.Unstructured
 	// without returns the anchor without a side that goes; nil if it stays as it is.
 	without(m *mark, gone string, services []string) *unstructured.Unstructured
+	// left returns the anchor as it was before Fairway came, when there is no Deployment any
+	// more; nil if it is so.
+	left(m *mark) *unstructured.Unstructured
 	// original are the weights to restore when the last side has gone.
 	original() []*int64
 	// disagreement says what it is if not all of the anchor says the same, and field what

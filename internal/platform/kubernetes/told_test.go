@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -39,7 +40,7 @@ func newTold(t *testing.T, objects ...runtime.Object) *told {
 	client.PrependWatchReactor("pods", serve(func() *watch.FakeWatcher { return c.pods }))
 	client.PrependWatchReactor("httproutes", serve(watch.NewFake))
 	ctx, stop := context.WithCancel(t.Context())
-	c.cluster = &cluster{ctx: ctx, client: client, namespaces: map[string]*namespace{}, kept: map[keptTarget]bool{}}
+	c.cluster = newCluster(ctx, client, time.Now)
 	c.end = func() { stop(); c.watches.Wait() }
 	return c
 }

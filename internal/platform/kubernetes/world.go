@@ -79,7 +79,8 @@ func (p *Platform) anchors() *mirror[*unstructured.Unstructured] {
 	return p.namespace().anchor(p.cluster, p.settings.Namespace, anchorName{p.anchorResource(), p.anchorName()})
 }
 
-// look reads the target; direct reads past the mirror.
+// look reads the target; direct reads past the mirror. While it has sides, their pods are
+// kept in line from then on.
 func (p *Platform) look(ctx context.Context, direct bool) (*world, error) {
 	w := &world{}
 	anchors, err := p.anchors().list(ctx, direct)

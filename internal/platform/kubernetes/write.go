@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -84,6 +85,19 @@ func (p *Platform) patch(ctx context.Context, o placedObject, fields map[string]
 		return nil, errors.Join(errStale, err)
 	}
 	return written, faultOf(err, fmt.Sprintf("change %s %s", o.object.GetKind(), o.object.GetName()))
+}
+
+// patchDeployment changes some fields of a Deployment, and nothing else.
+func (p *Platform) patchDeployment(ctx context.Context, d *appsv1.Deployment, fields map[string]any) error {
+	o := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "apps/v1", "kind": "Deployment"}}
+	o.SetName(d.Name)
+	o.SetResourceVersion(d.ResourceVersion)
+	written, err := p.patch(ctx, placedObject{deployments, o}, fields)
+	if err != nil {
+		return err
+	}
+	p.namespace().deployments.wrote(written)
+	return nil
 }
 
 func (p *Platform) patchScaler(ctx context.Context, hpa *unstructured.Unstructured, annotations, spec map[string]any) error {
