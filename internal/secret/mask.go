@@ -11,9 +11,9 @@ import (
 	"strings"
 )
 
-// shortest is the length from which a value is masked: of a shorter one, masking
+// Shortest is the length from which a value is masked: of a shorter one, masking
 // would tell more than it hides.
-const shortest = 4
+const Shortest = 4
 
 // Mask replaces the values of secrets by "[secret NAME]". It knows them as they are,
 // line by line, URL-escaped, quoted, and in base64 wherever they stand in it; of a
@@ -32,7 +32,7 @@ func NewMask(values map[string]string) *Mask {
 	known := map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		for _, text := range formsOf(values[name]) {
-			if len(text) >= shortest && !known[text] {
+			if len(text) >= Shortest && !known[text] {
 				known[text] = true
 				m.forms = append(m.forms, form{text, "[secret " + name + "]"})
 			}
@@ -63,7 +63,7 @@ func (m *Mask) Part(text string, beheaded, unfinished bool) string {
 		return text
 	}
 	text = m.Text(text)
-	if beheaded && unfinished && len(text) >= shortest {
+	if beheaded && unfinished && len(text) >= Shortest {
 		for _, f := range m.forms {
 			if strings.Contains(f.text, text) {
 				return f.instead
@@ -83,7 +83,7 @@ func (m *Mask) Part(text string, beheaded, unfinished bool) string {
 func (m *Mask) head(text string) string {
 	longest, instead := 0, ""
 	for _, f := range m.forms {
-		for k := 1; len(f.text)-k > longest && len(f.text)-k >= shortest; k++ {
+		for k := 1; len(f.text)-k > longest && len(f.text)-k >= Shortest; k++ {
 			if strings.HasPrefix(text, f.text[k:]) {
 				longest, instead = len(f.text)-k, f.instead
 			}
@@ -96,7 +96,7 @@ func (m *Mask) head(text string) string {
 func (m *Mask) tail(text string) string {
 	longest, instead := 0, ""
 	for _, f := range m.forms {
-		for k := len(f.text) - 1; k > longest && k >= shortest; k-- {
+		for k := len(f.text) - 1; k > longest && k >= Shortest; k-- {
 			if strings.HasSuffix(text, f.text[:k]) {
 				longest, instead = k, f.instead
 			}
@@ -108,7 +108,7 @@ func (m *Mask) tail(text string) string {
 // formsOf are the ways in which programs print a value.
 func formsOf(value string) []string {
 	whole := strings.TrimSpace(value)
-	if len(whole) < shortest {
+	if len(whole) < Shortest {
 		return nil
 	}
 	plain := []string{value, whole}
@@ -124,7 +124,7 @@ func formsOf(value string) []string {
 	}
 	forms := slices.Clone(plain)
 	for _, p := range plain {
-		if len(p) < shortest {
+		if len(p) < Shortest {
 			continue
 		}
 		quoted := strconv.Quote(p)
@@ -144,7 +144,7 @@ func base64Of(value string) []string {
 	var forms []string
 	for _, encoding := range []*base64.Encoding{base64.StdEncoding, base64.URLEncoding} {
 		for before := range 3 {
-			if before > 0 && len(value) < 2*shortest {
+			if before > 0 && len(value) < 2*Shortest {
 				break // too few characters are left to be sure
 			}
 			encoded := encoding.EncodeToString([]byte(strings.Repeat("x", before) + value))
@@ -155,7 +155,7 @@ func base64Of(value string) []string {
 			}
 			for _, width := range []int{64, 76} {
 				for line := range slices.Chunk([]byte(core), width) {
-					if len(line) < len(core) && len(line) >= 2*shortest {
+					if len(line) < len(core) && len(line) >= 2*Shortest {
 						forms = append(forms, string(line))
 					}
 				}

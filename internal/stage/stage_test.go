@@ -10,6 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/pipeline"
 	"github.com/fairwayhq/fairway/internal/platform"
 	"github.com/fairwayhq/fairway/internal/stage"
@@ -248,6 +249,23 @@ func TestTheLastPromoteTakesTheOldOneAwayAndItsUndoBringsItBack(t *testing.T) {
 	undo.Memories = map[string]json.RawMessage{"canary": done.State, "promote": promoted.State}
 	if _, out := w.play(undo, never); out.Status != stage.Passed || w.home != old || w.placed[old].state.Capacity.Instances != 2 {
 		t.Errorf("undone it is %s with home %s", out.Status, w.home)
+	}
+}
+
+// What the platform refuses before it notes the fence is refused again, however often it is
+// asked: a person hears of it.
+func TestAnUndoEndsWhenThePreviousRevisionIsRefused(t *testing.T) {
+	w := newWorld(t, 9).withHome()
+	done, _ := w.play(task(canaryStage()), never)
+	k := task(pipeline.Stage{Name: "promote", Kind: pipeline.KindPromote, Promote: &pipeline.Promote{Strategy: pipeline.Direct}})
+	k.Memories["canary"] = done.State
+	promoted, _ := w.play(k, never)
+	w.refused = fault.Errorf(fault.Invalid, "the worker has no opening key")
+	undo := k
+	undo.Undo, undo.State, undo.Fence = true, nil, w.fence+1
+	undo.Memories = map[string]json.RawMessage{"canary": done.State, "promote": promoted.State}
+	if _, out := w.play(undo, never); out.Status != stage.Failed || !strings.Contains(out.Reason, "no opening key") || w.home != fresh {
+		t.Errorf("it ended %s (%s) with home %s", out.Status, out.Reason, w.home)
 	}
 }
 

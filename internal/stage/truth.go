@@ -119,7 +119,7 @@ func (d Deps) takeBackTruth(ctx context.Context, task Task, m undoMemory) (line 
 		}
 	}
 	if m.Previous == nil {
-		return nil, "", nil
+		return nil, fmt.Sprintf("the repository may still say %s, and there is no version before it; take it out there", name(task)), nil
 	}
 	if m.Previous.Artifact.Digest == "" {
 		return nil, fmt.Sprintf("the repository still says %s, and the digest of the version before is not known; set it back there", name(task)), nil

@@ -107,8 +107,12 @@ func (r reversible) shiftBack(ctx context.Context, p platform.Platform, task Tas
 	back, err := place(ctx, p, task, s, *m.Previous, m.Capacity)
 	if err == nil && back.Failed != "" && s.Fence < task.Fence {
 		// Asked for again after it had failed: a new lease gives every instance a new life.
-		err = p.Place(ctx, task.Lease(), task.Target(), *m.Previous, m.Capacity)
-		back.Failed = ""
+		// What was refused before is refused again, and has moved no fence.
+		if err = p.Place(ctx, task.Lease(), task.Target(), *m.Previous, m.Capacity); fault.CodeOf(err) == fault.Invalid {
+			err = nil
+		} else {
+			back.Failed = ""
+		}
 	}
 	if err != nil {
 		return Outcome{}, err

@@ -46,6 +46,8 @@ type world struct {
 	address   string
 	// truth is what is told, where a task has a repository.
 	truth *repository
+	// refused is why the old revision is placed no more, before its fence is noted.
+	refused error
 	// foreign is what somebody else has done to the weights.
 	foreign string
 	// namespace makes the world one that has names for what traffic goes to.
@@ -138,6 +140,9 @@ func (w *world) claim(l platform.Lease) error {
 }
 
 func (w *world) Place(_ context.Context, l platform.Lease, _ platform.Target, r platform.Revision, c platform.Capacity) error {
+	if w.refused != nil && r.ID == old {
+		return w.refused
+	}
 	if err := w.claim(l); err != nil {
 		return err
 	}

@@ -119,9 +119,14 @@ func (r *Reviews) Withdraw(ctx context.Context, branch, base string) (git.PullRe
 	if found.State == git.Open {
 		closed, _, err := r.client.PullRequests.Edit(ctx, r.owner, r.name, found.Number, &github.PullRequest{State: new("closed")})
 		if err != nil {
-			return found, ok, r.trouble("close a pull request", err)
+			again, still, unknown := r.Find(ctx, branch, base) // somebody may have merged it meanwhile
+			if unknown != nil || !still || again.State == git.Open {
+				return found, ok, r.trouble("close a pull request", err)
+			}
+			found = again
+		} else {
+			found = pullRequest(closed)
 		}
-		found = pullRequest(closed)
 	}
 	if found.State == git.Merged {
 		return found, ok, nil
@@ -129,14 +134,14 @@ func (r *Reviews) Withdraw(ctx context.Context, branch, base string) (git.PullRe
 	return found, ok, r.forget(ctx, branch)
 }
 
-// forget deletes a branch, if there is one.
+// forget deletes a branch, if there is one and the token may: what is closed does no harm.
 func (r *Reviews) forget(ctx context.Context, branch string) error {
 	_, err := r.client.Git.DeleteRef(ctx, r.owner, r.name, "heads/"+branch)
 	if err == nil {
 		return nil
 	}
 	err = r.trouble("delete a branch", err)
-	if code := fault.CodeOf(err); code == fault.Invalid || code == fault.NotFound {
+	if code := fault.CodeOf(err); code == fault.Invalid || code == fault.NotFound || code == fault.Denied {
 		return nil
 	}
 	return err

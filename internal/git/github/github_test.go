@@ -209,6 +209,26 @@ func TestWhatMayNotBeWithdrawnIsTold(t *testing.T) {
 	}
 }
 
+func TestABranchThatMayNotBeDeletedStays(t *testing.T) {
+	f, reviews := start(t)
+	if _, err := reviews.Request(t.Context(), proposal); err != nil {
+		t.Fatal(err)
+	}
+	asked := 0
+	f.answers = func(w http.ResponseWriter) bool {
+		if asked++; asked < 3 {
+			return false // it is found and closed; the token may do no more
+		}
+		w.WriteHeader(http.StatusForbidden)
+		fmt.Fprint(w, `{"message": "Resource not accessible"}`)
+		return true
+	}
+	found, ok, err := reviews.Withdraw(t.Context(), proposal.Branch, "main")
+	if err != nil || !ok || found.State != git.Closed || len(f.deleted) > 0 {
+		t.Errorf("Withdraw() = %+v, %v, %v", found, ok, err)
+	}
+}
+
 func TestWhatGitHubSaysIsTold(t *testing.T) {
 	for name, tc := range map[string]struct {
 		status int

@@ -11,8 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-
-	"github.com/fairwayhq/fairway/internal/fault"
 )
 
 // selecting is a kind of object that selects pods or Services by labels: where that is in it.
@@ -180,10 +178,7 @@ func (p *Platform) keepCapacity(ctx context.Context, hpa *unstructured.Unstructu
 	if minimumOf(hpa) >= int64(n) || maximumOf(hpa) < int64(n) { // who set the maximum knows better
 		return nil
 	}
-	was, err := raisedOf(hpa)
-	if err != nil {
-		return err
-	}
+	was := raisedOf(hpa)
 	next := raised{from: minimumOf(hpa), to: int64(n)}
 	if was != nil && was.still(hpa) {
 		next.from = was.from
@@ -198,9 +193,9 @@ func (p *Platform) giveBack(ctx context.Context) error {
 	if err != nil || hpa == nil {
 		return err
 	}
-	was, err := raisedOf(hpa)
-	if err != nil || was == nil {
-		return err
+	was := raisedOf(hpa)
+	if was == nil {
+		return nil
 	}
 	var spec map[string]any
 	if was.still(hpa) {
@@ -217,18 +212,18 @@ func (r raised) String() string { return fmt.Sprintf("%d, raised to %d", r.from,
 // still tells that the minimum is what Fairway has made of it.
 func (r raised) still(hpa *unstructured.Unstructured) bool { return minimumOf(hpa) == r.to }
 
-// raisedOf reads what an autoscaler's minimum was; nil if Fairway has not raised it.
-func raisedOf(hpa *unstructured.Unstructured) (*raised, error) {
+// raisedOf reads what an autoscaler's minimum was; nil if Fairway has not raised it. What
+// somebody has made unreadable holds up nothing: the minimum then stays as it is.
+func raisedOf(hpa *unstructured.Unstructured) *raised {
 	text, is := hpa.GetAnnotations()[minimumAnnotation]
 	if !is {
-		return nil, nil
+		return nil
 	}
-	var r raised
-	if _, err := fmt.Sscanf(text, "%d, raised to %d", &r.from, &r.to); err == nil && r.from >= 0 {
-		return &r, nil
+	r := raised{to: minimumOf(hpa)} // Fairway once wrote only what it was
+	if n, _ := fmt.Sscanf(text, "%d, raised to %d", &r.from, &r.to); n == 0 || r.from < 0 {
+		return &raised{from: -1, to: -1}
 	}
-	return nil, fault.Errorf(fault.Invalid, "the annotation %s of HorizontalPodAutoscaler %s is %q, which tells no minimum", minimumAnnotation, hpa.GetName(), text).
-		WithHint("somebody has changed it; set the minimum that you want, and take the annotation away")
+	return &r
 }
 
 func minimumOf(hpa *unstructured.Unstructured) int64 {

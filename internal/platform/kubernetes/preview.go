@@ -101,6 +101,7 @@ var ownFields = []drift.Ignore{
 	{Path: "metadata.annotations[" + sinceAnnotation + "]"},
 	{Path: "metadata.annotations[" + createdAnnotation + "]"},
 	{Path: "metadata.annotations[" + minimumAnnotation + "]"},
+	{Path: "metadata.ownerReferences"}, // what a first release brings is its Deployment's until that stays
 	{Path: "spec.template.metadata.annotations[" + configAnnotation + "]"},
 }
 

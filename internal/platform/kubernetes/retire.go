@@ -41,11 +41,11 @@ func (p *Platform) Retire(ctx context.Context, lease platform.Lease, t platform.
 		if err := p.afterLast(ctx, w, revision); err != nil { // also if somebody has deleted the side
 			return err
 		}
+		if err := p.restoreConfig(ctx, w, lease, t, revision); err != nil { // then, too
+			return err
+		}
 		switch {
 		case beside:
-			if err := p.restoreConfig(ctx, w, revision); err != nil {
-				return err
-			}
 			return p.delete(ctx, s.deployment)
 		case w.home == nil:
 			return p.leave(ctx, w, lease, t)
@@ -60,12 +60,32 @@ func (p *Platform) Retire(ctx context.Context, lease platform.Lease, t platform.
 }
 
 // restoreConfig writes the home's own config again, where the revision that goes has written
-// its own over it and its pods never came there.
-func (p *Platform) restoreConfig(ctx context.Context, w *world, gone string) error {
+// its own over it and its pods never came there. A worker that cannot open the home's Secrets
+// any more restores the rest: whoever goes must not stay for that.
+func (p *Platform) restoreConfig(ctx context.Context, w *world, lease platform.Lease, t platform.Target, gone string) error {
 	if w.mark.Moving != gone || w.home == nil || w.atHome(gone) || p.settings.Controller != "" {
 		return nil
 	}
-	return p.applyNeeded(ctx, w.target, w.homeRevision)
+	set, shut := p.opened(w.target, w.homeRevision)
+	if shut != nil {
+		p.config.Log.Error("The Secrets of the former version cannot be written again; write them by hand.", "namespace", p.settings.Namespace, "deployment", p.settings.Deployment, "error", shut)
+		var err error
+		if set, err = ParseSettings(w.homeRevision.Settings); err != nil {
+			return err
+		}
+	}
+	needed, err := set.placeable(true)
+	if err != nil {
+		return err
+	}
+	needed = slices.DeleteFunc(needed, func(o placedObject) bool { return shut != nil && o.resource == secrets })
+	if err := p.applyAll(ctx, needed); err != nil {
+		return err
+	}
+	return p.claim(ctx, w, lease, t, func(m *mark) (*unstructured.Unstructured, error) {
+		m.Moving = ""
+		return nil, nil
+	})
 }
 
 // away are the retired revisions that may still be seen, with one more.

@@ -80,6 +80,9 @@ func masked(err error, o placedObject) error {
 		text, _ := value.(string)
 		plain, _ := base64.StdEncoding.DecodeString(text)
 		values[name] = string(plain)
+		if n := len(plain); n > 0 && n < secret.Shortest { // too short to be told from the rest of a text
+			return fault.Errorf(fault.CodeOf(err), "the API server does not take %s; what it says may show a value", nameOf(o.object))
+		}
 	}
 	// Not in its chain: what is there would be shown by whoever unwraps it.
 	return fault.Errorf(fault.CodeOf(err), "%s", secret.NewMask(values).Text(err.Error())).WithHint("%s", fault.HintOf(err))

@@ -85,31 +85,49 @@ func (p *Platform) followHome(ctx context.Context, w *world, lease platform.Leas
 	if err != nil || !sameImage(c.Image, imageOf(s.revision.Artifact)) {
 		return awaits, err
 	}
-	if field, err := p.behind(s.revision, w.home, c.Image); err != nil || field != "" {
+	if tells, err := imageTells(w.home, s.revision); err != nil {
+		return "", err
+	} else if !tells {
+		field, err := p.behind(s.revision, w.home, c.Image)
+		if err == nil && field == "" {
+			return awaits, p.noteHome(ctx, w, lease, t, s.revision)
+		}
 		return awaits + ": its image is there, " + field + " is not as released yet", err
 	}
+	return awaits, p.noteHome(ctx, w, lease, t, s.revision)
+}
+
+// imageTells whether the image alone shows that a controller has brought the revision: it
+// does where the revision that Fairway last knew at home had another one. What else the
+// repository says then came with it, or, in a rollback, stays as people have written it.
+func imageTells(home *appsv1.Deployment, r platform.Revision) (bool, error) {
+	if home.Annotations[placedAnnotation] == "" {
+		return false, nil
+	}
+	before, err := unpack(home)
+	return err == nil && !sameImage(imageOf(before.Artifact), imageOf(r.Artifact)), err
+}
+
+// noteHome notes on the home which revision it is.
+func (p *Platform) noteHome(ctx context.Context, w *world, lease platform.Lease, t platform.Target, r platform.Revision) error {
 	if err := p.claim(ctx, w, lease, t, nil); err != nil {
-		return "", err
+		return err
 	}
 	if err := p.sure(ctx, w); err != nil {
-		return "", err
+		return err
 	}
-	packed, err := pack(s.revision)
+	packed, err := pack(r)
 	if err != nil {
-		return "", err
+		return err
 	}
 	annotations := map[string]any{placedAnnotation: packed, fenceAnnotation: strconv.FormatInt(lease.Fence, 10)}
-	return awaits, p.patchDeployment(ctx, w.home, map[string]any{"metadata": map[string]any{"annotations": annotations}})
+	return p.patchDeployment(ctx, w.home, map[string]any{"metadata": map[string]any{"annotations": annotations}})
 }
 
 // updateHome gives the home the revision's pods. It has no traffic meanwhile. What its pods
 // read under the same names is written before them, so the anchor notes it, for Retire.
 func (p *Platform) updateHome(ctx context.Context, w *world, lease platform.Lease, t platform.Target, s side) error {
-	err := p.claim(ctx, w, lease, t, func(m *mark) (*unstructured.Unstructured, error) {
-		m.Moving = s.revision.ID
-		return nil, nil
-	})
-	if err != nil {
+	if err := p.claim(ctx, w, lease, t, nil); err != nil {
 		return err
 	}
 	if err := p.sure(ctx, w); err != nil {
@@ -135,15 +153,7 @@ func (p *Platform) updateHome(ctx context.Context, w *world, lease platform.Leas
 	if err := p.notRefused(ctx, placedObject{deployments, update}); err != nil {
 		return err
 	}
-	if err := p.applyNeeded(ctx, w.target, s.revision); err != nil {
-		return err
-	}
-	return p.applyHome(ctx, update, w.home)
-}
-
-// applyNeeded writes what a revision's pods need at home, under its own names.
-func (p *Platform) applyNeeded(ctx context.Context, t platform.Target, r platform.Revision) error {
-	set, err := p.opened(t, r)
+	set, err := p.opened(w.target, s.revision)
 	if err != nil {
 		return err
 	}
@@ -151,7 +161,18 @@ func (p *Platform) applyNeeded(ctx context.Context, t platform.Target, r platfor
 	if err != nil {
 		return err
 	}
-	return p.applyAll(ctx, needed)
+	// From here on the home's config may not be its own, and not before.
+	err = p.claim(ctx, w, lease, t, func(m *mark) (*unstructured.Unstructured, error) {
+		m.Moving = s.revision.ID
+		return nil, nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := p.applyAll(ctx, needed); err != nil {
+		return err
+	}
+	return p.applyHome(ctx, update, w.home)
 }
 
 // applyHome writes the home's pods.
