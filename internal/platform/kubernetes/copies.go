@@ -88,15 +88,15 @@ func (s standing) copyOf(o *unstructured.Unstructured, at []string, home, side m
 		}
 		_ = unstructured.SetNestedField(c.Object, value, append(append([]string{}, at...), "matchLabels", key)...)
 	}
-	if selector.MatchExpressions != nil && !by.Matches(labels.Set(side)) {
+	if selector.MatchExpressions != nil {
 		// An expression that names a label which is changed could only be guessed at.
 		s.dropExpressions(c, at, selector)
 	}
 	return c
 }
 
-// dropExpressions leaves out expressions over the labels that are changed: the labels
-// that are matched tell the side well enough.
+// dropExpressions leaves out expressions over the labels that are changed, and asks for the
+// revision in their place: without any a selector would be everybody's.
 func (s standing) dropExpressions(c *unstructured.Unstructured, at []string, selector metav1.LabelSelector) {
 	var kept []any
 	for _, e := range selector.MatchExpressions {
@@ -109,6 +109,9 @@ func (s standing) dropExpressions(c *unstructured.Unstructured, at []string, sel
 		}
 	}
 	path := append(append([]string{}, at...), "matchExpressions")
+	if len(kept) < len(selector.MatchExpressions) {
+		_ = unstructured.SetNestedField(c.Object, s.revision, append(append([]string{}, at...), "matchLabels", revisionLabel)...)
+	}
 	if kept == nil {
 		unstructured.RemoveNestedField(c.Object, path...)
 	} else {

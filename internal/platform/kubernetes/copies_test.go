@@ -3,7 +3,10 @@ package kubernetes
 import (
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
 )
 
 func scalerWith(minimum int64, annotation string) *unstructured.Unstructured {
@@ -36,5 +39,48 @@ func TestAMinimumIsGivenBackOnlyWhileItIsWhatItWasRaisedTo(t *testing.T) {
 	}
 	if r := raisedOf(scalerWith(1, "")); r != nil {
 		t.Errorf("nobody has raised it: %+v", r)
+	}
+}
+
+func TestACopyOfASelectorByExpressionsSelectsTheSideAlone(t *testing.T) {
+	home := map[string]string{"app": "shop", "tier": "web"}
+	s := standing{name: "shop-r1", home: "shop", revision: "r1", changed: map[string]string{"app": "shop-r1"}, pods: home}
+	side := s.podLabels(home)
+	budget := func(selector map[string]any) *unstructured.Unstructured {
+		return &unstructured.Unstructured{Object: map[string]any{
+			"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": map[string]any{"name": "shop"},
+			"spec": map[string]any{"selector": selector},
+		}}
+	}
+	in := func(key, value string) map[string]any {
+		return map[string]any{"key": key, "operator": "In", "values": []any{value}}
+	}
+	for name, c := range map[string]struct {
+		selector map[string]any
+		copied   bool
+	}{
+		"by labels":                {map[string]any{"matchLabels": map[string]any{"app": "shop"}}, true},
+		"by an expression":         {map[string]any{"matchExpressions": []any{in("app", "shop")}}, true},
+		"by both":                  {map[string]any{"matchLabels": map[string]any{"tier": "web"}, "matchExpressions": []any{in("app", "shop")}}, true},
+		"by two expressions":       {map[string]any{"matchExpressions": []any{in("app", "shop"), in("tier", "web")}}, true},
+		"the side's too as it is":  {map[string]any{"matchLabels": map[string]any{"tier": "web"}}, false},
+		"another's by expressions": {map[string]any{"matchExpressions": []any{in("app", "cart")}}, false},
+	} {
+		copied := s.copyOf(budget(c.selector), []string{"spec", "selector"}, home, side)
+		if (copied != nil) != c.copied {
+			t.Errorf("%s: the copy is %v", name, copied)
+		}
+		if copied == nil {
+			continue
+		}
+		raw, _, _ := unstructured.NestedMap(copied.Object, "spec", "selector")
+		var selector metav1.LabelSelector
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(raw, &selector); err != nil {
+			t.Fatal(err)
+		}
+		by, err := metav1.LabelSelectorAsSelector(&selector)
+		if err != nil || !by.Matches(labels.Set(side)) || by.Matches(labels.Set(home)) || by.Matches(labels.Set{"app": "cart", "tier": "web"}) {
+			t.Errorf("%s: it selects by %s (%v)", name, by, err)
+		}
 	}
 }
