@@ -30,7 +30,7 @@ func pack(r platform.Revision) (string, error) {
 	packed := base64.StdEncoding.EncodeToString(b.Bytes())
 	if len(packed) > maxPacked {
 		return "", fault.Errorf(fault.Invalid, "revision %s has %d bytes of manifests and config when packed, more than the %d that fit on an object", r.ID, len(packed), maxPacked).
-			WithHint("put large data into the image")
+			WithHint("put large data into the image, or fetch it when a pod starts")
 	}
 	return packed, nil
 }

@@ -84,13 +84,16 @@ func (p *Platform) admissible(w *world) error {
 	return w.split.admissible(known)
 }
 
-// openable refuses a new revision whose Secrets the worker cannot open, before anything is
-// changed.
+// openable refuses a new revision whose Secrets the worker cannot open, or which is too large
+// to be kept, before anything is changed.
 func (p *Platform) openable(w *world, r platform.Revision) error {
 	if _, beside := w.side(r.ID); beside || w.atHome(r.ID) {
 		return nil
 	}
-	_, err := p.opened(w.target, r)
+	if _, err := p.opened(w.target, r); err != nil {
+		return err
+	}
+	_, err := pack(r) // which must fit, too
 	return err
 }
 
