@@ -18,7 +18,7 @@ func TestAProgramIsKilledAndStartedAgain(t *testing.T) {
 		for strings.Count(p.Tail(10), "up") < round && t.Context().Err() == nil {
 			time.Sleep(5 * time.Millisecond)
 		}
-		if n, err := p.Resident(); err != nil || n < 64<<10 {
+		if n, err := p.Resident(); err != nil || n <= 0 {
 			t.Errorf("it runs, and has %d bytes (%v)", n, err)
 		}
 		p.Kill()

@@ -236,6 +236,15 @@ spec:
 				b.apply(c.before)
 				b.refs = b.backendRefs()
 			}
+			if strings.Contains(c.before, "ValidatingAdmissionPolicy") {
+				b.eventually("the policy is in force", func() error {
+					secret := `{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "hello-db"}, "stringData": {"HELLO_VERSION": "any"}}`
+					if b.API.Do(t.Context(), http.MethodPost, "/api/v1/namespaces/"+b.namespace+"/secrets?dryRun=All", "application/json", []byte(secret), nil) == nil {
+						return errors.New("it admits a Secret")
+					}
+					return nil
+				})
+			}
 			if c.worker != nil {
 				b.apply(c.worker(b.role()))
 				b.opened(b.asWorker())

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -75,17 +76,21 @@ func masked(err error, o placedObject) error {
 		return err
 	}
 	data, _, _ := unstructured.NestedMap(o.object.Object, "data")
-	values := map[string]string{}
+	said, values := err.Error(), map[string]string{}
 	for name, value := range data {
 		text, _ := value.(string)
+		if text == "" {
+			continue
+		}
 		plain, _ := base64.StdEncoding.DecodeString(text)
 		values[name] = string(plain)
+		said = strings.ReplaceAll(said, text, "[secret "+name+"]") // to the last character, which a mask leaves
 		if n := len(plain); n > 0 && n < secret.Shortest { // too short to be told from the rest of a text
 			return fault.Errorf(fault.CodeOf(err), "the API server does not take %s; what it says may show a value", nameOf(o.object))
 		}
 	}
 	// Not in its chain: what is there would be shown by whoever unwraps it.
-	return fault.Errorf(fault.CodeOf(err), "%s", secret.NewMask(values).Text(err.Error())).WithHint("%s", fault.HintOf(err))
+	return fault.Errorf(fault.CodeOf(err), "%s", secret.NewMask(values).Text(said)).WithHint("%s", fault.HintOf(err))
 }
 
 // renamedObject is an object that refers to config and Secrets by their pinned names.
