@@ -85,7 +85,7 @@ func masked(err error, o placedObject) error {
 		plain, _ := base64.StdEncoding.DecodeString(text)
 		values[name] = string(plain)
 		said = strings.ReplaceAll(said, text, "[secret "+name+"]") // to the last character, which a mask leaves
-		if n := len(plain); n > 0 && n < secret.Shortest { // too short to be told from the rest of a text
+		if n := len(plain); n > 0 && n < secret.Shortest {         // too short to be told from the rest of a text
 			return fault.Errorf(fault.CodeOf(err), "the API server does not take %s; what it says may show a value", nameOf(o.object))
 		}
 	}
