@@ -10,7 +10,7 @@ import (
 // managed is an entry of managed fields for the variables of the container web.
 func managed(manager string, operation metav1.ManagedFieldsOperationType, env string) metav1.ManagedFieldsEntry {
 	text := `{"f:spec": {"f:template": {"f:spec": {"f:containers": {"k:{\"name\":\"web\"}": {".": {}, "f:env": {` + env + `}}}}}}}`
-	return metav1.ManagedFieldsEntry{Manager: manager, Operation: operation, FieldsV1: &metav1.FieldsV1{Raw: []byte(text)}}
+	return metav1.ManagedFieldsEntry{Manager: manager, Operation: operation, FieldsV1: metav1.NewFieldsV1(text)}
 }
 
 func TestAVariableGoesOnlyIfItWasFairwaysAlone(t *testing.T) {
