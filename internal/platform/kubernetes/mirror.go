@@ -45,9 +45,10 @@ const (
 	// syncLimit is how long the first list may take before a caller hears of it.
 	syncLimit = 15 * time.Second
 	// toldAfter is when the watch has certainly told of a write of which it has passed
-	// the resource version; forgetAfter is when a write is not remembered in any case.
+	// the resource version; forgetAfter is when a write is not remembered in any case: a
+	// watch that was cut may wait half a minute, more than once, before it begins again.
 	toldAfter   = 2 * time.Second
-	forgetAfter = 30 * time.Second
+	forgetAfter = 90 * time.Second
 )
 
 func newMirror[T metav1.Object](ctx context.Context, watches *sync.WaitGroup, client dynamic.ResourceInterface, selector string, convert func(*unstructured.Unstructured) (T, error)) *mirror[T] {
