@@ -22,14 +22,14 @@ func (p *Platform) followHome(ctx context.Context, w *world, lease platform.Leas
 	if err != nil || !sameImage(c.Image, imageOf(s.revision.Artifact)) {
 		return awaits, err
 	}
-	if tells, err := imageTells(w.home, s.revision); err != nil {
+	tells, err := imageTells(w.home, s.revision)
+	if err != nil {
 		return "", err
-	} else if !tells {
-		field, err := p.behind(s.revision, w.home, c.Image)
-		if err == nil && field == "" {
-			return awaits, p.noteHome(ctx, w, lease, t, s.revision)
+	}
+	if !tells {
+		if field, err := p.behind(s.revision, w.home, c.Image); err != nil || field != "" {
+			return awaits + ": its image is there, " + field + " is not as released yet", err
 		}
-		return awaits + ": its image is there, " + field + " is not as released yet", err
 	}
 	return awaits, p.noteHome(ctx, w, lease, t, s.revision)
 }
