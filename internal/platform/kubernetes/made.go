@@ -74,13 +74,9 @@ func halfMade(home *appsv1.Deployment, c platform.Capacity) bool {
 
 // withHome are the manifests that are written with a home, in order.
 func (p *Platform) withHome(s Settings) ([]placedObject, error) {
-	var all []placedObject
-	for _, before := range []bool{true, false} {
-		some, err := s.placeable(before)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, some...)
+	all, err := s.allPlaceable()
+	if err != nil {
+		return nil, err
 	}
 	for _, o := range all {
 		if p.byPods() && o.resource == services && o.object.GetName() == p.settings.Service {

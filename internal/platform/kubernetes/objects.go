@@ -55,6 +55,16 @@ func (s Settings) objects() ([]manifest.Object, error) {
 	return all, nil
 }
 
+// allPlaceable are those that pods need, and then the others.
+func (s Settings) allPlaceable() ([]placedObject, error) {
+	needed, err := s.placeable(true)
+	if err != nil {
+		return nil, err
+	}
+	rest, err := s.placeable(false)
+	return append(needed, rest...), err
+}
+
 // placeable are the manifests of the kinds that Fairway writes itself; before chooses
 // those that pods need, or the others.
 func (s Settings) placeable(before bool) ([]placedObject, error) {

@@ -106,13 +106,9 @@ func (p *Platform) permittedTo(ctx context.Context, w *world, r platform.Revisio
 	if err != nil {
 		return err
 	}
-	var objects []placedObject
-	for _, before := range []bool{true, false} {
-		some, err := s.placeable(before)
-		if err != nil {
-			return err
-		}
-		objects = append(objects, some...)
+	objects, err := s.allPlaceable()
+	if err != nil {
+		return err
 	}
 	return p.permitted(ctx, objects)
 }

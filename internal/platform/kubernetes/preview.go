@@ -143,14 +143,11 @@ func (p *Platform) releasedObjects(ctx context.Context, t platform.Target, r pla
 	if err != nil {
 		return nil, err
 	}
-	all := []placedObject{{deployments, own}}
-	for _, before := range []bool{true, false} {
-		some, err := set.placeable(before)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, some...)
+	brought, err := set.allPlaceable()
+	if err != nil {
+		return nil, err
 	}
+	all := append([]placedObject{{deployments, own}}, brought...)
 	for _, o := range all {
 		o.object.SetNamespace(p.settings.Namespace)
 	}
