@@ -190,11 +190,13 @@ func (l armLook) firstSeen() map[string]int64 {
 }
 
 // instances counts those that were seen since the last look, and those of them
-// that were warm by then.
+// that were warm by then. Looks may follow each other faster than the scrapes of one
+// instance, so one that was seen two intervals ago still counts.
 func (l armLook) instances(births map[string][]int64) (all, warm int) {
 	alive := map[string]bool{}
+	after := min(l.since, l.at-2*l.interval)
 	for _, s := range l.seen.requests {
-		if n := len(s.readings); n > 0 && s.readings[n-1].t > l.since {
+		if n := len(s.readings); n > 0 && s.readings[n-1].t > after {
 			alive[s.instance] = true
 		}
 	}

@@ -105,6 +105,22 @@ func TestPrometheusCountsIncrements(t *testing.T) {
 			looks: []int{19, 33}, stable: [2]int64{13, 0}, canary: [2]int64{4, 0}, instances: 2,
 		},
 		{
+			name: "a look between the scrapes of two instances counts both",
+			series: []promSeries{
+				line("requests_total", "r1", "a", 0, 100, 110, 120), line("requests_total", "r1", "b", 8*time.Second, 50, 53, 56),
+				line("requests_total", "r2", "c", 0, 1, 5, 9), line("errors_total", "r1", "a", 0, 0, 0, 0),
+			},
+			looks: []int{26, 33}, stable: [2]int64{10, 0}, canary: [2]int64{4, 0}, instances: 2,
+		},
+		{
+			name: "an instance that went is counted no longer than two intervals",
+			series: []promSeries{
+				line("requests_total", "r1", "a", 0, 100, 110, 120, 130), line("requests_total", "r1", "b", 0, 50),
+				line("requests_total", "r2", "c", 0, 1, 5, 9, 13), line("errors_total", "r1", "a", 0, 0, 0, 0, 0),
+			},
+			looks: []int{18, 33, 48}, stable: [2]int64{10, 0}, canary: [2]int64{4, 0}, instances: 1,
+		},
+		{
 			name: "a missed scrape is contained in the next",
 			series: []promSeries{
 				line("requests_total", "r1", "a", 0, 100, 110, 120), line("requests_total", "r2", "b", 0, 7, failed, 9),
