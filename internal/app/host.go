@@ -35,6 +35,7 @@ type hostParts struct {
 	platform *host.Platform
 	clusters *kubernetes.Clusters
 	commands *command.Commands
+	truth    truth
 }
 
 // hostConfig is what a worker is made with.
@@ -56,7 +57,7 @@ func newHost(c hostConfig) (*hostParts, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &hostParts{dir: dir, log: log, clock: clock, router: router.NewClient(filepath.Join(dir, "router"))}
+	h := &hostParts{dir: dir, log: log, clock: clock, router: router.NewClient(filepath.Join(dir, "router")), truth: newTruth(dir)}
 	h.platform, err = host.New(host.Config{
 		StateDir: filepath.Join(dir, "host"), Router: h.router, Log: log, Now: clock.Now,
 	})
@@ -89,7 +90,7 @@ func (h *hostParts) executors() map[pipeline.Kind]stage.Executor {
 	return stage.Executors(stage.Deps{
 		Now:      h.clock.Now,
 		Platform: h.openPlatform,
-		Truth:    truth{h.dir},
+		Truth:    h.truth,
 		Commands: seamOfCommands(h.commands),
 		Source:   func(m pipeline.Metrics) (metric.Source, error) { return openSource(m, h.router) },
 	})
@@ -97,7 +98,7 @@ func (h *hostParts) executors() map[pipeline.Kind]stage.Executor {
 
 // respondent answers the inquiries that reach this worker.
 func (h *hostParts) respondent(worker string) inquiry.Respondent {
-	return inquiry.Respondent{Worker: worker, Platform: h.openPlatform, Repositories: truth{h.dir}, Log: h.log}
+	return inquiry.Respondent{Worker: worker, Platform: h.openPlatform, Repositories: h.truth, Log: h.log}
 }
 
 // openPlatform opens a platform for a target.

@@ -13,15 +13,21 @@ import (
 )
 
 // truth tells repositories by the real git, from clones in the worker's folder.
-type truth struct{ dir string }
+type truth struct {
+	dir       string
+	checkouts *checkouts
+}
 
 var _ stage.Truth = truth{}
+
+func newTruth(dir string) truth { return truth{dir: dir, checkouts: newCheckouts(checkoutKept)} }
 
 func (t truth) Tell(ctx context.Context, where pipeline.Git, change stage.TruthChange) (stage.Told, error) {
 	r, err := t.repository(where)
 	if err != nil {
 		return stage.Told{}, err
 	}
+	defer t.checkouts.forget(r)
 	c := changeOf(change)
 	if !where.PullRequest {
 		result, err := r.Commit(ctx, c)

@@ -15,9 +15,10 @@ import (
 
 var _ inquiry.Repositories = truth{}
 
-// Objects renders what the repository says now, without Secrets: what is in a repository
-// without their values, or with others, says nothing about those of a release. Values of a chart stand in more files than
-// a repository's place names, so charts are not rendered.
+// Objects renders what the repository says now, give or take checkoutKept, without Secrets:
+// what is in a repository without their values, or with others, says nothing about those of a
+// release. Values of a chart stand in more files than a repository's place names, so charts
+// are not rendered.
 func (t truth) Objects(ctx context.Context, where pipeline.Git, target platform.Target, namespace string) ([]json.RawMessage, error) {
 	if where.Key != "" {
 		return nil, fault.Errorf(fault.Invalid, "the repository of %s holds values of a chart, which say nothing without the chart", target).
@@ -27,19 +28,12 @@ func (t truth) Objects(ctx context.Context, where pipeline.Git, target platform.
 	if err != nil {
 		return nil, err
 	}
-	snapshot, err := r.Read(ctx, ".") // a kustomization may be made of others
-	if err != nil {
-		return nil, err
-	}
-	folder, err := os.MkdirTemp("", "fairway-truth-")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(folder)
-	if err := unpackInto(folder, snapshot.Files); err != nil {
-		return nil, err
-	}
-	rendered, err := render.Render(ctx, render.Source{Base: folder, Path: where.Path, Name: target.Service, Namespace: namespace})
+	var rendered render.Rendered
+	// All files, because a kustomization may be made of others.
+	err = t.checkouts.read(ctx, r, func(folder string) error {
+		rendered, err = render.Render(ctx, render.Source{Base: folder, Path: where.Path, Name: target.Service, Namespace: namespace})
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -40,7 +40,7 @@ func TestTheTruthIsRenderedFromTheRepository(t *testing.T) {
 	}
 	where := pipeline.Git{Repository: remote, Branch: "main", Path: "production", Image: "shop"}
 	target := platform.Target{Service: "shop", Environment: "production"}
-	objects, err := truth{t.TempDir()}.Objects(t.Context(), where, target, "shop")
+	objects, err := newTruth(t.TempDir()).Objects(t.Context(), where, target, "shop")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func TestTheTruthIsRenderedFromTheRepository(t *testing.T) {
 		t.Errorf("it says %s", objects)
 	}
 	where.Key = "image.tag"
-	if _, err := (truth{t.TempDir()}).Objects(t.Context(), where, target, "shop"); fault.CodeOf(err) != fault.Invalid || fault.HintOf(err) == "" {
+	if _, err := newTruth(t.TempDir()).Objects(t.Context(), where, target, "shop"); fault.CodeOf(err) != fault.Invalid || fault.HintOf(err) == "" {
 		t.Errorf("a chart's values are rendered: %v", err)
 	}
 }

@@ -47,7 +47,7 @@ func gitIn(t *testing.T, dir string, args ...string) string {
 
 func TestARealRepositoryIsToldOfAReleaseAndItsRollback(t *testing.T) {
 	bare := deployed(t)
-	worker := truth{t.TempDir()}
+	worker := newTruth(t.TempDir())
 	where := pipeline.Git{Repository: bare, Branch: "main", Path: "apps/shop", Deployment: "shop", Container: "app"}
 	image := func(c string) string { return "registry.example.com/shop:v" + c + "@sha256:" + strings.Repeat(c, 64) }
 	change := stage.TruthChange{Release: "01J", Service: "shop", Environment: "production", Image: image("2")}
@@ -90,7 +90,7 @@ func TestARealRepositoryIsToldOfAReleaseAndItsRollback(t *testing.T) {
 }
 
 func TestAPullRequestNeedsARepositoryThatHasThem(t *testing.T) {
-	_, err := truth{t.TempDir()}.Tell(t.Context(), pipeline.Git{Repository: deployed(t), Branch: "main", PullRequest: true}, stage.TruthChange{})
+	_, err := newTruth(t.TempDir()).Tell(t.Context(), pipeline.Git{Repository: deployed(t), Branch: "main", PullRequest: true}, stage.TruthChange{})
 	if fault.CodeOf(err) != fault.Invalid {
 		t.Errorf("%v", err)
 	}
