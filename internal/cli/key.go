@@ -80,6 +80,7 @@ func openingKey(out, of string) (sealed.OpeningKey, error) {
 		err = closed
 	}
 	if err != nil {
+		_ = os.Remove(out) // a part of a key is none, and would be in the way of the next try
 		return key, fault.Errorf(fault.Unavailable, "write the opening key: %w", err)
 	}
 	return key, nil

@@ -98,7 +98,11 @@ func TestTextMustBeUTF8(t *testing.T) {
 }
 
 func TestWindowsFilesAreRead(t *testing.T) {
-	text := "\ufeff" + strings.ReplaceAll(string(pipeline.Starter("shop")), "\n", "\r\n")
+	starter, err := pipeline.Starter("shop", pipeline.PlatformHost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := "\ufeff" + strings.ReplaceAll(string(starter), "\n", "\r\n")
 	if def := parse(t, text); def.Service != "shop" {
 		t.Errorf("the service is %q, want shop", def.Service)
 	}
@@ -106,7 +110,11 @@ func TestWindowsFilesAreRead(t *testing.T) {
 
 func TestStarterHasNoFaultsWhateverTheFolderIsCalled(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		text := pipeline.Starter(rapid.String().Draw(t, "folder"))
+		platform := rapid.SampledFrom(pipeline.StarterPlatforms()).Draw(t, "platform")
+		text, err := pipeline.Starter(rapid.String().Draw(t, "folder"), platform)
+		if err != nil {
+			t.Fatal(err)
+		}
 		if _, faults := pipeline.Parse("fairway.yaml", text); len(faults) > 0 {
 			t.Fatalf("the starter has faults:\n%v", faults)
 		}

@@ -105,9 +105,12 @@ type Environment struct {
 	Stages []Stage `json:"stages"`
 }
 
-// PlatformKubernetes is the name of the platform on which what runs can be compared with
-// a plan, object by object.
-const PlatformKubernetes = "kubernetes"
+// The names of platforms. Only on Kubernetes can what runs be compared with a plan, object
+// by object.
+const (
+	PlatformHost       = "host"
+	PlatformKubernetes = "kubernetes"
+)
 
 // Need is a fact about an earlier environment that must hold first: the release
 // succeeded there and has run for at least For since.
