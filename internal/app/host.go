@@ -53,7 +53,7 @@ func newHost(c hostConfig) (*hostParts, error) {
 	if err != nil {
 		return nil, fault.Errorf(fault.Invalid, "the data folder %s has no absolute path: %w", c.dataDir, err)
 	}
-	keys, err := readOpeningKeys(c.keyFile)
+	keys, err := readOpeningKeys(c.keyFile, log)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +70,7 @@ func newHost(c hostConfig) (*hostParts, error) {
 }
 
 // readOpeningKeys reads a worker's keys; without a file it has none.
-func readOpeningKeys(file string) (sealed.Keys, error) {
+func readOpeningKeys(file string, log *slog.Logger) (sealed.Keys, error) {
 	if file == "" {
 		return nil, nil
 	}
@@ -82,6 +82,10 @@ func readOpeningKeys(file string) (sealed.Keys, error) {
 	keys, err := sealed.ParseOpeningKeys(string(text))
 	if err != nil {
 		return nil, fault.Errorf(fault.CodeOf(err), "%s: %w", file, err).WithHint("%s", fault.HintOf(err))
+	}
+	// A group may well read it: so pods that are not root get their Secrets.
+	if about, err := os.Stat(file); err == nil && about.Mode().Perm()&0o007 != 0 {
+		log.Warn("Everybody on this machine may use the file with the opening key.", "file", file, "mode", about.Mode().Perm().String())
 	}
 	return keys, nil
 }
