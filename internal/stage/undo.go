@@ -140,7 +140,13 @@ func (r reversible) shiftBack(ctx context.Context, p platform.Platform, task Tas
 		return Outcome{Status: Failed, State: remember(m), Reason: fmt.Sprintf(
 			"only %d of %d instances of the previous revision come up, which bear %s of the traffic: %s", back.Ready, m.Capacity.Instances, percent(share), back.Failed)}, nil
 	}
-	if err := p.Retire(ctx, task.Lease(), task.Target(), mine); err != nil {
+	return r.clearAway(ctx, p, task, m)
+}
+
+// clearAway takes the new revision away, and what the repository says of it; the previous
+// one, if there is any, goes home.
+func (r reversible) clearAway(ctx context.Context, p platform.Platform, task Task, m undoMemory) (Outcome, error) {
+	if err := p.Retire(ctx, task.Lease(), task.Target(), task.Revision.ID); err != nil {
 		return Outcome{}, err
 	}
 	line, wrong, err := r.takeBackTruth(ctx, task, m)
@@ -151,8 +157,10 @@ func (r reversible) shiftBack(ctx context.Context, p platform.Platform, task Tas
 		m.TakenBack = true
 		return next(m, 0, &Progress{Now: line.Text}, *line), nil
 	}
-	if awaits, err := settle(ctx, p, task, m.stable()); err != nil || awaits != "" {
-		return next(m, settleInterval, &Progress{Now: "All traffic is back on the previous revision, which is brought home: " + awaits + "."}), err
+	if m.Previous != nil {
+		if awaits, err := settle(ctx, p, task, m.stable()); err != nil || awaits != "" {
+			return next(m, settleInterval, &Progress{Now: "All traffic is back on the previous revision, which is brought home: " + awaits + "."}), err
+		}
 	}
 	if wrong != "" {
 		return Outcome{Status: Failed, State: remember(m), Reason: wrong}, nil
@@ -205,20 +213,7 @@ func (r reversible) leaveEmpty(ctx context.Context, p platform.Platform, task Ta
 			return Outcome{}, err
 		}
 	}
-	if err := p.Retire(ctx, task.Lease(), task.Target(), task.Revision.ID); err != nil {
-		return Outcome{}, err
-	}
-	line, wrong, err := r.takeBackTruth(ctx, task, m)
-	switch {
-	case err != nil:
-		return Outcome{}, err
-	case line != nil:
-		m.TakenBack = true
-		return next(m, 0, &Progress{Now: line.Text}, *line), nil
-	case wrong != "":
-		return Outcome{Status: Failed, State: remember(m), Reason: wrong}, nil
-	}
-	return Outcome{Status: Passed, State: remember(m)}, nil
+	return r.clearAway(ctx, p, task, m)
 }
 
 // backLine tells how much of the traffic is back, and how long that took from the decision.
