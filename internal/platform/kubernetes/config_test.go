@@ -92,17 +92,17 @@ spec:
 `
 
 // A home that may not be updated keeps its config: it is not written over when the cluster
-// says so beforehand, and comes back when it only says so in the end.
+// says so beforehand, and comes back when it only says so in the end. A worker that has lost
+// the key brings back all but the values of Secrets.
 func configOfARefusedHome(t *testing.T, p *place) {
 	first := strings.ReplaceAll(configured, "ports: [", "envFrom: [{configMapRef: {name: hello-config}}]\n        ports: [")
 	p.apply(deployment)
 	b := &bench{place: p, Platform: p.open(t, p.clusters), lease: platform.Lease{Fence: 1, Holder: "w"}}
 	adopted := b.until("the home is ready", func(s platform.State) bool { r, _ := s.Revision(s.Home); return r.Ready() == 2 }).Home
-	one := platform.Revision{ID: "r-111111111111", Artifact: platform.Artifact{Ref: helloImage}, Settings: p.withConfig(first)}
-	two := platform.Revision{
-		ID: "r-222222222222", Artifact: platform.Artifact{Ref: "fairway.test/hello:v2"},
-		Settings: p.withConfig(strings.ReplaceAll(first, "HELLO_VERSION: first", "HELLO_VERSION: second")),
-	}
+	values := strings.ReplaceAll(secret, "VALUE", "first")
+	one := p.sealed("r-111111111111", values+first, workerKey.SealingKey())
+	two := p.sealed("r-222222222222", strings.ReplaceAll(values+first, "HELLO_VERSION: first", "HELLO_VERSION: second"), workerKey.SealingKey())
+	two.Artifact.Ref = "fairway.test/hello:v2"
 	for _, r := range []platform.Revision{one, two} {
 		b.must(b.Place(t.Context(), b.lease, target, r, platform.Capacity{Instances: 2}))
 		b.until(r.ID+" is ready", func(s platform.State) bool { state, _ := s.Revision(r.ID); return state.Ready() == 2 })
@@ -134,8 +134,12 @@ func configOfARefusedHome(t *testing.T, p *place) {
 		}
 	}
 	b.must(b.Route(t.Context(), b.lease, target, platform.Weights{one.ID: platform.Whole}))
-	b.must(b.Retire(t.Context(), b.lease, target, two.ID))
+	keyless := kubernetes.New(kubernetes.Config{Kubeconfig: p.Kubeconfig})
+	t.Cleanup(keyless.Close)
+	b.must(p.open(t, keyless).Retire(t.Context(), b.lease, target, two.ID))
 	if said := b.data(); said != "first" {
 		t.Errorf("after it was taken back the home's config says %s", said)
 	}
+	b.secrets("after it was taken back without a key", "second")
+	b.kinds("after it was taken back", nil)
 }

@@ -37,7 +37,12 @@ const fromSecret = "        env: [{name: HELLO_VERSION, valueFrom: {secretKeyRef
 // withSecret is a revision as somebody ships it who has the sealing key.
 func (p *place) withSecret(id, value string, key sealed.SealingKey) platform.Revision {
 	p.t.Helper()
-	text := strings.ReplaceAll(secret, "VALUE", value) + deployment + fromSecret
+	return p.sealed(id, strings.ReplaceAll(secret, "VALUE", value)+deployment+fromSecret, key)
+}
+
+// sealed is a revision of the manifests whose values are sealed with the key.
+func (p *place) sealed(id, text string, key sealed.SealingKey) platform.Revision {
+	p.t.Helper()
 	var objects []manifest.Object
 	for one := range strings.SplitSeq(p.fill(text), "---") {
 		some, err := manifest.Read("release.yaml", []byte(one))
