@@ -10,6 +10,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -74,6 +75,73 @@ func TestTheArrowKeepsItsPromises(t *testing.T) {
 	}
 }
 
+// The table in ARCHITECTURE.md is the same list, for those who read and do not lint.
+func TestTheDocumentDrawsTheSameArrow(t *testing.T) {
+	drawn := readDrawnArrow(t)
+	for folder, may := range readArrow(t) {
+		may = slices.DeleteFunc(slices.Clone(may), func(m string) bool { return m == "internal/fault" || m == folder })
+		slices.Sort(may)
+		switch said, ok := drawn[folder]; {
+		case folder == "cmd/fairway" || strings.HasSuffix(folder, "/gen") || strings.HasSuffix(folder, "test"):
+			// the program itself, what only writes files of its room, and what only tests use
+		case !ok:
+			t.Errorf("ARCHITECTURE.md has no row about what %s may import", folder)
+		case !slices.Equal(said, may):
+			t.Errorf("ARCHITECTURE.md says that %s may import %v, the rule says %v", folder, said, may)
+		}
+	}
+}
+
+// readDrawnArrow reads the table of ARCHITECTURE.md: for each folder, apart from fault, what
+// it may import, in order.
+func readDrawnArrow(t *testing.T) map[string][]string {
+	t.Helper()
+	text, err := os.ReadFile("../ARCHITECTURE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, found := strings.Cut(string(text), "| room | may import |\n|---|---|\n")
+	if !found {
+		t.Fatal("ARCHITECTURE.md has no table of rooms and what they may import")
+	}
+	table, _, _ = strings.Cut(table, "\n\n")
+	drawn := map[string][]string{}
+	for row := range strings.Lines(table) {
+		cells := strings.Split(row, "|")
+		if len(cells) != 4 {
+			t.Fatalf("the row %q does not have two cells", row)
+		}
+		may := []string{}
+		for _, room := range roomsIn(cells[2]) {
+			if room != "internal/fault" {
+				may = append(may, room)
+			}
+		}
+		slices.Sort(may)
+		for _, room := range roomsIn(cells[1]) {
+			drawn[room] = may
+		}
+	}
+	return drawn
+}
+
+var quoted = regexp.MustCompile("`([a-z0-9/]+)`")
+
+// roomsIn are the folders of the rooms that a text names.
+func roomsIn(text string) (folders []string) {
+	for _, m := range quoted.FindAllStringSubmatch(text, -1) {
+		switch room := m[1]; room {
+		case "web":
+			folders = append(folders, room)
+		case "examples":
+			folders = append(folders, "examples/shop")
+		default:
+			folders = append(folders, "internal/"+room)
+		}
+	}
+	return folders
+}
+
 // readArrow returns what each folder may import of the project.
 func readArrow(t *testing.T) map[string][]string {
 	t.Helper()
@@ -136,10 +204,13 @@ func foldersOf(t *testing.T, pattern string) []string {
 	if err != nil || len(matches) == 0 {
 		t.Fatalf("the pattern %q means no folder: %v", pattern, err)
 	}
-	for i, m := range matches {
-		matches[i] = filepath.ToSlash(strings.TrimPrefix(filepath.Clean(m), ".."+string(filepath.Separator)))
+	var folders []string
+	for _, m := range matches {
+		if about, err := os.Stat(m); err == nil && about.IsDir() {
+			folders = append(folders, filepath.ToSlash(strings.TrimPrefix(filepath.Clean(m), ".."+string(filepath.Separator))))
+		}
 	}
-	return matches
+	return folders
 }
 
 // readImports returns what the product code of each folder imports of the project.
