@@ -59,7 +59,7 @@ func costOfOne(ctx context.Context, r *rig.Rig, c config) (requests []cluster.Re
 	return requests, resident, err
 }
 
-// memory looks every 250 ms how much memory a process has.
+// memory looks every 250 ms how much memory a program has, with all that it has started.
 type memory struct {
 	peak atomic.Int64
 	end  chan struct{}

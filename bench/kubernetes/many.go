@@ -26,8 +26,9 @@ const (
 	lookedWithin = 5 * time.Minute
 )
 
-// measureMany measures the worker's memory while it releases to many Deployments, whose pods
-// are on a simulated node, and then looks at them for drift, alone and beside a release.
+// measureMany measures the memory of the worker, and of what it has started, while it
+// releases to many Deployments, whose pods are on a simulated node, and then looks at them for
+// drift, alone and beside a release.
 func measureMany(ctx context.Context, r *rig.Rig, c config) ([]bar.Bar, error) {
 	if err := r.Cluster.StartHollowNode(ctx); err != nil {
 		return nil, err

@@ -24,6 +24,8 @@ func limitBodies(next http.Handler) http.Handler {
 			switch r.URL.Path {
 			case "/v1/releases", "/v1/inquiries":
 				limit = maxReleaseBody
+			case "/v1/worker/report":
+				limit = maxReport
 			case "/v1/worker/answers":
 				limit = maxAnswer
 			}

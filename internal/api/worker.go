@@ -12,8 +12,10 @@ import (
 	"github.com/fairwayhq/fairway/internal/stage"
 )
 
-// maxReport is how large a worker's report may be: it carries samples and state.
-const maxReport = maxBody
+// maxReport is how large a worker's report may be. Its state has what was at home before,
+// which came with a release and is written in base 64; its samples and lines are less than
+// any other request.
+const maxReport = maxReleaseBody*4/3 + maxBody
 
 func (s *server) registerWorker(a huma.API) {
 	route(s, a, huma.Operation{

@@ -58,8 +58,8 @@ func serverCommand() *cobra.Command {
 		Use:   "server",
 		Short: "Run the server, with a worker inside",
 		Long: `Run the server: the API, the UI, and the part that makes releases move. A worker for
-this machine runs inside, and starts the traffic router as a process of its own,
-which goes on serving when the server stops.`,
+this machine runs inside. With the first release to this machine it starts the traffic
+router as a process of its own, which goes on serving when the server stops.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if c.Log, err = logs.logger(cmd.ErrOrStderr()); err != nil {
@@ -158,14 +158,15 @@ func routerCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "router",
 		Short: "Run the traffic router of the host platform",
-		Long: `Run the traffic router. A worker starts it by itself. A router started beside a
-running one takes over its listeners without dropping a connection: that is how it
-is upgraded.`,
+		Long: `Run the traffic router. A worker starts it by itself, when it first has to do with a
+service on its own machine. A router started beside a running one takes over its
+listeners without dropping a connection: that is how it is upgraded.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if c.Log, err = logs.logger(cmd.ErrOrStderr()); err != nil {
 				return err
 			}
+			forgetStart()
 			return router.Run(cmd.Context(), c)
 		},
 	}

@@ -198,6 +198,9 @@ func (c *demoConfig) tearDown() error {
 	if err != nil {
 		return err
 	}
+	if err := parts.awaitRouter(ctx); err != nil {
+		return err
+	}
 	return platform.Clear(ctx, parts.platform, platform.Target{Service: "shop", Environment: "production"}, "the end of the demo")
 }
 

@@ -104,6 +104,15 @@ func TestAPlanIsMadeWhereItsPrometheusIsOutOfReach(t *testing.T) {
 	}
 }
 
+func TestAPlanThatIsMadeOfflineAsksNobody(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("somebody was asked") }))
+	defer server.Close()
+	text, err := planned(t, server.URL, "--offline", "--server", server.URL)
+	if err != nil || !strings.Contains(text, "not tried   requests_total{") || strings.Contains(text, "tried from here") {
+		t.Errorf("%v:\n%s", err, text)
+	}
+}
+
 func TestAQueryThatPrometheusRefusesIsAFaultOfThePlan(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)

@@ -66,7 +66,7 @@ func stopHost(ctx context.Context, dir string, yes bool, out io.Writer, log *slo
 	if err != nil {
 		return err
 	}
-	if err := h.needRouter(ctx); err != nil {
+	if err := h.awaitRouter(ctx); err != nil {
 		return err
 	}
 	names, err := h.running(ctx, targets)
@@ -135,9 +135,9 @@ func (h *hostParts) endRouter(ctx context.Context) error {
 	return nil
 }
 
-// needRouter starts the router if there is none, as when the machine was restarted:
+// awaitRouter starts the router if there is none, as when the machine was restarted:
 // it keeps the routes.
-func (h *hostParts) needRouter(ctx context.Context) error {
+func (h *hostParts) awaitRouter(ctx context.Context) error {
 	if _, err := h.router.Health(ctx); !router.Gone(err) {
 		return err
 	}

@@ -57,7 +57,11 @@ func (c *command) plan(find Find) *cobra.Command {
 				return err
 			}
 			outlook := forecast.Of(plan)
-			metrics, err := countedOf(cmd.Context(), plan, find)
+			trial := find
+			if offline {
+				trial = nil
+			}
+			metrics, err := countedOf(cmd.Context(), plan, trial)
 			if err != nil {
 				return err
 			}
@@ -80,7 +84,7 @@ func (c *command) plan(find Find) *cobra.Command {
 	cmd.Flags().StringVar(&ref, "artifact", "", "the artifact that would be shipped")
 	cmd.Flags().StringVar(&version, "version", "", "what people call it")
 	addSealingKeys(cmd, &keyFiles)
-	cmd.Flags().BoolVar(&offline, "offline", false, "leave out what it would change in the clusters, which their workers tell")
+	cmd.Flags().BoolVar(&offline, "offline", false, "ask nobody: try no queries of metrics, and leave out what it would change in the clusters, which their workers tell")
 	return cmd
 }
 

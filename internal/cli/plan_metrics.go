@@ -42,13 +42,14 @@ const findLimit = 3 * time.Second
 type counted struct {
 	Environments []string             `json:"environments"`
 	Prometheus   *pipeline.Prometheus `json:"prometheus"`
-	// Found is empty where the store was not reached; Unreached then says why.
+	// Found is empty where the store was not reached, and Unreached then says why, or where
+	// it was not asked.
 	Found     []FoundSeries `json:"found,omitempty"`
 	Unreached string        `json:"unreached,omitempty"`
 }
 
 // countedOf lists the Prometheus of each judged environment, those that have the same one
-// together, and tries their queries.
+// together, and tries their queries; without find it tries none.
 func countedOf(ctx context.Context, p *pipeline.Plan, find Find) ([]counted, error) {
 	var all []counted
 	for _, e := range p.Environments {
@@ -61,6 +62,10 @@ func countedOf(ctx context.Context, p *pipeline.Plan, find Find) ([]counted, err
 			continue
 		}
 		c := counted{Environments: []string{e.Name}, Prometheus: from}
+		if find == nil {
+			all = append(all, c)
+			continue
+		}
 		within, cancel := context.WithTimeout(ctx, findLimit)
 		found, err := find(within, FindQuery{Service: p.Service, Environment: e.Name, Region: e.Region, Metrics: e.Metrics})
 		cancel()

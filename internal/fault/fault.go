@@ -106,3 +106,14 @@ func HintOf(err error) string {
 	}
 	return ""
 }
+
+// MessageWithHint returns what MessageOf does and, where there is one, the hint after a
+// semicolon: for a text that is kept as one sentence and read later by whoever must act.
+// An Internal fault has no hint for them.
+func MessageWithHint(err error) string {
+	hint := HintOf(err)
+	if hint == "" || CodeOf(err) == Internal {
+		return MessageOf(err)
+	}
+	return MessageOf(err) + "; " + hint
+}

@@ -52,3 +52,23 @@ func TestHintOfLooksDownTheChain(t *testing.T) {
 		t.Errorf("HintOf = %q, want %q", got, inner.Hint)
 	}
 }
+
+func TestMessageWithHintIsOneSentence(t *testing.T) {
+	denied := fault.Errorf(fault.Denied, "the worker may not list pods").WithHint("give it the role")
+	for name, tc := range map[string]struct {
+		err  error
+		want string
+	}{
+		"nil says nothing":              {nil, ""},
+		"without a hint it is as it is": {fault.Errorf(fault.Invalid, "no such folder"), "no such folder"},
+		"the hint follows":              {denied, "the worker may not list pods; give it the role"},
+		"a hint of the cause counts":    {fault.Errorf(fault.Denied, "place: %w", denied), "place: the worker may not list pods; give it the role"},
+		"what is internal stays inside": {fault.Errorf(fault.Internal, "SELECT").WithHint("DROP"), fault.MessageOf(io.EOF)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := fault.MessageWithHint(tc.err); got != tc.want {
+				t.Errorf("it says %q, want %q", got, tc.want)
+			}
+		})
+	}
+}

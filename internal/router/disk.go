@@ -18,6 +18,19 @@ type disk struct{ dir string }
 func (d disk) path() string   { return filepath.Join(d.dir, "table.json") }
 func (d disk) backup() string { return filepath.Join(d.dir, "table.last.json") }
 
+// HasTable tells whether the state directory has a table, so that a router which starts there
+// may have something to serve.
+func HasTable(stateDir string) bool {
+	d := disk{stateDir}
+	return exists(d.path()) || exists(d.backup())
+}
+
+// exists is true in doubt.
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
 // load reads the table. Where table.json is damaged it returns the last good
 // copy and a warning that says so; a state directory without both is a new one.
 func (d disk) load() (table Table, warning string, err error) {

@@ -96,7 +96,7 @@ func place(ctx context.Context, p platform.Platform, task Task, s platform.State
 	if !placed || now.Capacity.Instances < c.Instances {
 		err := p.Place(ctx, task.Lease(), task.Target(), r, c)
 		if code := fault.CodeOf(err); code == fault.Invalid || code == fault.Denied && !task.Undo {
-			return standing{Ready: now.Ready(), Failed: fault.MessageOf(err)}, nil // trying again would change nothing
+			return standing{Ready: now.Ready(), Failed: fault.MessageWithHint(err)}, nil // trying again would change nothing
 		}
 		if err != nil {
 			return standing{}, err

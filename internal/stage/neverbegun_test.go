@@ -23,14 +23,14 @@ func (u unseen) Observe(context.Context, platform.Target) (platform.State, error
 }
 
 func TestATargetThatCannotBeLookedAtFailsTheReleaseBeforeAnythingIsTouched(t *testing.T) {
-	denied := fault.Errorf(fault.Denied, "the worker may not list pods")
+	denied := fault.Errorf(fault.Denied, "the worker may not list pods").WithHint("give it the role")
 	for name, c := range map[string]struct {
 		err  error
 		task func(*stage.Task)
 		want stage.Status // empty where it is tried again
 	}{
 		"at the first look":            {denied, func(*stage.Task) {}, stage.Failed},
-		"with settings that are wrong": {fault.Errorf(fault.Invalid, "there is no HTTPRoute shop"), func(*stage.Task) {}, stage.Failed},
+		"with settings that are wrong": {fault.Errorf(fault.Invalid, "there is no HTTPRoute shop").WithHint("make it first"), func(*stage.Task) {}, stage.Failed},
 		"while an API is down":         {fault.Errorf(fault.Unavailable, "connection refused"), func(*stage.Task) {}, ""},
 		"after the footing was noted":  {denied, func(k *stage.Task) { k.State = json.RawMessage(`{"known":true}`) }, ""},
 		"in a later stage":             {denied, func(k *stage.Task) { k.Memories["deploy"] = json.RawMessage(`{"known":true}`) }, ""},
@@ -49,7 +49,7 @@ func TestATargetThatCannotBeLookedAtFailsTheReleaseBeforeAnythingIsTouched(t *te
 			if tried := err != nil; tried != (c.want == "") || out.Status != c.want {
 				t.Fatalf("it is %q, %v", out.Status, err)
 			}
-			if c.want == stage.Failed && out.Reason != fault.MessageOf(c.err) {
+			if c.want == stage.Failed && out.Reason != c.err.Error()+"; "+fault.HintOf(c.err) {
 				t.Errorf("the reason is %q", out.Reason)
 			}
 		})

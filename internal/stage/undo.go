@@ -47,7 +47,7 @@ func neverBegun(task Task, err error) Outcome {
 	if task.Undo {
 		return Outcome{Status: Passed, Progress: &Progress{Now: "Nothing was changed, so there is nothing to take back."}}
 	}
-	return Outcome{Status: Failed, Reason: fault.MessageOf(err)}
+	return Outcome{Status: Failed, Reason: fault.MessageWithHint(err)}
 }
 
 // undoMemory is what an undoing remembers.

@@ -162,7 +162,7 @@ func (w *Worker) carryOut(ctx context.Context, t stage.Task) {
 				log.Warn("A step failed and is tried again.", "error", err)
 			}
 			after, wait = wait, min(2*wait, retryMost)
-			out = stage.Outcome{Status: stage.Continue, Progress: &stage.Progress{Now: "trying again: " + fault.MessageOf(err), Weight: unsaid.weight}}
+			out = stage.Outcome{Status: stage.Continue, Progress: &stage.Progress{Now: "trying again: " + fault.MessageWithHint(err), Weight: unsaid.weight}}
 		default:
 			wait = retryFirst
 			if out.State != nil {

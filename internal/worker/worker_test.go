@@ -136,12 +136,12 @@ func TestAHiccupIsTriedAgain(t *testing.T) {
 	n := 0
 	start(t, s, executor(func(stage.Task) (stage.Outcome, error) {
 		if n++; n < 3 {
-			return stage.Outcome{}, fault.Errorf(fault.Unavailable, "the router does not answer")
+			return stage.Outcome{}, fault.Errorf(fault.Unavailable, "the router does not answer").WithHint("see its log")
 		}
 		return stage.Outcome{Status: stage.Passed}, nil
 	}), 4)
 	r := hear(t, s)
-	if r.Outcome.Status != stage.Continue || r.Outcome.Progress == nil || r.Outcome.Progress.Now != "trying again: the router does not answer" {
+	if r.Outcome.Status != stage.Continue || r.Outcome.Progress == nil || r.Outcome.Progress.Now != "trying again: the router does not answer; see its log" {
 		t.Errorf("the hiccup was told as %+v", r.Outcome)
 	}
 	hear(t, s)

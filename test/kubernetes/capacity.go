@@ -13,6 +13,9 @@ import (
 // well, one does not.
 const bears = 60
 
+// watched is the canary's share of the traffic while it is watched: all but the holdback.
+const watched = 0.95
+
 // tryCapacity rolls back, under load, to a stable that a person has shrunk to one pod
 // during the watch. Traffic may only come back as fast as pods can bear it.
 func tryCapacity(ctx context.Context, r *rig.Rig, _ options) ([]bar.Bar, error) {
@@ -24,7 +27,7 @@ func tryCapacity(ctx context.Context, r *rig.Rig, _ options) ([]bar.Bar, error) 
 	if err != nil {
 		return nil, err
 	}
-	if err := release.UntilShare(ctx, most, func(share float64) bool { return share >= 0.95 }); err != nil {
+	if err := release.UntilShare(ctx, most, func(share float64) bool { return share >= watched }); err != nil {
 		return nil, err
 	}
 	if err := team.Scale(ctx, 1); err != nil {
@@ -48,8 +51,14 @@ func tryCapacity(ctx context.Context, r *rig.Rig, _ options) ([]bar.Bar, error) 
 	if err != nil {
 		return nil, err
 	}
-	back := team.Route.When(began, func(share float64) bool { return share == 0 })
+	if err := rolledBack(d); err != nil {
+		return nil, err
+	}
 	if err := pause(ctx, 10*time.Second); err != nil {
+		return nil, err
+	}
+	back, err := cameBack(team.Route.Since(began))
+	if err != nil {
 		return nil, err
 	}
 	answers := team.Traffic.Since(release.Shipped)
@@ -62,4 +71,22 @@ func tryCapacity(ctx context.Context, r *rig.Rig, _ options) ([]bar.Bar, error) 
 		bar.AtMost("capacity_first", float64(failed), "requests", 0),
 		bar.AtMost("wrong_weights_capacity", float64(tellWrong(team)), "sightings", 0),
 	}, nil
+}
+
+// cameBack is when the canary had no traffic any more. It is an error if it still has some,
+// or if all came back at once, which one pod cannot bear: traffic that stays on a healthy
+// canary fails no request either.
+func cameBack(seen []rig.Weights) (time.Time, error) {
+	inSteps := false
+	for _, w := range seen {
+		switch share := w.Canary(); {
+		case share > 0 && share < watched:
+			inSteps = true
+		case share == 0 && !inSteps:
+			return time.Time{}, fmt.Errorf("all traffic came back at once: %v", seen)
+		case share == 0:
+			return w.At, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("the traffic did not come back: %v", seen)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/fairwayhq/fairway/internal/api/client"
 	"github.com/fairwayhq/fairway/internal/bar"
 	"github.com/fairwayhq/fairway/internal/pipeline"
 	"github.com/fairwayhq/fairway/test/kubernetes/rig"
@@ -37,6 +38,9 @@ func tryFailed(ctx context.Context, r *rig.Rig, o options) ([]bar.Bar, error) {
 		if d, err = release.RollBack(ctx, "to see what a late rollback costs"); err != nil {
 			return nil, err
 		}
+		if err := atHomeAgain(ctx, team, d, rig.Calm1); err != nil {
+			return nil, err
+		}
 		fmt.Printf("taken back: %s\n", d.Headline)
 		if err := pause(ctx, 10*time.Second); err != nil {
 			return nil, err
@@ -58,4 +62,25 @@ func tryFailed(ctx context.Context, r *rig.Rig, o options) ([]bar.Bar, error) {
 		bar.AtLeast("failed_requests_of", float64(len(answers)), "requests", float64(o.requests)),
 		bar.AtMost("wrong_weights", float64(tellWrong(team)), "sightings", 0),
 	}, nil
+}
+
+// atHomeAgain is an error unless the rollback went well and the team's Deployment runs the
+// version again: failing, or doing nothing, would fail no request either.
+func atHomeAgain(ctx context.Context, team *rig.Team, d client.ReleaseDetail, v rig.Version) error {
+	if err := rolledBack(d); err != nil {
+		return err
+	}
+	home, err := team.Home(ctx)
+	if err == nil && !runs(home, v) {
+		err = fmt.Errorf("the release is taken back, and the Deployment runs %s, not %s", home.Image, v.Image())
+	}
+	return err
+}
+
+// rolledBack is an error unless the release has ended so.
+func rolledBack(d client.ReleaseDetail) error {
+	if d.State != pipeline.RunRolledBack {
+		return fmt.Errorf("the rollback of %s ended %s: %s", d.Version, d.State, d.Headline)
+	}
+	return nil
 }

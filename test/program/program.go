@@ -9,12 +9,9 @@
 package program
 
 import (
-	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -81,23 +78,6 @@ func (p *Program) Killed() (bool, string) {
 	defer p.mu.Unlock()
 	status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
 	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL, p.cmd.ProcessState.String()
-}
-
-// Resident is how much memory it has now, in bytes.
-func (p *Program) Resident() (int64, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
-	if err != nil {
-		return 0, err
-	}
-	for line := range strings.Lines(string(status)) {
-		if words := strings.Fields(line); words[0] == "VmRSS:" {
-			kib, err := strconv.ParseInt(words[1], 10, 64)
-			return kib << 10, err
-		}
-	}
-	return 0, errors.New(p.Name + " has ended")
 }
 
 // Tail is the end of what it has printed.

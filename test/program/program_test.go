@@ -1,7 +1,10 @@
 package program_test
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -44,5 +47,40 @@ func TestAProgramThatEndsByItselfWasNotKilled(t *testing.T) {
 	<-p.Ended()
 	if killed, how := p.Killed(); killed || how != "exit status 3" {
 		t.Errorf("it ended by %s (killed: %v)", how, killed)
+	}
+}
+
+// Also what has a session of its own counts, as long as who has started it lives.
+func TestTheMemoryOfWhatItHasStartedCountsToo(t *testing.T) {
+	p := &program.Program{Name: "parent", Path: "/bin/sh", Dir: t.TempDir(), Args: []string{"-c", "echo up; read x < go; setsid sh -c 'echo grown; read x < end' & wait"}}
+	for _, name := range []string{"go", "end"} {
+		if err := syscall.Mkfifo(filepath.Join(p.Dir, name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write := func(name string) {
+		if err := os.WriteFile(filepath.Join(p.Dir, name), []byte("x\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	said := func(word string) {
+		for !strings.Contains(p.Tail(10), word) && t.Context().Err() == nil {
+			time.Sleep(5 * time.Millisecond)
+		}
+	}
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer p.Kill()
+	said("up")
+	alone, err := p.Resident()
+	if err != nil {
+		t.Fatal(err)
+	}
+	write("go")
+	said("grown")
+	defer write("end")
+	if both, err := p.Resident(); err != nil || both < alone+alone/4 {
+		t.Errorf("alone it has %d bytes, and with what it has started %d (%v)", alone, both, err)
 	}
 }

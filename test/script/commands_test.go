@@ -23,7 +23,7 @@ type script = testscript.TestScript
 var commands = map[string]func(ts *script, neg bool, args []string){
 	"server": server, "exits": exits, "until": until, "port": port, "fill": fill, "keep": keep,
 	"json": isJSON, "get": get, "users": usersCommand, "hook": hookCommand, "big": big, "signal": signalCommand,
-	"room": room,
+	"room": room, "router": routerCommand,
 }
 
 // server start [FLAG…] | stop | kill: the story's server; its address is in FAIRWAY_SERVER
@@ -240,6 +240,14 @@ func signalCommand(ts *script, _ bool, args []string) {
 	pid, err := strconv.Atoi(strings.TrimSpace(ts.ReadFile(args[1])))
 	ts.Check(err)
 	ts.Check(syscall.Kill(pid, signals[args[0]]))
+}
+
+// router end FOLDER: ends the router of a data folder, as a restart of the machine does.
+func routerCommand(ts *script, neg bool, args []string) {
+	if neg || len(args) != 2 || args[0] != "end" {
+		ts.Fatalf("usage: router end FOLDER")
+	}
+	endRouter(ts.MkAbs(args[1]))
 }
 
 // big FILE BYTES TEXT: makes a file by writing the text again and again.

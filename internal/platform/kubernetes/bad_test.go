@@ -157,7 +157,8 @@ func refused(t *testing.T, rig *rig) {
 			code: fault.Invalid, says: []string{"read the manifests of the release", "quantities must match"},
 		},
 		"a Deployment that Flagger releases": {
-			before: flagger, revision: good, code: fault.Invalid, says: []string{"the Flagger Canary web releases the Deployment hello"},
+			before: flagger, revision: good, code: fault.Invalid,
+			says: []string{"the Flagger Canary web releases the Deployment hello; delete the Flagger Canary"},
 		},
 		"a Deployment that Argo Rollouts releases": {
 			before: `
@@ -202,7 +203,7 @@ spec:
 		},
 		"a missing right to see pods": {
 			worker:   func(role string) string { return strings.Replace(role, "resources: [pods]", "resources: [nodes]", 1) },
-			revision: good, code: fault.Denied, says: []string{` resource "pods" in API group "" in the namespace "place-`},
+			revision: good, code: fault.Denied, says: []string{` resource "pods" in API group "" in the namespace "place-`, "; docs/kubernetes-role.yaml is the role"},
 		},
 		"a name that the API server refuses": {
 			revision: func(b *bench) platform.Revision {
@@ -257,8 +258,8 @@ spec:
 				t.Errorf("it shows a value: %v", err)
 			}
 			for _, want := range c.says {
-				if err == nil || !strings.Contains(err.Error(), want) {
-					t.Errorf("it says %v, without %q", err, want)
+				if told := fault.MessageWithHint(err); !strings.Contains(told, want) {
+					t.Errorf("it says %q, without %q", told, want)
 				}
 			}
 			b.opened(b.clusters)

@@ -7,11 +7,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/api/client"
-	"github.com/fairwayhq/fairway/internal/router"
 	"github.com/fairwayhq/fairway/test/program"
 )
 
@@ -62,22 +60,6 @@ func (r *Rig) startFairway(ctx context.Context) error {
 	r.Worker, err = start("worker", "worker", "--server", r.url, "--token-file", r.path("worker-token"), "--data-dir", r.path("worker"), "--name", "worker")
 	r.options.Say("server and worker are started")
 	return err
-}
-
-// stopRouter ends the router that the worker has started for the services of this
-// machine. It outlives the worker, and has nothing to do here.
-func (r *Rig) stopRouter() error {
-	if r.Worker == nil {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	router := router.NewClient(filepath.Join(r.path("worker"), "router"))
-	h, err := router.Health(ctx)
-	if err != nil || h.PID == 0 {
-		return nil // it was never started
-	}
-	return syscall.Kill(h.PID, syscall.SIGKILL)
 }
 
 // Command is a person's command line on the server's machine.

@@ -106,9 +106,9 @@ func (r *Rig) Close() error {
 			p.Kill()
 		}
 	}
-	err := r.stopRouter()
+	var err error
 	if r.Cluster != nil {
-		err = errors.Join(err, r.Cluster.Close())
+		err = r.Cluster.Close()
 	}
 	return errors.Join(err, os.RemoveAll(r.dir))
 }
