@@ -41,7 +41,13 @@ func homeOfAController(t *testing.T, p *place) {
 	if image := now.Spec.Template.Spec.Containers[0].Image; image != "fairway.test/hello:v1" {
 		t.Fatalf("Fairway has set the image %s", image)
 	}
-	p.apply(strings.ReplaceAll(deployment, "hello:v1", "hello:v2")) // as the controller does
+	p.apply(strings.ReplaceAll(deployment, "hello:v1", "hello:v3")) // as it does when somebody has committed that
+	b.until("the third version is spoken of", func(platform.State) bool {
+		said, err = b.Settle(t.Context(), b.lease, target, v2.ID)
+		b.must(err)
+		return strings.HasPrefix(said, "somebody has given the Deployment hello the image fairway.test/hello:v3")
+	})
+	p.apply(strings.ReplaceAll(deployment, "hello:v1", "hello:v2")) // as it does in the end
 	b.until("it has settled", func(platform.State) bool {
 		awaits, err := b.Settle(t.Context(), b.lease, target, v2.ID)
 		b.must(err)

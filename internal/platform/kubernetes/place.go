@@ -215,6 +215,7 @@ func (p *Platform) placeSide(ctx context.Context, w *world, lease platform.Lease
 		return err
 	}
 	d.Annotations[sinceAnnotation] = p.now()
+	p.noteFound(d, w.home, r.Artifact)
 	d.OwnerReferences = ownedBy(w.home)
 	var none int32
 	d.Spec.Replicas = &none
