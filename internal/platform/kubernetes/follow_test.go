@@ -107,3 +107,27 @@ func scaledHomeOfAController(t *testing.T, p *place) {
 		t.Errorf("the autoscaler was not given back: %+v", s)
 	}
 }
+
+// A service account that is new with a release is there for its side, and stays the home's.
+func accountOfAController(t *testing.T, p *place) {
+	const account = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: hello, namespace: {{.Namespace}}}\n---"
+	released := account + strings.NewReplacer("hello:v1", "hello:v2", "      containers:", "      serviceAccountName: hello\n      containers:").Replace(deployment)
+	p.apply(deployment)
+	b, settings := p.followed(p.withConfig(released))
+	old, v2 := b.whole(settings, 2)
+	p.apply(released) // as the controller does
+	b.settle(old, v2.ID)
+	b.kinds("when what the side owned is gone", nil)
+	var now struct {
+		Metadata struct {
+			Labels            map[string]string
+			OwnerReferences   []struct{ Name string }
+			DeletionTimestamp string
+		}
+	}
+	b.get("/api/v1/namespaces/"+p.namespace+"/serviceaccounts/hello", &now)
+	if m := now.Metadata; len(m.Labels) > 0 || len(m.OwnerReferences) > 0 || m.DeletionTimestamp != "" {
+		t.Errorf("the account is still the side's: %+v", m)
+	}
+	b.answers("v2")
+}

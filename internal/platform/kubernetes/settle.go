@@ -161,9 +161,12 @@ func (p *Platform) leaveSide(ctx context.Context, w *world, lease platform.Lease
 		return err
 	}
 	if p.settings.Controller == "" { // which has applied them itself
-		if err := p.applyRest(ctx, s.revision); err != nil {
-			return err
-		}
+		err = p.applyRest(ctx, s.revision)
+	} else {
+		err = p.keepAccounts(ctx, s)
+	}
+	if err != nil {
+		return err
 	}
 	return p.delete(ctx, s.deployment)
 }
