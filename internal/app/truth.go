@@ -61,7 +61,10 @@ func committed(result git.Result, err error) (stage.Told, error) {
 }
 
 func changeOf(c stage.TruthChange) git.Change {
-	return git.Change{Release: c.Release, Service: c.Service, Environment: c.Environment, Image: c.Image, Rollback: c.Rollback}
+	return git.Change{
+		Release: c.Release, Service: c.Service, Environment: c.Environment,
+		Image: c.Image, Rollback: c.Rollback, Replaces: c.Replaces,
+	}
 }
 
 func toldOf(p git.PullRequest) stage.Told {

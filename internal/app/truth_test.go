@@ -80,8 +80,17 @@ func TestARealRepositoryIsToldOfAReleaseAndItsRollback(t *testing.T) {
 		t.Errorf("%+v, %v", told, err)
 	}
 
-	change.Image, change.Rollback = image("1"), true
-	if told, err := worker.Tell(t.Context(), where, change); err != nil || !told.Done {
+	// A rollback leaves it, until it says again what the release has told it.
+	change.Image, change.Rollback, change.Replaces = image("1"), true, image("2")
+	if told, err := worker.Tell(t.Context(), where, change); err != nil || told.Overwritten != image("9") {
+		t.Fatalf("%+v, %v", told, err)
+	}
+	if err := os.WriteFile(manifest, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	gitIn(t, work, "-c", "user.name=A", "-c", "user.email=a@example.com", "commit", "-qam", "Back to the release")
+	gitIn(t, work, "push", "-q")
+	if told, err := worker.Tell(t.Context(), where, change); err != nil || !told.Done || told.Overwritten != "" {
 		t.Fatalf("%+v, %v", told, err)
 	}
 	if log := gitIn(t, bare, "log", "-1", "--format=%B", "main"); !strings.Contains(log, "Fairway-Release: 01J") || !strings.Contains(log, strings.Repeat("1", 64)) {

@@ -20,6 +20,9 @@ type Change struct {
 	Image string
 	// Rollback says that the image is the one from before the release.
 	Rollback bool
+	// Replaces is the image that stands there by a change of before, written as Image is. Where
+	// another one stands there by now, it is somebody's, and is left. Empty replaces any.
+	Replaces string
 }
 
 // Trailers of the commits' messages. A commit that carries all of them, with the values
@@ -36,6 +39,11 @@ func (c Change) parse() (edit.Ref, error) {
 	for _, named := range [][2]string{{"release", c.Release}, {"service", c.Service}, {"environment", c.Environment}} {
 		if named[1] == "" || strings.TrimSpace(named[1]) != named[1] || strings.ContainsFunc(named[1], unicode.IsControl) {
 			return edit.Ref{}, fault.Errorf(fault.Invalid, "%q is no %s of a change", named[1], named[0])
+		}
+	}
+	if c.Replaces != "" {
+		if _, err := edit.ParseImage(c.Replaces); err != nil {
+			return edit.Ref{}, err
 		}
 	}
 	return edit.ParseImage(c.Image)

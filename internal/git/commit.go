@@ -24,12 +24,12 @@ var errMoved = errors.New("the branch has moved")
 // Result says what became of a change.
 type Result struct {
 	// Commit is the commit that has the image. Of a change that is only proposed, it is
-	// the one that is proposed.
+	// the one that is proposed; of one that was never made, the head of the branch.
 	Commit string
 	// Made tells whether this call has made it, and not an earlier one or somebody else.
 	Made bool
-	// Overwritten: the change was committed before, and somebody has set another image
-	// since. That is left as it is.
+	// Overwritten: the change was committed before, or is to replace what was, and somebody
+	// has set another image since. That is left as it is.
 	Overwritten bool
 	// File is where the image is set, and Before what it said there, and still does if
 	// Overwritten: as an image, or as the value of the key. Both are known only if Made or
@@ -112,7 +112,8 @@ func (w *work) prepare(ctx context.Context) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	edited, err := edit.Image(files.tree(ctx), w.repository.Place, w.image)
+	tree := files.tree(ctx)
+	edited, err := edit.Image(tree, w.repository.Place, w.image)
 	switch {
 	case err != nil:
 		return Result{}, err
@@ -123,6 +124,34 @@ func (w *work) prepare(ctx context.Context) (Result, error) {
 	case len(edited.Changed) == 0:
 		return Result{Commit: head}, nil
 	}
+	switch may, err := w.mayReplace(tree); {
+	case err != nil:
+		return Result{}, err
+	case !may && w.unpinned(edited.Before):
+		return Result{Commit: head}, nil
+	case !may:
+		return Result{Commit: head, Overwritten: true, File: edited.File, Before: edited.Before}, nil
+	}
 	hash, err := w.clone.write(ctx, head, files, edited.Changed, w.change.message(w.image, edited.Before))
 	return Result{Commit: hash, Made: true, File: edited.File, Before: edited.Before}, err
+}
+
+// mayReplace tells whether the image that the change replaces is there, if it names one.
+func (w *work) mayReplace(tree edit.Tree) (bool, error) {
+	if w.change.Replaces == "" {
+		return true, nil
+	}
+	replaced, err := edit.ParseImage(w.change.Replaces)
+	if err != nil {
+		return false, err
+	}
+	there, err := edit.Image(tree, w.repository.Place, replaced)
+	return err == nil && len(there.Changed) == 0, err
+}
+
+// unpinned tells whether what stands there is the image as people write it: by its tag alone,
+// or not at all. So it was before the first change, or is again.
+func (w *work) unpinned(there string) bool {
+	tag := w.image.Tag
+	return there == "" || tag != "" && (there == tag || there == w.image.Name+":"+tag)
 }

@@ -140,6 +140,78 @@ func TestWhatSomebodyHasChangedSinceIsLeft(t *testing.T) {
 	}
 }
 
+// A rollback takes its own release back, and nothing that somebody else has written.
+func TestARollbackReplacesOnlyItsRelease(t *testing.T) {
+	const tagged = "registry.example.com/shop:v1"
+	hotfix := "registry.example.com/shop:v3@sha256:" + strings.Repeat("3c", 32)
+	back := goBack()
+	back.Image, back.Replaces = tagged+"@"+oldDigest, release.Image
+	kustomization := func(entry string) map[string]string {
+		return map[string]string{
+			"apps/shop/deployment.yaml":    shop,
+			"apps/shop/kustomization.yaml": "resources: [deployment.yaml]\n" + entry,
+		}
+	}
+	manifest := func(image string) map[string]string {
+		return map[string]string{"apps/shop/deployment.yaml": strings.Replace(shop, tagged, image, 1)}
+	}
+	for name, tc := range map[string]struct {
+		files       map[string]string
+		made        bool
+		overwritten string
+	}{
+		"the release":                    {manifest(release.Image), true, ""},
+		"another one":                    {manifest(hotfix), false, hotfix},
+		"another one by its tag":         {manifest("registry.example.com/shop:v3"), false, "registry.example.com/shop:v3"},
+		"the previous one":               {manifest(back.Image), false, ""},
+		"the previous one by its tag":    {manifest(tagged), false, ""},
+		"the release, by Kustomize":      {kustomization("images: [{name: registry.example.com/shop, newTag: v2, digest: '" + newDigest + "'}]\n"), true, ""},
+		"another one, by Kustomize":      {kustomization("images: [{name: registry.example.com/shop, newTag: v3}]\n"), false, "registry.example.com/shop:v3"},
+		"the previous one, by Kustomize": {kustomization("images: [{name: registry.example.com/shop, newTag: v1}]\n"), false, ""},
+		"nothing, by Kustomize":          {kustomization(""), false, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRemote(t, tc.files)
+			head := r.head("main")
+			result, err := r.repository(r.dir).Commit(t.Context(), back)
+			if err != nil || result.Made != tc.made || result.Overwritten != (tc.overwritten != "") {
+				t.Fatalf("Commit() = %+v, %v", result, err)
+			}
+			if tc.overwritten != "" && result.Before != tc.overwritten {
+				t.Errorf("it says %q there, not %q", result.Before, tc.overwritten)
+			}
+			if now := r.head("main"); result.Commit != now || (now != head) != tc.made {
+				t.Errorf("the head was %s and is %s, and the commit %s", head, now, result.Commit)
+			}
+		})
+	}
+	back.Replaces = "registry.example.com/shop:v2"
+	if _, err := newRemote(t, manifest(hotfix)).repository("/nowhere").Commit(t.Context(), back); fault.CodeOf(err) != fault.Invalid {
+		t.Errorf("an image without a digest is replaced: %v", err)
+	}
+}
+
+// Somebody commits in the instant in which a rollback does.
+func TestARollbackThatIsOvertakenByAnotherImageLeavesIt(t *testing.T) {
+	r := newRemote(t, map[string]string{"apps/shop/deployment.yaml": strings.Replace(shop, "registry.example.com/shop:v1", release.Image, 1)})
+	other := t.TempDir()
+	run(t, "", "git", "clone", "--quiet", r.dir, other)
+	wrapGit(t, `
+if [ "$1" = push ] && [ ! -e "$mine/pushed" ]; then
+  touch "$mine/pushed"
+  (unset GIT_INDEX_FILE GIT_CONFIG_COUNT; cd `+other+` && sed -i 's/shop:v2@.*/shop:v3/' apps/shop/deployment.yaml && "$real" commit --quiet --all -m 'Mend it' && "$real" push --quiet origin HEAD:main)
+fi`)
+	back := goBack()
+	back.Replaces = release.Image
+	result, err := r.repository(r.dir).Commit(t.Context(), back)
+	if err != nil || !result.Overwritten || result.Before != "registry.example.com/shop:v3" {
+		t.Errorf("Commit() = %+v, %v", result, err)
+	}
+	if text := r.file("main", "apps/shop/deployment.yaml"); !strings.Contains(text, "shop:v3") {
+		t.Errorf("the file became\n%s", text)
+	}
+}
+
 func TestABranchThatMovesIsFollowed(t *testing.T) {
 	r := newRemote(t, map[string]string{"apps/shop/deployment.yaml": shop})
 	other := t.TempDir()

@@ -161,3 +161,16 @@ func TestProposingNeedsToKnowHow(t *testing.T) {
 		t.Errorf("Propose() = %v", err)
 	}
 }
+
+func TestARollbackIsNotProposedWhereSomebodyHasSetAnotherImage(t *testing.T) {
+	reviews := &board{requests: map[string]*git.PullRequest{}}
+	r := newRemote(t, map[string]string{"apps/shop/deployment.yaml": strings.Replace(shop, "shop:v1", "shop:v3", 1)})
+	repository := r.repository(r.dir)
+	repository.Reviews = reviews
+	back := goBack()
+	back.Replaces = release.Image
+	result, err := repository.Propose(t.Context(), back)
+	if err != nil || !result.Overwritten || result.Before != "registry.example.com/shop:v3" || len(reviews.asked) > 0 {
+		t.Errorf("Propose() = %+v, %v; asked for was %+v", result, err, reviews.asked)
+	}
+}

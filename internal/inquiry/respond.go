@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/fault"
@@ -56,7 +57,14 @@ func (r Respondent) Respond(ctx context.Context, q Inquiry) Answer {
 	return a
 }
 
-func (r Respondent) find(ctx context.Context, q Inquiry) (platform.Comparison, error) {
+// find looks for the answer. Files of a repository come from people, and none of them may
+// end a worker: the next one would be asked the same.
+func (r Respondent) find(ctx context.Context, q Inquiry) (found platform.Comparison, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fault.Errorf(fault.Internal, "panic: %v\n%s", p, debug.Stack())
+		}
+	}()
 	opened, err := r.Platform(q.Platform, q.Settings)
 	if err != nil {
 		return platform.Comparison{}, err

@@ -1,6 +1,7 @@
 package inquiry_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -55,6 +56,30 @@ func TestInternalTextStaysWithTheWorker(t *testing.T) {
 	a := respond(seeing{err: errors.New("index out of range")}, inquiry.Drift)
 	if a.Trouble == nil || a.Trouble.Code != fault.Internal || strings.Contains(a.Trouble.Message, "range") {
 		t.Errorf("the answer is %+v", a.Trouble)
+	}
+}
+
+// broken is a platform that stumbles over what it is to compare.
+type broken struct{ platform.Platform }
+
+func (broken) Compare(context.Context, platform.Target, platform.Revision) (platform.Comparison, error) {
+	var none []string
+	return platform.Comparison{Notes: none[:1]}, nil
+}
+
+func TestAPanicIsAnAnswer(t *testing.T) {
+	var log bytes.Buffer
+	q := about("staging")
+	q.About = inquiry.Drift
+	a := inquiry.Respondent{
+		Worker: "w1", Log: slog.New(slog.NewTextHandler(&log, nil)),
+		Platform: func(string, json.RawMessage) (platform.Platform, error) { return broken{}, nil },
+	}.Respond(t.Context(), q)
+	if a.Trouble == nil || a.Trouble.Code != fault.Internal || strings.Contains(a.Trouble.Message, "range") {
+		t.Errorf("the answer is %+v", a.Trouble)
+	}
+	if !strings.Contains(log.String(), "out of range") || !strings.Contains(log.String(), "broken.Compare") {
+		t.Errorf("the log has no stack: %s", log.String())
 	}
 }
 

@@ -28,6 +28,9 @@ type TruthChange struct {
 	Image string
 	// Rollback says that the image is the one from before the release.
 	Rollback bool
+	// Replaces is the image that the repository was told before. Where it says another one by
+	// now, that is left. Empty replaces any.
+	Replaces string
 }
 
 // Told is how far it is.
@@ -38,7 +41,7 @@ type Told struct {
 	Refused bool
 	// Where is the commit, or the address of the pull request.
 	Where string
-	// Overwritten is what the repository says where somebody has changed it since.
+	// Overwritten is what the repository says where somebody has changed it since: it is left.
 	Overwritten string
 }
 
@@ -103,10 +106,10 @@ const pullRequestInterval = 15 * time.Second
 func imageName(a platform.Artifact) string { return a.Ref + "@" + a.Digest }
 
 // takeBackTruth withdraws what was proposed to the repository, and tells it of the previous
-// revision if it may say the new one. It returns the reason why a person has to do it, if
-// that is so.
+// revision if it says the new one. It returns the reason why a person has to do it, if that is
+// so. A version without a digest was never told.
 func (d Deps) takeBackTruth(ctx context.Context, task Task, m undoMemory) (line *Line, wrong string, err error) {
-	if task.Git == nil || !m.Telling || m.TakenBack {
+	if task.Git == nil || !m.Telling || m.TakenBack || task.Revision.Artifact.Digest == "" {
 		return nil, "", nil
 	}
 	if task.Git.PullRequest {
@@ -125,14 +128,17 @@ func (d Deps) takeBackTruth(ctx context.Context, task Task, m undoMemory) (line 
 		return nil, fmt.Sprintf("the repository still says %s, and the digest of the version before is not known; set it back there", name(task)), nil
 	}
 	back := changeOf(task)
-	back.Image, back.Rollback = imageName(m.Previous.Artifact), true
+	back.Image, back.Rollback, back.Replaces = imageName(m.Previous.Artifact), true, back.Image
 	told, err := d.Truth.Tell(ctx, *task.Git, back)
 	if refusing(err) {
 		return nil, "the repository cannot be told of the rollback: " + fault.MessageOf(err), nil
 	}
 	switch {
+	case told.Overwritten != "" && task.Git.Controller != "": // which would bring it
+		return nil, fmt.Sprintf("somebody has changed the repository since it was told of %s: it says %s at %s, and was left; set it back to the previous version there, and release the other one by itself if it is wanted",
+			name(task), told.Overwritten, told.Where), nil
 	case told.Overwritten != "":
-		line = told.line("git.overwritten", "The repository said the previous version again, and was changed by somebody since. It says "+told.Overwritten+" now")
+		line = told.line("git.overwritten", fmt.Sprintf("Somebody has changed the repository since it was told of %s, so it was left, and a person has to decide what it should say. It says %s now", name(task), told.Overwritten))
 	case told.Done:
 		line = told.line("git.back", "The repository says the previous version again")
 	default:

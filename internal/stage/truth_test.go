@@ -62,7 +62,7 @@ func promotion(w *world, controller string) stage.Task {
 
 var (
 	forward = stage.TruthChange{Release: "rel1", Service: "shop", Environment: "production", Image: "shop:v2@sha256:2"}
-	back    = stage.TruthChange{Release: "rel1", Service: "shop", Environment: "production", Image: "shop:v1@sha256:1", Rollback: true}
+	back    = stage.TruthChange{Release: "rel1", Service: "shop", Environment: "production", Image: "shop:v1@sha256:1", Rollback: true, Replaces: "shop:v2@sha256:2"}
 )
 
 func TestTheRepositoryIsToldOfWhatHasAllTheTraffic(t *testing.T) {
@@ -147,6 +147,81 @@ func TestARollbackTellsTheRepositoryOfThePreviousRevision(t *testing.T) {
 	k.Fence++
 	if _, out = w.play(k, never); out.Status != stage.Passed || !slices.Equal(w.truth.said, []stage.TruthChange{forward, back}) {
 		t.Errorf("it ended %s (%s) and told %+v", out.Status, out.Reason, w.truth.said)
+	}
+}
+
+// A rollback never wins over somebody who has written another version since.
+func TestARollbackLeavesWhatSomebodyHasWrittenSince(t *testing.T) {
+	for _, controller := range []string{"", "argocd"} {
+		w := newWorld(t, 63).withHome()
+		k, out := w.play(promotion(w, controller), never)
+		k.Memories[k.Stage.Name], k.State, k.Undo = out.State, nil, true
+		k.Fence++
+		w.truth.now = "shop:v9"
+		var lines []stage.Line
+		for e := w.executors()[k.Stage.Kind]; ; {
+			var err error
+			if out, err = e.Tick(t.Context(), k); err != nil {
+				t.Fatal(err)
+			}
+			k.State, w.now, lines = out.State, w.now.Add(max(out.After, 10*time.Millisecond)), append(lines, out.Lines...)
+			if out.Status != stage.Continue {
+				break
+			}
+		}
+		if w.weights[old] != platform.Whole {
+			t.Errorf("%q: the weights are %v", controller, w.weights)
+		}
+		said := slices.ContainsFunc(lines, func(l stage.Line) bool {
+			return l.Kind == "git.overwritten" && strings.Contains(l.Text, "a person has to decide") && strings.Contains(l.Text, "It says shop:v9 now: 4f2a.")
+		})
+		asked := out.Status == stage.Failed && strings.Contains(out.Reason, "it says shop:v9 at 4f2a, and was left")
+		if said != (controller == "") || asked != (controller != "") {
+			t.Errorf("%q: it ended %s (%s) with the lines %+v", controller, out.Status, out.Reason, lines)
+		}
+
+		// What somebody has set right is taken by the next try.
+		w.truth.now, k.State, k.Memories[k.Stage.Name] = "", nil, out.State
+		k.Fence++
+		if _, out = w.play(k, never); out.Status != stage.Passed {
+			t.Errorf("%q: tried again it ended %s (%s)", controller, out.Status, out.Reason)
+		}
+	}
+}
+
+// waiting is a world in which a revision is long in coming home.
+type waiting struct{ *world }
+
+func (waiting) Settle(context.Context, platform.Lease, platform.Target, string) (string, error) {
+	return "the home is updated", nil
+}
+
+// A controller brings home what the repository says, so what a person must set right there
+// is asked for at once.
+func TestAControllerIsNotWaitedForWhereAPersonHasToSetTheRepositoryBack(t *testing.T) {
+	for _, controller := range []string{"", "flux"} {
+		w := newWorld(t, 64).withHome()
+		k, out := w.play(promotion(w, controller), never)
+		k.Memories[k.Stage.Name], k.State, k.Undo = out.State, nil, true
+		k.Fence++
+		w.truth.err = fault.Errorf(fault.Denied, "the branch is protected")
+		e := stage.Executors(stage.Deps{
+			Platform: func(string, json.RawMessage) (platform.Platform, error) { return waiting{w}, nil },
+			Truth:    w.truth, Now: func() time.Time { return w.now },
+		})[k.Stage.Kind]
+		for range 100 {
+			var err error
+			if out, err = e.Tick(t.Context(), k); err != nil {
+				t.Fatal(err)
+			}
+			k.State, w.now = out.State, w.now.Add(max(out.After, 10*time.Millisecond))
+			if out.Status != stage.Continue {
+				break
+			}
+		}
+		if asked := out.Status == stage.Failed && strings.Contains(out.Reason, "protected"); asked != (controller != "") {
+			t.Errorf("%q: it came to %s (%s)", controller, out.Status, out.Reason)
+		}
 	}
 }
 

@@ -158,7 +158,9 @@ func (r reversible) clearAway(ctx context.Context, p platform.Platform, task Tas
 		return next(m, 0, &Progress{Now: line.Text}, *line), nil
 	}
 	if m.Previous != nil {
-		if awaits, err := settle(ctx, p, task, m.stable()); err != nil || awaits != "" {
+		awaits, err := settle(ctx, p, task, m.stable())
+		stuck := wrong != "" && task.Git.Controller != "" // it brings home what a person has to set right first
+		if err != nil || awaits != "" && !stuck {
 			return next(m, settleInterval, &Progress{Now: "All traffic is back on the previous revision, which is brought home: " + awaits + "."}), err
 		}
 	}

@@ -10,8 +10,18 @@ import (
 	"github.com/fairwayhq/fairway/internal/platform"
 )
 
+// foundAnnotation on a side's Deployment is the image that the home had when the side was placed.
+const foundAnnotation = "fairway.dev/found"
+
+// noteFound notes it, for a home that others update.
+func (p *Platform) noteFound(side, home *appsv1.Deployment, a platform.Artifact) {
+	if c, err := chosen(home.Spec.Template.Spec, p.settings.Container, a); err == nil && p.settings.Controller != "" {
+		side.Annotations[foundAnnotation] = c.Image
+	}
+}
+
 // followHome waits until the controller has updated the home from its repository, and then
-// notes which revision that is.
+// notes which revision that is. A third image there is somebody's, who is not overruled.
 func (p *Platform) followHome(ctx context.Context, w *world, lease platform.Lease, t platform.Target, s side) (string, error) {
 	who := map[string]string{"argocd": "Argo CD", "flux": "Flux"}[p.settings.Controller]
 	awaits := fmt.Sprintf("%s updates the Deployment %s from the repository", who, p.settings.Deployment)
@@ -19,8 +29,14 @@ func (p *Platform) followHome(ctx context.Context, w *world, lease platform.Leas
 		return awaits, nil
 	}
 	c, err := chosen(w.home.Spec.Template.Spec, p.settings.Container, s.revision.Artifact)
-	if err != nil || !sameImage(c.Image, imageOf(s.revision.Artifact)) {
-		return awaits, err
+	if err != nil {
+		return "", err
+	}
+	if wanted := imageOf(s.revision.Artifact); !sameImage(c.Image, wanted) {
+		if found := s.deployment.Annotations[foundAnnotation]; found != "" && c.Image != found {
+			return fmt.Sprintf("somebody has given the Deployment %s the image %s, and %s is awaited; a person has to decide which of them the repository is to say", p.settings.Deployment, c.Image, wanted), nil
+		}
+		return awaits, nil
 	}
 	tells, err := imageTells(w.home, s.revision)
 	if err != nil {

@@ -32,6 +32,10 @@ func sameImage(a, b string) bool {
 // chosen is the container whose image is released: the one of that name, the only one,
 // or the one that runs another version of the artifact.
 func chosen(spec corev1.PodSpec, name string, a platform.Artifact) (*corev1.Container, error) {
+	if len(spec.Containers) == 0 { // an API server refuses that, a repository does not
+		return nil, fault.Errorf(fault.Invalid, "the pods of the Deployment have no containers").
+			WithHint("write the container that runs the service: spec.template.spec.containers")
+	}
 	var names []string
 	var alike []*corev1.Container
 	for i := range spec.Containers {

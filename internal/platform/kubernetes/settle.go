@@ -69,11 +69,15 @@ func (p *Platform) settleStep(ctx context.Context, w *world, lease platform.Leas
 	return "", p.leaveSide(ctx, w, lease, t, s)
 }
 
-// growHome gives a home that somebody has made smaller meanwhile the pods that its traffic
-// needs, and says so. A home whose controller decides its size is left as it is.
+// growHome gives a home that is too small the pods that its traffic needs, and says so: one
+// that somebody has made smaller meanwhile, or one that its
+// autoscaler has kept small while it had no load. A home whose size a controller decides, and no autoscaler, is left as it is.
 func (p *Platform) growHome(ctx context.Context, w *world, lease platform.Lease, t platform.Target, s side) (string, error) {
-	if p.settings.Controller != "" || replicas(w.home) >= replicas(s.deployment) {
+	if replicas(w.home) >= replicas(s.deployment) {
 		return "", nil
+	}
+	if hpa, err := p.autoscaler(ctx); err != nil || hpa == nil && p.settings.Controller != "" {
+		return "", err
 	}
 	n, err := p.toBear(ctx, s)
 	if err != nil || replicas(w.home) >= n {
@@ -104,9 +108,13 @@ func (p *Platform) toBear(ctx context.Context, s side) (int32, error) {
 func enough(n int32, maximum int64) int32 { return int32(min(int64(n), maximum)) }
 
 // unready says what is missing until the home can take the traffic: all of its pods are to
-// be new and ready, for as long as there are old ones it leads to these too.
+// be new and ready, for as long as there are old ones it leads to these too. Without pods it
+// never can.
 func (p *Platform) unready(ctx context.Context, w *world) string {
 	now := p.revision(ctx, w, w.home, w.homeRevision)
+	if now.Capacity.Instances == 0 {
+		return fmt.Sprintf("the Deployment %s is scaled to no pods; scale it up", p.settings.Deployment)
+	}
 	if ready, want := now.Ready(), now.Capacity.Instances; ready < want {
 		text := fmt.Sprintf("%d of %d pods of the Deployment %s are ready", ready, want, p.settings.Deployment)
 		for _, i := range now.Instances {
@@ -153,9 +161,12 @@ func (p *Platform) leaveSide(ctx context.Context, w *world, lease platform.Lease
 		return err
 	}
 	if p.settings.Controller == "" { // which has applied them itself
-		if err := p.applyRest(ctx, s.revision); err != nil {
-			return err
-		}
+		err = p.applyRest(ctx, s.revision)
+	} else {
+		err = p.keepAccounts(ctx, s)
+	}
+	if err != nil {
+		return err
 	}
 	return p.delete(ctx, s.deployment)
 }

@@ -61,6 +61,8 @@ func TestOnARealCluster(t *testing.T) {
 	for name, test := range map[string]func(*testing.T, *place){
 		"a revision goes from a side into the user's Deployment": fromASideIntoTheHome,
 		"a home that a controller updates is waited for":         homeOfAController,
+		"a home of a controller grows under its autoscaler":      scaledHomeOfAController,
+		"a new account outlives its side":                        accountOfAController,
 		"who else writes the weights is named":                   anotherWriter,
 		"each revision has its own config":                       ownConfig,
 		"each revision has its own Secrets":                      ownSecrets,
