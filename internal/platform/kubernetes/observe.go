@@ -61,7 +61,7 @@ func (p *Platform) revisions(ctx context.Context, w *world) []platform.RevisionS
 func (p *Platform) revision(ctx context.Context, w *world, d *appsv1.Deployment, r platform.Revision) platform.RevisionState {
 	s := platform.RevisionState{Revision: r, Backend: p.backend(d, r), Capacity: platform.Capacity{Instances: int(replicas(d))}}
 	for _, pod := range w.podsOf(d) {
-		s.Instances = append(s.Instances, p.instance(ctx, pod, d))
+		s.Instances = append(s.Instances, p.instance(ctx, pod, w.askedAt(d)))
 	}
 	slices.SortFunc(s.Instances, func(a, b platform.Instance) int { return strings.Compare(a.ID, b.ID) })
 	s.Awaits = awaits(d, s)

@@ -19,7 +19,8 @@ import (
 )
 
 // Place brings a revision up: at home, if it is there already or if there is no home at
-// all; otherwise on a side.
+// all; otherwise on a side. A new lease gives pods that have not become ready in time their
+// time again.
 func (p *Platform) Place(ctx context.Context, lease platform.Lease, t platform.Target, r platform.Revision, c platform.Capacity) error {
 	return p.change(ctx, t, "place "+r.ID+" on", func(w *world) error {
 		if err := p.admissible(w); err != nil {
@@ -42,6 +43,9 @@ func (p *Platform) Place(ctx context.Context, lease platform.Lease, t platform.T
 		}
 		err := p.claim(ctx, w, lease, t, func(m *mark) (*unstructured.Unstructured, error) {
 			m.Away = slices.DeleteFunc(m.Away, func(id string) bool { return id == r.ID })
+			if w.atHome(r.ID) && (w.mark == nil || w.mark.Fence < lease.Fence) {
+				m.Asked = p.config.Now().UTC()
+			}
 			if w.home != nil && !w.atHome(r.ID) {
 				w.split.begin(m)
 			}

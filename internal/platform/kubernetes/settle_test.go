@@ -68,6 +68,7 @@ func TestOnARealCluster(t *testing.T) {
 		"a home that is refused keeps its config":                configOfARefusedHome,
 		"an autoscaler is given back":                            scalerGivenBack,
 		"a variable that is not named any more goes":             variableThatGoes,
+		"a pod at home that is unready for a moment":             unreadyAtHome,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
