@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -393,5 +394,63 @@ func TestAnUndoSaysWhenThePreviousVersionComesUpInPart(t *testing.T) {
 	}
 	if w.weights[old] != 500_000 || w.weights[fresh] != 500_000 {
 		t.Errorf("one of two instances of the previous version bears half: %v", w.weights)
+	}
+}
+
+// What has borne traffic until now is started again, or replaced: its share of the traffic
+// follows when it is ready, and nobody has to ask.
+func TestAnUndoWaitsForInstancesThatWereThereBefore(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		left int // of two
+		back time.Duration
+		want []int // of the traffic, in turn
+		ends stage.Status
+	}{
+		{"one of two comes back", 1, time.Minute, []int{500_000, platform.Whole}, stage.Passed},
+		{"all of them come back", 0, time.Minute, []int{platform.Whole}, stage.Passed},
+		{"one does not come back in time", 1, time.Hour, []int{500_000}, stage.Failed},
+		{"none comes back in time", 0, time.Hour, nil, stage.Failed},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t, 18).withHome()
+			done, _ := w.play(task(canaryStage()), never)
+			w.routed = nil
+			w.oldDead, w.oldLeft, w.aliveFrom = true, c.left, 99
+			undo, began := task(canaryStage()), w.now
+			undo.Undo, undo.Fence, undo.Deadline = true, 2, began.Add(10*time.Minute)
+			undo.Memories = map[string]json.RawMessage{"canary": done.State}
+			_, out := w.play(undo, func() bool {
+				w.oldDead = w.now.Sub(began) < c.back
+				return false
+			})
+			if out.Status != c.ends {
+				t.Errorf("it ended %s after %s: %s", out.Status, w.now.Sub(began), out.Reason)
+			}
+			var got []int
+			for _, weights := range w.routed {
+				got = append(got, weights[old])
+			}
+			if !slices.Equal(got, c.want) {
+				t.Errorf("the traffic went back as %v", got)
+			}
+			if c.ends == stage.Failed && (w.now.Before(undo.Deadline) || !strings.Contains(out.Reason, "the disk is full")) {
+				t.Errorf("it gave up after %s: %s", w.now.Sub(began), out.Reason)
+			}
+		})
+	}
+}
+
+func TestAnUndoDoesNotWaitForInstancesThatItHasPlacedItselfAndFailed(t *testing.T) {
+	w := newWorld(t, 19).withHome()
+	k := task(pipeline.Stage{Name: "deploy", Kind: pipeline.KindDeploy, Deploy: &pipeline.Deploy{}})
+	done, _ := w.play(k, never)
+	w.oldDead, w.oldLeft, w.aliveFrom = true, 1, 99
+	began := w.now
+	undo := k
+	undo.Undo, undo.State, undo.Memories = true, nil, map[string]json.RawMessage{"deploy": done.State}
+	undo.Deadline = began.Add(10 * time.Minute)
+	if _, out := w.play(undo, never); out.Status != stage.Failed || w.now.Sub(began) > time.Minute {
+		t.Errorf("it ended %s after %s: %s", out.Status, w.now.Sub(began), out.Reason)
 	}
 }

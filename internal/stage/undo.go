@@ -54,6 +54,9 @@ func neverBegun(task Task, err error) Outcome {
 type undoMemory struct {
 	footing
 	Exposed bool `json:"exposed,omitempty"`
+	// Stood says whether the previous revision was there when the first undoing began; nil
+	// before that.
+	Stood *bool `json:"stood,omitempty"`
 	// Telling says that the stage may have told the repository of the revision; TakenBack
 	// that this was taken back there.
 	Telling   bool `json:"telling,omitempty"`
@@ -75,6 +78,10 @@ func (r reversible) back(ctx context.Context, task Task) (Outcome, error) {
 	}
 	m.note(task, s)
 	m.Exposed = m.Exposed || s.Weights[task.Revision.ID] > 0
+	if m.Stood == nil {
+		_, stood := s.Revision(m.stable())
+		m.Stood = &stood
+	}
 	out, err := r.shiftBack(ctx, p, task, s, m)
 	out.Exposed = m.Exposed
 	return out, err
@@ -106,8 +113,9 @@ func (r reversible) shiftBack(ctx context.Context, p platform.Platform, task Tas
 	}
 	back, err := place(ctx, p, task, s, *m.Previous, m.Capacity)
 	if err == nil && back.Failed != "" && s.Fence < task.Fence {
-		// Asked for again after it had failed: a new lease gives every instance a new life.
-		// What was refused before is refused again, and has moved no fence.
+		// Asked for again after it had failed: a new lease gives instances that had not become
+		// ready in time their time again, and starts those that nobody else does. What was
+		// refused before is refused again, and has moved no fence.
 		if err = p.Place(ctx, task.Lease(), task.Target(), *m.Previous, m.Capacity); fault.CodeOf(err) == fault.Invalid {
 			err = nil
 		} else {
@@ -117,11 +125,12 @@ func (r reversible) shiftBack(ctx context.Context, p platform.Platform, task Tas
 	if err != nil {
 		return Outcome{}, err
 	}
+	waits := back.Failed == "" || m.mayRecover(task, s, r.Now())
 	if back.Ready == 0 && s.Weights[m.stable()] < platform.Whole {
-		if back.Failed != "" {
+		if !waits {
 			return Outcome{Status: Failed, State: remember(m), Reason: "the previous revision does not come up: " + back.Failed}, nil
 		}
-		return next(m, readyInterval, &Progress{Now: "Bringing the previous revision back up.", Next: "Then it gets the traffic.", Weight: shareOf(s, mine)}), nil
+		return next(m, readyInterval, &Progress{Now: "Bringing the previous revision back up." + hindered(back), Next: "Then it gets the traffic.", Weight: shareOf(s, mine)}), nil
 	}
 	share, err := possibleForStable(ctx, p, task, s, m.stable(), bearable(s, mine, back.Ready, m.Capacity.Instances))
 	if err != nil {
@@ -132,8 +141,8 @@ func (r reversible) shiftBack(ctx context.Context, p platform.Platform, task Tas
 			return Outcome{}, err
 		}
 	}
-	if back.Ready < m.Capacity.Instances && back.Failed == "" {
-		now := percent(share) + " of the traffic is back on the previous revision, which grows to full capacity."
+	if back.Ready < m.Capacity.Instances && (back.Failed == "" || waits && share < 1) {
+		now := percent(share) + " of the traffic is back on the previous revision, which grows to full capacity." + hindered(back)
 		return next(m, readyInterval, &Progress{Now: now, Weight: 1 - share}), nil
 	}
 	if back.Failed != "" && share < 1 {
@@ -141,6 +150,23 @@ func (r reversible) shiftBack(ctx context.Context, p platform.Platform, task Tas
 			"only %d of %d instances of the previous revision come up, which bear %s of the traffic: %s", back.Ready, m.Capacity.Instances, percent(share), back.Failed)}, nil
 	}
 	return r.clearAway(ctx, p, task, m)
+}
+
+// mayRecover tells that instances of the previous revision which have failed are waited for,
+// as long as the undoing has time: who was there before it has been ready before, and is
+// started again or replaced by the platform.
+func (m undoMemory) mayRecover(task Task, s platform.State, now time.Time) bool {
+	previous, _ := s.Revision(m.stable())
+	refused := previous.Capacity.Instances < m.Capacity.Instances
+	return *m.Stood && !refused && now.Before(task.Deadline)
+}
+
+// hindered says what keeps instances from coming up.
+func hindered(s standing) string {
+	if s.Failed == "" {
+		return ""
+	}
+	return " So far it cannot: " + s.Failed + "."
 }
 
 // clearAway takes the new revision away, and what the repository says of it; the previous

@@ -67,7 +67,7 @@ func adopted(d *appsv1.Deployment, s Settings) (platform.Revision, error) {
 	if err != nil {
 		return platform.Revision{}, err
 	}
-	manifest, err := json.Marshal(&appsv1.Deployment{
+	own, err := json.Marshal(&appsv1.Deployment{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"},
 		ObjectMeta: metav1.ObjectMeta{Name: d.Name},
 		Spec:       appsv1.DeploymentSpec{Selector: d.Spec.Selector, Template: *template},
@@ -75,7 +75,7 @@ func adopted(d *appsv1.Deployment, s Settings) (platform.Revision, error) {
 	if err != nil {
 		return platform.Revision{}, fault.Errorf(fault.Internal, "encode Deployment %s: %w", d.Name, err)
 	}
-	s.Objects = []json.RawMessage{manifest}
+	s.Objects = []json.RawMessage{own}
 	settings, err := json.Marshal(s)
 	if err != nil {
 		return platform.Revision{}, fault.Errorf(fault.Internal, "encode settings: %w", err)

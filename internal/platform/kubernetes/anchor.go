@@ -46,6 +46,8 @@ type mark struct {
 	Away []string `json:"away,omitempty"`
 	// Original are the weights of the home's backendRefs before the release, one per rule.
 	Original []*int64 `json:"original,omitempty"`
+	// Asked is when the home's pods were given their time to become ready anew.
+	Asked time.Time `json:"asked,omitzero"`
 	// Moving is the revision whose config is written over the home's, until its pods follow.
 	Moving string `json:"moving,omitempty"`
 	// Open is, without a route, how many pods of each side the Service selects, by the

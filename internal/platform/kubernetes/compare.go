@@ -71,7 +71,7 @@ func (p *Platform) desired(t platform.Target, r platform.Revision, home *appsv1.
 		return nil, nil, err
 	}
 	for _, o := range objects {
-		resource, known := comparable(o.Group(), o.Kind)
+		resource, known := keptUnder(o.Group(), o.Kind)
 		switch {
 		case o.Group() == "apps" && o.Kind == "Deployment" && o.Name == p.settings.Deployment:
 			continue
@@ -92,8 +92,8 @@ func (p *Platform) desired(t platform.Target, r platform.Revision, home *appsv1.
 	return all, notes, nil
 }
 
-// comparable is where the cluster keeps a kind.
-func comparable(group, name string) (schema.GroupVersionResource, bool) {
+// keptUnder is where the cluster keeps a kind.
+func keptUnder(group, name string) (schema.GroupVersionResource, bool) {
 	if k := kindOf(group, name); k != nil {
 		return k.resource, true
 	}

@@ -109,9 +109,6 @@ func (s standing) dropExpressions(c *unstructured.Unstructured, at []string, sel
 		}
 	}
 	path := append(append([]string{}, at...), "matchExpressions")
-	if len(kept) < len(selector.MatchExpressions) {
-		_ = unstructured.SetNestedField(c.Object, s.revision, append(append([]string{}, at...), "matchLabels", revisionLabel)...)
-	}
 	if kept == nil {
 		unstructured.RemoveNestedField(c.Object, path...)
 	} else {

@@ -2,6 +2,7 @@ package kubernetes
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/platform"
 )
 
@@ -20,10 +22,27 @@ const (
 	madeForGood = "true"
 )
 
+// homeless makes sure that there is no home: the mirror may not have heard yet of one that
+// somebody has just made.
+func (p *Platform) homeless(ctx context.Context) error {
+	named := &unstructured.Unstructured{}
+	named.SetName(p.settings.Deployment)
+	home, err := p.one(ctx, placedObject{deployments, named})
+	switch {
+	case err != nil:
+		return faultOf(err, "read Deployment "+p.settings.Deployment)
+	case home == nil:
+		return nil
+	case home.GetDeletionTimestamp() != nil:
+		return fault.Errorf(fault.Unavailable, "the Deployment %s is being deleted", p.settings.Deployment)
+	}
+	return errStale
+}
+
 // placeHome makes the Deployment of a first release from its manifests: without pods, then
 // all that comes with it, then its pods. What was not there before is owned by it until it
 // stays, so that a first release which is taken back leaves nothing behind.
-func (p *Platform) placeHome(ctx context.Context, w *world, lease platform.Lease, r platform.Revision, c platform.Capacity) error {
+func (p *Platform) placeHome(ctx context.Context, w *world, lease platform.Lease, t platform.Target, r platform.Revision, c platform.Capacity) error {
 	d, err := p.wanted(r, nil)
 	if err != nil {
 		return err
@@ -52,7 +71,13 @@ func (p *Platform) placeHome(ctx context.Context, w *world, lease platform.Lease
 		return err
 	}
 	d.Annotations[createdAnnotation], d.Annotations[sinceAnnotation] = madeOnTrial, p.now()
-	if err := p.applyDeployment(ctx, d, nil); err != nil {
+	half := w.home
+	if half == nil {
+		if half, err = p.createHome(ctx, w, lease, t, d); err != nil {
+			return err
+		}
+	}
+	if err := p.applyDeployment(ctx, d, half); err != nil {
 		return err
 	}
 	for i, o := range all {
@@ -64,7 +89,40 @@ func (p *Platform) placeHome(ctx context.Context, w *world, lease platform.Lease
 		return err
 	}
 	d.ResourceVersion = "" // its controller has written its status meanwhile
-	return p.scale(ctx, d, c.Instances)
+	return p.patchDeployment(ctx, d, map[string]any{
+		"metadata": map[string]any{"managedFields": applied(d.ManagedFields)}, "spec": map[string]any{"replicas": c.Instances},
+	})
+}
+
+// createHome makes the Deployment, which an apply would take over if somebody else has made it
+// since it was looked for. Whose it is then gets the traffic back that what comes up had to be
+// without.
+func (p *Platform) createHome(ctx context.Context, w *world, lease platform.Lease, t platform.Target, d *appsv1.Deployment) (*appsv1.Deployment, error) {
+	o, err := plain(d)
+	if err != nil {
+		return nil, err
+	}
+	made, err := p.client(deployments).Create(ctx, o, metav1.CreateOptions{FieldManager: fieldManager})
+	if apierrors.IsAlreadyExists(err) && len(w.sides) == 0 {
+		return nil, errors.Join(err, p.claim(ctx, w, lease, t, func(m *mark) (*unstructured.Unstructured, error) {
+			return w.split.left(m), nil
+		}))
+	}
+	if stale(err) {
+		return nil, err
+	}
+	if err != nil {
+		return nil, faultOf(err, "write Deployment "+d.Name)
+	}
+	return slimDeployment(made)
+}
+
+// applied are the managed fields without those of the creation: what these name, no later
+// apply could take away.
+func applied(all []metav1.ManagedFieldsEntry) []metav1.ManagedFieldsEntry {
+	return slices.DeleteFunc(all, func(e metav1.ManagedFieldsEntry) bool {
+		return e.Manager == fieldManager && e.Operation == metav1.ManagedFieldsOperationUpdate
+	})
 }
 
 // halfMade tells that whoever made a home was stopped before it had pods.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	appsv1 "k8s.io/api/apps/v1"
 
@@ -38,31 +39,33 @@ func (p *Platform) state(ctx context.Context, w *world) platform.State {
 // revisions are those on the sides and the one at home, by their IDs. One that is both,
 // while it settles, is shown once.
 func (p *Platform) revisions(ctx context.Context, w *world) []platform.RevisionState {
-	var all []platform.RevisionState
-	for _, s := range w.sides {
-		if w.mark == nil || !slices.Contains(w.mark.Away, s.revision.ID) {
-			all = append(all, p.revision(ctx, w, s.deployment, s.revision))
-		}
+	shown := slices.Clone(w.sides)
+	if _, beside := w.side(w.homeRevision.ID); w.home != nil && !beside { // else the side bears the traffic
+		shown = append(shown, side{w.home, w.homeRevision})
 	}
-	if w.home == nil || w.mark != nil && slices.Contains(w.mark.Away, w.homeRevision.ID) {
-		return all
+	if w.mark != nil {
+		shown = slices.DeleteFunc(shown, func(s side) bool { return slices.Contains(w.mark.Away, s.revision.ID) })
 	}
-	at := p.revision(ctx, w, w.home, w.homeRevision)
-	for i := range all {
-		if all[i].Revision.ID == at.Revision.ID { // the side bears the traffic
-			return all
-		}
+	all := make([]platform.RevisionState, len(shown))
+	var told sync.WaitGroup
+	for n, s := range shown {
+		told.Go(func() { all[n] = p.revision(ctx, w, s.deployment, s.revision) })
 	}
-	all = append(all, at)
+	told.Wait()
 	slices.SortFunc(all, func(a, b platform.RevisionState) int { return strings.Compare(a.Revision.ID, b.Revision.ID) })
 	return all
 }
 
+// revision says how a revision and its pods do. What has to be asked about pods is asked about
+// all of them at once: of those on a lost node each question takes its whole limit.
 func (p *Platform) revision(ctx context.Context, w *world, d *appsv1.Deployment, r platform.Revision) platform.RevisionState {
-	s := platform.RevisionState{Revision: r, Backend: p.backend(d, r), Capacity: platform.Capacity{Instances: int(replicas(d))}}
-	for _, pod := range w.podsOf(d) {
-		s.Instances = append(s.Instances, p.instance(ctx, pod, d))
+	pods := w.podsOf(d)
+	s := platform.RevisionState{Revision: r, Backend: p.backend(d, r), Capacity: platform.Capacity{Instances: int(replicas(d))}, Instances: make([]platform.Instance, len(pods))}
+	var told sync.WaitGroup
+	for n, pod := range pods {
+		told.Go(func() { s.Instances[n] = p.instance(ctx, pod, w.askedAt(d)) })
 	}
+	told.Wait()
 	slices.SortFunc(s.Instances, func(a, b platform.Instance) int { return strings.Compare(a.ID, b.ID) })
 	s.Awaits = awaits(d, s)
 	return s

@@ -19,9 +19,17 @@ import (
 )
 
 // Place brings a revision up: at home, if it is there already or if there is no home at
-// all; otherwise on a side.
+// all; otherwise on a side. A new lease gives pods that have not become ready in time their
+// time again.
 func (p *Platform) Place(ctx context.Context, lease platform.Lease, t platform.Target, r platform.Revision, c platform.Capacity) error {
 	return p.change(ctx, t, "place "+r.ID+" on", func(w *world) error {
+		side, beside := w.side(r.ID)
+		making := w.home == nil || w.atHome(r.ID) && halfMade(w.home, c)
+		if w.home == nil && !beside {
+			if err := p.homeless(ctx); err != nil {
+				return err
+			}
+		}
 		if err := p.admissible(w); err != nil {
 			return err
 		}
@@ -42,10 +50,13 @@ func (p *Platform) Place(ctx context.Context, lease platform.Lease, t platform.T
 		}
 		err := p.claim(ctx, w, lease, t, func(m *mark) (*unstructured.Unstructured, error) {
 			m.Away = slices.DeleteFunc(m.Away, func(id string) bool { return id == r.ID })
+			if w.atHome(r.ID) && (w.mark == nil || w.mark.Fence < lease.Fence) {
+				m.Asked = p.config.Now().UTC()
+			}
 			if w.home != nil && !w.atHome(r.ID) {
 				w.split.begin(m)
 			}
-			if w.home == nil && len(w.sides) == 0 { // what comes up must have no traffic yet
+			if making && len(w.sides) == 0 { // what comes up must have no traffic yet
 				w.split.begin(m)
 				return w.split.give(m, []string{p.settings.Service}, nil), nil
 			}
@@ -57,12 +68,11 @@ func (p *Platform) Place(ctx context.Context, lease platform.Lease, t platform.T
 		if err := p.sure(ctx, w); err != nil {
 			return err
 		}
-		side, beside := w.side(r.ID)
 		switch {
 		case beside:
 			return p.resizeSide(ctx, w, side, lease, c)
-		case w.home == nil, w.atHome(r.ID) && halfMade(w.home, c):
-			return p.placeHome(ctx, w, lease, r, c)
+		case making:
+			return p.placeHome(ctx, w, lease, t, r, c)
 		case w.atHome(r.ID):
 			return p.resizeHome(ctx, w, lease, c)
 		}
@@ -115,8 +125,8 @@ func (p *Platform) permittedTo(ctx context.Context, w *world, r platform.Revisio
 
 func (p *Platform) now() string { return p.config.Now().UTC().Format(time.RFC3339) }
 
-// applyDeployment writes a Deployment; was is the version that it was decided on, nil for
-// one that must not be there yet.
+// applyDeployment writes a Deployment; was is the version that it was decided on, nil where
+// it is written whatever is there.
 func (p *Platform) applyDeployment(ctx context.Context, d *appsv1.Deployment, was *appsv1.Deployment) error {
 	o, err := plain(d)
 	if err != nil {

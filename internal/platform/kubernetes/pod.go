@@ -59,7 +59,8 @@ func (w *world) splitPods(d *appsv1.Deployment) (present, former []*corev1.Pod) 
 	return present, former
 }
 
-func (p *Platform) instance(ctx context.Context, pod *corev1.Pod, d *appsv1.Deployment) platform.Instance {
+// instance says how a pod does; asked is when its like were last asked for.
+func (p *Platform) instance(ctx context.Context, pod *corev1.Pod, asked time.Time) platform.Instance {
 	i := platform.Instance{ID: pod.Name, Address: address(pod), StartedAt: pod.CreationTimestamp.Time}
 	if pod.Status.StartTime != nil {
 		i.StartedAt = pod.Status.StartTime.Time
@@ -67,7 +68,8 @@ func (p *Platform) instance(ctx context.Context, pod *corev1.Pod, d *appsv1.Depl
 	for _, c := range pod.Status.ContainerStatuses {
 		i.Restarts += int(c.RestartCount)
 	}
-	if ready, _ := readyCondition(pod); ready {
+	ready, changed := readyCondition(pod)
+	if ready {
 		i.Ready = p.serves(pod)
 		return i
 	}
@@ -79,7 +81,9 @@ func (p *Platform) instance(ctx context.Context, pod *corev1.Pod, d *appsv1.Depl
 	if warning := p.warned(ctx, pod); warning != "" {
 		i.Message, i.Failed = warning, gone.MatchString(warning)
 	}
-	if limit := time.Duration(p.settings.ReadyTimeout); !i.Failed && p.config.Now().Sub(later(i.StartedAt, sinceOf(d))) > limit {
+	// A pod that was ready has all the time again from when it was.
+	began := later(later(i.StartedAt, changed), asked)
+	if limit := time.Duration(p.settings.ReadyTimeout); !i.Failed && p.config.Now().Sub(began) > limit {
 		i.Failed = true
 		i.Message = p.withLog(ctx, pod, first(pod), strings.TrimSuffix(fmt.Sprintf("not ready after %s: %s", limit, i.Message), ": "))
 	}
@@ -105,9 +109,12 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// sinceOf is when the Deployment's pods were last asked for.
-func sinceOf(d *appsv1.Deployment) time.Time {
+// askedAt is when the Deployment's pods were last asked for.
+func (w *world) askedAt(d *appsv1.Deployment) time.Time {
 	at, _ := time.Parse(time.RFC3339, d.Annotations[sinceAnnotation])
+	if w.mark != nil && d == w.home {
+		at = later(at, w.mark.Asked)
+	}
 	return at
 }
 
@@ -132,11 +139,10 @@ func broken(pod *corev1.Pod) (container, why string) {
 	if pod.Status.Phase == corev1.PodFailed {
 		return first(pod), strings.TrimSpace("the pod has failed: " + pod.Status.Reason + " " + pod.Status.Message)
 	}
-	for _, all := range [][]corev1.ContainerStatus{pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses} {
-		for _, c := range all {
-			if why := brokenContainer(c); why != "" {
-				return c.Name, fmt.Sprintf("container %s: %s", c.Name, why)
-			}
+	_, unready := readyCondition(pod)
+	for _, c := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
+		if why := brokenContainer(c, unready); why != "" {
+			return c.Name, fmt.Sprintf("container %s: %s", c.Name, why)
 		}
 	}
 	return "", ""
@@ -150,9 +156,14 @@ func first(pod *corev1.Pod) string {
 	return pod.Spec.Containers[0].Name
 }
 
-func brokenContainer(c corev1.ContainerStatus) string {
+// noticed is how long it may take until a pod whose container has ended is said to be unready.
+const noticed = 10 * time.Second
+
+// brokenContainer says why a container of a pod that is unready since then will not come up.
+func brokenContainer(c corev1.ContainerStatus, unready time.Time) string {
 	last := c.LastTerminationState.Terminated
-	if last != nil && last.Reason == "OOMKilled" && !c.Ready {
+	// Who has been ready after it was killed is unready for another reason.
+	if last != nil && last.Reason == "OOMKilled" && !c.Ready && !unready.After(last.FinishedAt.Add(noticed)) {
 		return fmt.Sprintf("it was out of memory and killed, %s", times(c.RestartCount))
 	}
 	waiting := c.State.Waiting

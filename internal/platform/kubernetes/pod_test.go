@@ -31,6 +31,76 @@ func TestTheContainerThatIsBrokenIsNamed(t *testing.T) {
 	}
 }
 
+// The time to become ready counts from when a pod was ready last: a probe that misses once fails no pod that has run for days.
+func TestAPodFailsOnceItHasNotBeenReadyForItsTime(t *testing.T) {
+	now := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	p := &Platform{settings: Settings{ReadyTimeout: Duration(2 * time.Minute)}, config: Config{Now: func() time.Time { return now }}}
+	p.cluster = newCluster(t.Context(), nil, p.config.Now)
+	const days = 72 * time.Hour
+	for name, c := range map[string]struct {
+		made, unready, asked time.Duration // ago
+		failed               bool
+	}{
+		"one that was ready a moment ago":             {made: days, unready: time.Second, asked: days},
+		"one that was ready before its time":          {made: days, unready: 3 * time.Minute, asked: days, failed: true},
+		"one that was, and has been asked for again":  {made: days, unready: 3 * time.Minute, asked: time.Minute},
+		"a young one that never was":                  {made: time.Minute, unready: time.Minute, asked: days},
+		"one that never was in its time":              {made: 3 * time.Minute, unready: 3 * time.Minute, asked: 4 * time.Minute, failed: true},
+		"one that never was, and has been asked anew": {made: 3 * time.Minute, unready: 3 * time.Minute, asked: time.Minute},
+	} {
+		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "a", CreationTimestamp: metav1.NewTime(now.Add(-c.made))}}
+		pod.Status.Conditions = []corev1.PodCondition{{
+			Type: corev1.PodReady, Status: corev1.ConditionFalse, Message: "its probe misses", LastTransitionTime: metav1.NewTime(now.Add(-c.unready)),
+		}}
+		i := p.instance(t.Context(), pod, now.Add(-c.asked))
+		want := "its probe misses"
+		if c.failed {
+			want = "not ready after 2m0s: its probe misses"
+		}
+		if i.Failed != c.failed || i.Message != want {
+			t.Errorf("%s: failed is %t: %s", name, i.Failed, i.Message)
+		}
+	}
+}
+
+func TestAtHomePodsAreAskedForByTheAnchorToo(t *testing.T) {
+	at := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	deployment := func() *appsv1.Deployment {
+		return &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{sinceAnnotation: at.Format(time.RFC3339)}}}
+	}
+	w := &world{home: deployment(), mark: &mark{Asked: at.Add(time.Hour)}}
+	if got := w.askedAt(w.home); !got.Equal(at.Add(time.Hour)) {
+		t.Errorf("at home it was at %s", got)
+	}
+	if got := w.askedAt(deployment()); !got.Equal(at) {
+		t.Errorf("on a side it was at %s", got)
+	}
+}
+
+func TestAContainerIsOutOfMemoryUntilItsPodWasReadyAgain(t *testing.T) {
+	killed := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		what    string
+		unready time.Time
+		broken  bool
+	}{
+		{"a pod that was not ready before either", killed.Add(-time.Minute), true},
+		{"a pod that is unready since then", killed.Add(2 * time.Second), true},
+		{"a pod that was ready for an hour since then", killed.Add(time.Hour), false},
+	} {
+		pod := &corev1.Pod{Status: corev1.PodStatus{
+			Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionFalse, LastTransitionTime: metav1.NewTime(c.unready)}},
+			ContainerStatuses: []corev1.ContainerStatus{{
+				Name: "shop", RestartCount: 1, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}},
+				LastTerminationState: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Reason: "OOMKilled", FinishedAt: metav1.NewTime(killed)}},
+			}},
+		}}
+		if _, why := broken(pod); (why != "") != c.broken {
+			t.Errorf("%s: %q", c.what, why)
+		}
+	}
+}
+
 func TestTextsAboutPodsAreForgotten(t *testing.T) {
 	r := newRecent()
 	r.store("a", "no disk")

@@ -70,6 +70,7 @@ func TestOnARealCluster(t *testing.T) {
 		"a home that is refused keeps its config":                configOfARefusedHome,
 		"an autoscaler is given back":                            scalerGivenBack,
 		"a variable that is not named any more goes":             variableThatGoes,
+		"a pod at home that is unready for a moment":             unreadyAtHome,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -147,7 +148,10 @@ func sizeOfAMadeHome(t *testing.T, p *place) {
 	b := &bench{place: p, Platform: p.open(t, p.clusters), lease: platform.Lease{Fence: 1, Holder: "w"}}
 	last := ""
 	for n, id := range []string{"r-111111111111", "r-222222222222", "r-333333333333"} {
-		r := p.revision(id, map[string]string{"HELLO_VERSION": id})
+		r, has := p.revision(id, map[string]string{"HELLO_VERSION": id}), "HELLO_VERSION="+id
+		if n == 0 {
+			r.Config.Env["FIRST"], has = "1", "FIRST=1 "+has
+		}
 		if n == 2 {
 			r.Settings = p.settings(false)
 		}
@@ -164,6 +168,9 @@ func sizeOfAMadeHome(t *testing.T, p *place) {
 		b.get("/apis/apps/v1/namespaces/"+p.namespace+"/deployments/hello", &h)
 		if h.Spec.Replicas != 2 {
 			t.Errorf("with %s the home has %d pods", id, h.Spec.Replicas)
+		}
+		if env := b.env("hello"); env != has {
+			t.Errorf("with %s the home has the variables %s", id, env)
 		}
 	}
 }
