@@ -110,7 +110,7 @@ func (p *Platform) permittedTo(ctx context.Context, w *world, r platform.Revisio
 	if err != nil {
 		return err
 	}
-	return p.permitted(ctx, objects)
+	return p.permitted(ctx, rightsTo(objects, w.home == nil))
 }
 
 func (p *Platform) now() string { return p.config.Now().UTC().Format(time.RFC3339) }
