@@ -133,7 +133,7 @@ func (p *Platform) desiredHome(set Settings, r platform.Revision, home *appsv1.D
 	d.APIVersion, d.Kind = "apps/v1", "Deployment"
 	if written == nil {
 		d.Labels = nil
-		return p.homeObject(d, r, base{}) // what else its owners have written is not the release's
+		return p.ownObject(d, r) // what else its owners have written is not the release's
 	}
 	if n := int32(set.Instances); n > 0 {
 		d.Spec.Replicas = &n

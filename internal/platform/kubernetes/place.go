@@ -183,11 +183,15 @@ func (p *Platform) placeSide(ctx context.Context, w *world, lease platform.Lease
 	if err != nil {
 		return err
 	}
-	on, err := p.baseOf(ctx, w.home, r)
+	managers, err := p.managersOf(ctx, w.home)
 	if err != nil {
 		return err
 	}
-	wanted, err := p.wanted(r, on.home)
+	on, err := p.baseOf(w.home, r, managers)
+	if err != nil {
+		return err
+	}
+	wanted, err := p.wanted(r, on)
 	if err != nil {
 		return err
 	}

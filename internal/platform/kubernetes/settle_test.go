@@ -68,6 +68,8 @@ func TestOnARealCluster(t *testing.T) {
 		"a home that is refused keeps its config":                configOfARefusedHome,
 		"an autoscaler is given back":                            scalerGivenBack,
 		"a variable that is not named any more goes":             variableThatGoes,
+		"what manifests drop leaves a home that was created":     droppedByManifests(created),
+		"what manifests drop leaves a home that was applied":     droppedByManifests(applied),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
