@@ -18,7 +18,8 @@ func (p *Platform) Admit(ctx context.Context, lease platform.Lease, t platform.T
 	return p.change(ctx, t, "admit requests to "+revision+" on", func(w *world) error {
 		b, ok := w.split.(backends)
 		if !ok {
-			return fenceFirst(w, lease, t, fault.Errorf(fault.Invalid, "requests can only be chosen by a route, and the Service %s has none", p.settings.Service))
+			return fenceFirst(w, lease, t, fault.Errorf(fault.Invalid, "requests can only be chosen by a route, and the Service %s has none", p.settings.Service).
+				WithHint("leave `audience` out, or name the `route` that leads to the Service in place of `split: pods`"))
 		}
 		_, beside := w.side(revision)
 		if match != (platform.Match{}) && (!beside || p.ready(w, revision) == 0) {

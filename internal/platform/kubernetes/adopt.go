@@ -70,7 +70,7 @@ func adopted(d *appsv1.Deployment, s Settings) (platform.Revision, error) {
 	own, err := json.Marshal(&appsv1.Deployment{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"},
 		ObjectMeta: metav1.ObjectMeta{Name: d.Name},
-		Spec:       appsv1.DeploymentSpec{Selector: d.Spec.Selector, Template: *template},
+		Spec:       appsv1.DeploymentSpec{Selector: d.Spec.Selector, Template: *template, Strategy: d.Spec.Strategy},
 	})
 	if err != nil {
 		return platform.Revision{}, fault.Errorf(fault.Internal, "encode Deployment %s: %w", d.Name, err)

@@ -201,6 +201,17 @@ spec:
 			revision: func(b *bench) platform.Revision { return b.withSecret(badID, "hunter2", workerKey.SealingKey()) },
 			code:     fault.Denied, says: []string{"the worker's account may not create secrets, patch secrets in the namespace place-"},
 		},
+		"a missing right to look for an account": {
+			worker: func(role string) string {
+				return strings.Replace(role, "serviceaccounts]\n  verbs: [get, ", "serviceaccounts]\n  verbs: [", 1)
+			},
+			revision: func(b *bench) platform.Revision {
+				r := good(b)
+				r.Settings = b.with(deployment, needed, "")
+				return r
+			},
+			code: fault.Denied, says: []string{"the worker's account may not get serviceaccounts in the namespace place-"},
+		},
 		"a missing right to see pods": {
 			worker:   func(role string) string { return strings.Replace(role, "resources: [pods]", "resources: [nodes]", 1) },
 			revision: good, code: fault.Denied, says: []string{` resource "pods" in API group "" in the namespace "place-`, "; docs/kubernetes-role.yaml is the role"},

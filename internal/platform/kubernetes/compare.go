@@ -133,7 +133,7 @@ func (p *Platform) desiredHome(set Settings, r platform.Revision, home *appsv1.D
 	d.APIVersion, d.Kind = "apps/v1", "Deployment"
 	if written == nil {
 		d.Labels = nil
-		return p.homeObject(d, r, base{}) // what else its owners have written is not the release's
+		return p.ownObject(d, r) // what else its owners have written is not the release's
 	}
 	if n := int32(set.Instances); n > 0 {
 		d.Spec.Replicas = &n
@@ -186,8 +186,9 @@ type counterparts struct {
 	notes   []string
 }
 
-// live reads the counterparts of desired objects; what is not there is left out. The right
-// to read Secrets is one that a worker need not have.
+// live reads the counterparts of desired objects; what is not there is left out. What a worker
+// need not have the right to read, such as Secrets or the route of a target without one, is
+// told in a note.
 func (p *Platform) live(ctx context.Context, desired []placedObject, home *appsv1.Deployment) (counterparts, error) {
 	now := counterparts{desired: desired[:1:1]}
 	if home != nil {
@@ -200,7 +201,7 @@ func (p *Platform) live(ctx context.Context, desired []placedObject, home *appsv
 	}
 	for _, o := range desired[1:] {
 		one, err := p.counterpart(ctx, o)
-		if o.resource == secrets && apierrors.IsForbidden(err) {
+		if apierrors.IsForbidden(err) {
 			now.notes = append(now.notes, nameOf(o.object)+" was not compared: the worker may not read it.")
 			continue
 		}

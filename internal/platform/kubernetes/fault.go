@@ -23,15 +23,17 @@ func faultOf(err error, what string) error {
 	case !errors.As(err, &status):
 		return fault.Errorf(fault.Unavailable, "%s: %w", what, err)
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
-		return fault.Errorf(fault.Invalid, "%s: the namespace is being deleted: %w", what, err)
+		return fault.Errorf(fault.Invalid, "%s: the namespace is being deleted: %w", what, err).WithHint(hintNamespaceGoes)
 	case apierrors.IsForbidden(err) && strings.Contains(err.Error(), "exceeded quota"):
 		return fault.Errorf(fault.Unavailable, "%s: %w", what, err).WithHint("the namespace has no room left; raise its quota or free some")
 	case apierrors.IsForbidden(err) && !lacksRight.MatchString(err.Error()):
-		return fault.Errorf(fault.Invalid, "%s: the cluster's rules do not admit it: %w", what, err)
+		return fault.Errorf(fault.Invalid, "%s: the cluster's rules do not admit it: %w", what, err).
+			WithHint("change the manifests as the message says, or ask who keeps the cluster's policies to admit it")
 	case apierrors.IsForbidden(err):
 		return fault.Errorf(fault.Denied, "%s: %w", what, err).WithHint("docs/kubernetes-role.yaml is the role that a worker needs")
 	case apierrors.IsUnauthorized(err):
-		return fault.Errorf(fault.Denied, "%s: the cluster does not accept the worker's credentials: %w", what, err)
+		return fault.Errorf(fault.Denied, "%s: the cluster does not accept the worker's credentials: %w", what, err).
+			WithHint("renew the kubeconfig or the token of the worker")
 	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err), apierrors.IsNotAcceptable(err), apierrors.IsRequestEntityTooLargeError(err):
 		return fault.Errorf(fault.Invalid, "%s: %w", what, err)
 	case apierrors.IsNotFound(err):
@@ -39,6 +41,8 @@ func faultOf(err error, what string) error {
 	}
 	return fault.Errorf(fault.Unavailable, "%s: %w", what, err)
 }
+
+const hintNamespaceGoes = "wait until it is gone and make it again, or name another in `namespace`"
 
 // lacksRight matches how the API server says that somebody may not do a thing at all, other
 // than its rules for what objects may be like, which it refuses by the same code.

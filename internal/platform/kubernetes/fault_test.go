@@ -2,10 +2,13 @@ package kubernetes
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/fairwayhq/fairway/internal/fault"
@@ -52,6 +55,20 @@ func TestARightIsGivenByTheWholeOfARule(t *testing.T) {
 	} {
 		if got := may.within(c.rules); got != c.want {
 			t.Errorf("%v give the right to %s: %t", c.rules, may, got)
+		}
+	}
+}
+
+func TestARefusalSaysWhatHelps(t *testing.T) {
+	goes := apierrors.NewForbidden(schema.GroupResource{Resource: "services"}, "shop", errors.New("it is being terminated"))
+	goes.ErrStatus.Details.Causes = []metav1.StatusCause{{Type: corev1.NamespaceTerminatingCause}}
+	for why, want := range map[error]string{
+		goes: "wait until it is gone",
+		apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, "shop", errors.New("violates PodSecurity")): "change the manifests",
+		apierrors.NewUnauthorized("the token has expired"):                                                         "the token of the worker",
+	} {
+		if got := fault.HintOf(faultOf(why, "write Service shop")); !strings.Contains(got, want) {
+			t.Errorf("%v has the hint %q, without %q", why, got, want)
 		}
 	}
 }

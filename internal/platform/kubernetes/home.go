@@ -2,11 +2,10 @@ package kubernetes
 
 import (
 	"context"
-	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/platform"
@@ -35,10 +34,10 @@ func (p *Platform) updateHome(ctx context.Context, w *world, lease platform.Leas
 	if err != nil {
 		return err
 	}
-	if err := dress(update, s.revision, lease.Fence); err != nil {
+	if err := dress(update.wanted, s.revision, lease.Fence); err != nil {
 		return err
 	}
-	if err := p.notRefused(ctx, placedObject{deployments, update}); err != nil {
+	if _, err := p.tryHome(ctx, update); refusal(err) != nil {
 		return err
 	}
 	set, err := p.opened(w.target, s.revision)
@@ -60,99 +59,85 @@ func (p *Platform) updateHome(ctx context.Context, w *world, lease platform.Leas
 	if err := p.applyAll(ctx, needed); err != nil {
 		return err
 	}
-	return p.applyHome(ctx, update, w.home)
+	return p.writeHome(ctx, update)
 }
 
-// applyHome writes the home's pods.
-func (p *Platform) applyHome(ctx context.Context, update *unstructured.Unstructured, was *appsv1.Deployment) error {
-	update.SetResourceVersion(was.ResourceVersion)
-	if was.Annotations[createdAnnotation] != "" {
-		// Who has made a Deployment owns its size: left out, it would be the default's.
-		_ = unstructured.SetNestedField(update.Object, int64(replicas(was)), "spec", "replicas")
-		_ = unstructured.SetNestedField(update.Object, was.Annotations[createdAnnotation], "metadata", "annotations", createdAnnotation)
-	}
-	written, err := p.apply(ctx, placedObject{deployments, update})
-	if err != nil {
-		return err
-	}
-	p.namespace().deployments.wrote(written)
-	return nil
+// homeUpdate is what a release makes of the home.
+type homeUpdate struct {
+	was    *appsv1.Deployment // nil where there is none yet
+	wanted *appsv1.Deployment
+	// container is the one that is released.
+	container string
+	// manifests tells that the release has some: they are the whole truth about its pods.
+	manifests bool
+	// managers are who has set what of the home, where Fairway has written it before.
+	managers []metav1.ManagedFieldsEntry
 }
 
-// homeOf is what a release of the revision writes of the home in the end.
-func (p *Platform) homeOf(ctx context.Context, r platform.Revision, home *appsv1.Deployment) (*unstructured.Unstructured, error) {
-	on, err := p.baseOf(ctx, home, r)
-	if err != nil {
-		return nil, err
-	}
-	d, err := p.wanted(r, on.home)
-	if err != nil {
-		return nil, err
-	}
+// homeOf is what a release of the revision makes of the home in the end.
+func (p *Platform) homeOf(ctx context.Context, r platform.Revision, home *appsv1.Deployment) (homeUpdate, error) {
+	u := homeUpdate{was: home}
 	set, err := ParseSettings(r.Settings)
 	if err != nil {
-		return nil, err
+		return u, err
+	}
+	if u.managers, err = p.managersOf(ctx, home); err != nil {
+		return u, err
+	}
+	on, err := p.baseOf(home, r, u.managers)
+	if err != nil {
+		return u, err
+	}
+	if u.wanted, err = p.wanted(r, on); err != nil {
+		return u, err
+	}
+	c, err := chosen(u.wanted.Spec.Template.Spec, p.settings.Container, r.Artifact)
+	if err != nil {
+		return u, err
 	}
 	names, _, err := set.pinned()
 	if err != nil {
-		return nil, err
+		return u, err
 	}
-	markConfig(d, names)
-	d.APIVersion, d.Kind, d.Spec.Replicas = "apps/v1", "Deployment", nil
-	return p.homeObject(d, r, on)
+	u.container, u.manifests = c.Name, len(set.Objects) > 0
+	markConfig(u.wanted, names)
+	u.wanted.APIVersion, u.wanted.Kind, u.wanted.Spec.Replicas = "apps/v1", "Deployment", nil
+	return u, nil
 }
 
-// homeObject is what is written of the wanted Deployment. Without manifests that is the image
-// and the variables alone: what is not written stays its owners'. A home that Fairway has
-// made has no other owner.
-func (p *Platform) homeObject(d *appsv1.Deployment, r platform.Revision, on base) (*unstructured.Unstructured, error) {
-	set, err := ParseSettings(r.Settings)
-	if err != nil {
-		return nil, err
-	}
-	made := on.home != nil && on.home.Annotations[createdAnnotation] != ""
-	if made && len(set.Objects) == 0 {
-		d.Labels = on.home.Labels
-	}
-	o, err := plain(d)
+// object is the home as it is made where there is none.
+func (u homeUpdate) object() (*unstructured.Unstructured, error) {
+	o, err := plain(u.wanted)
 	if err != nil {
 		return nil, err
 	}
 	if set, _, _ := unstructured.NestedMap(o.Object, "spec", "strategy"); len(set) == 0 {
 		unstructured.RemoveNestedField(o.Object, "spec", "strategy")
 	}
-	if made || len(set.Objects) > 0 {
-		return o, nil
-	}
-	own, err := p.ownContainer(d, r, on.kept)
-	if err != nil {
-		return nil, err
-	}
-	o.Object["spec"] = map[string]any{"template": map[string]any{"spec": map[string]any{"containers": []any{own}}}}
 	return o, nil
 }
 
-// ownContainer is what a release without manifests says of the wanted Deployment.
-func (p *Platform) ownContainer(d *appsv1.Deployment, r platform.Revision, kept []string) (map[string]any, error) {
+// ownObject is what a release without manifests says of the wanted Deployment: the image and
+// the variables alone.
+func (p *Platform) ownObject(d *appsv1.Deployment, r platform.Revision) (*unstructured.Unstructured, error) {
 	c, err := chosen(d.Spec.Template.Spec, p.settings.Container, r.Artifact)
 	if err != nil {
 		return nil, err
 	}
-	own := map[string]any{"name": c.Name, "image": c.Image}
-	env := envOf(r.Config.Env)
-	for _, v := range c.Env {
-		if slices.Contains(kept, v.Name) {
-			one, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&v)
-			if err != nil {
-				return nil, fault.Errorf(fault.Internal, "convert a variable: %w", err)
-			}
-			env = append(env, one)
-		}
+	o, err := plain(d)
+	if err != nil {
+		return nil, err
 	}
-	if len(env) > 0 {
+	own := map[string]any{"name": c.Name, "image": c.Image}
+	if env := envOf(r.Config.Env); len(env) > 0 {
 		own["env"] = env
 	}
-	return own, nil
+	o.Object["spec"] = podsWith(own)
+	return o, nil
+}
+
+func podsWith(container map[string]any) map[string]any {
+	return map[string]any{"template": map[string]any{"spec": map[string]any{"containers": []any{container}}}}
 }
 
 func envOf(env map[string]string) []any {

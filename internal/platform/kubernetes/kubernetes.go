@@ -87,17 +87,22 @@ func (c *Clusters) cluster(name string) (*cluster, error) {
 	}
 	client, err := dynamic.NewForConfig(config)
 	if err != nil {
-		return nil, fault.Errorf(fault.Invalid, "connect to the Kubernetes context %q: %w", name, err)
+		return nil, unconnected(name, err)
 	}
 	logs, err := newLogReader(config)
 	if err != nil {
-		return nil, fault.Errorf(fault.Invalid, "connect to the Kubernetes context %q: %w", name, err)
+		return nil, unconnected(name, err)
 	}
 	one := newCluster(c.ctx, client, c.config.Now)
 	one.logs = logs
 	one.watches.Go(one.sweep)
 	c.open[name] = one
 	return one, nil
+}
+
+func unconnected(name string, err error) error {
+	return fault.Errorf(fault.Invalid, "connect to the Kubernetes context %q: %w", name, err).
+		WithHint("correct what the worker's kubeconfig says of this cluster: its server, certificates and credentials")
 }
 
 func (c *Clusters) restConfig(name string) (*rest.Config, error) {

@@ -10,6 +10,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/fairwayhq/fairway/internal/fault"
@@ -161,7 +162,7 @@ func (p *Platform) existing(ctx context.Context, all []placedObject) ([]*unstruc
 
 // one reads an object by what the worker's role allows of its kind.
 func (p *Platform) one(ctx context.Context, o placedObject) (*unstructured.Unstructured, error) {
-	if o.resource == configMaps || o.resource == secrets || o.resource == serviceAccounts || o.resource == services {
+	if readByName(o.resource) {
 		return p.client(o.resource).Get(ctx, o.object.GetName(), metav1.GetOptions{})
 	}
 	list, err := p.client(o.resource).List(ctx, metav1.ListOptions{FieldSelector: "metadata.name=" + o.object.GetName()})
@@ -169,6 +170,11 @@ func (p *Platform) one(ctx context.Context, o placedObject) (*unstructured.Unstr
 		return nil, err
 	}
 	return &list.Items[0], nil
+}
+
+// readByName tells that the role lets a worker read objects of a kind one by one.
+func readByName(r schema.GroupVersionResource) bool {
+	return r == configMaps || r == secrets || r == serviceAccounts || r == services
 }
 
 // keepMade makes a home that Fairway has made stay: what came with it is not its own any more.

@@ -48,7 +48,7 @@ func (s Settings) objects() ([]manifest.Object, error) {
 			} `json:"metadata"`
 		}
 		if err := json.Unmarshal(raw, &o); err != nil {
-			return nil, fault.Errorf(fault.Invalid, "read the manifests of the release: %w", err)
+			return nil, unreadable(err)
 		}
 		all = append(all, manifest.Object{APIVersion: o.APIVersion, Kind: o.Kind, Namespace: o.Metadata.Namespace, Name: o.Metadata.Name, Raw: raw})
 	}
@@ -88,10 +88,15 @@ func (s Settings) placeable(before bool) ([]placedObject, error) {
 	return all, nil
 }
 
+func unreadable(err error) error {
+	return fault.Errorf(fault.Invalid, "read the manifests of the release: %w", err).
+		WithHint("correct the manifest and ship again; `kubectl apply --dry-run=server` says the same of it")
+}
+
 func decode(raw []byte) (*unstructured.Unstructured, error) {
 	var u unstructured.Unstructured
 	if err := u.UnmarshalJSON(raw); err != nil {
-		return nil, fault.Errorf(fault.Invalid, "read the manifests of the release: %w", err)
+		return nil, unreadable(err)
 	}
 	return &u, nil
 }

@@ -120,7 +120,7 @@ func (p *Platform) permittedTo(ctx context.Context, w *world, r platform.Revisio
 	if err != nil {
 		return err
 	}
-	return p.permitted(ctx, objects)
+	return p.permitted(ctx, rightsTo(objects, w.home == nil))
 }
 
 func (p *Platform) now() string { return p.config.Now().UTC().Format(time.RFC3339) }
@@ -193,11 +193,15 @@ func (p *Platform) placeSide(ctx context.Context, w *world, lease platform.Lease
 	if err != nil {
 		return err
 	}
-	on, err := p.baseOf(ctx, w.home, r)
+	managers, err := p.managersOf(ctx, w.home)
 	if err != nil {
 		return err
 	}
-	wanted, err := p.wanted(r, on.home)
+	on, err := p.baseOf(w.home, r, managers)
+	if err != nil {
+		return err
+	}
+	wanted, err := p.wanted(r, on)
 	if err != nil {
 		return err
 	}

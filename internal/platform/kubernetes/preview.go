@@ -27,16 +27,24 @@ func (p *Platform) Preview(ctx context.Context, t platform.Target, r platform.Re
 			return platform.Comparison{}, err
 		}
 	}
-	all, err := p.releasedObjects(ctx, t, r, home)
+	update, brought, err := p.releasedObjects(ctx, t, r, home)
+	if err != nil {
+		return platform.Comparison{}, faultOf(err, "read Deployment "+p.settings.Deployment)
+	}
+	own, err := update.object()
 	if err != nil {
 		return platform.Comparison{}, err
 	}
-	now, err := p.live(ctx, all, home)
+	now, err := p.live(ctx, append([]placedObject{{deployments, own}}, brought...), home)
 	if err != nil {
 		return platform.Comparison{}, err
 	}
-	var next []drift.Object
-	for _, o := range now.desired {
+	then, err := p.tryHome(ctx, update)
+	if err != nil {
+		return platform.Comparison{}, err
+	}
+	next := []drift.Object{then.Object}
+	for _, o := range now.desired[1:] {
 		would, err := p.tryOut(ctx, o)
 		if err != nil {
 			return platform.Comparison{}, err
@@ -72,22 +80,24 @@ func (p *Platform) acceptable(ctx context.Context, w *world, r platform.Revision
 	if err != nil || len(set.Objects) == 0 {
 		return err
 	}
-	all, err := p.releasedObjects(ctx, w.target, r, w.home)
+	update, brought, err := p.releasedObjects(ctx, w.target, r, w.home)
 	if err != nil {
 		return err
 	}
-	for _, o := range all {
-		if err := p.notRefused(ctx, o); err != nil {
+	if _, err := p.tryHome(ctx, update); refusal(err) != nil {
+		return err
+	}
+	for _, o := range brought {
+		if _, err := p.tryOut(ctx, o); refusal(err) != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// notRefused tells whether the API server would refuse an object. Who cannot be asked without
-// a write has said nothing against it.
-func (p *Platform) notRefused(ctx context.Context, o placedObject) error {
-	_, err := p.tryOut(ctx, o)
+// refusal is the error of a trial, if it tells that the API server would refuse the write. Who
+// cannot be asked without a write has said nothing against it.
+func refusal(err error) error {
 	if err != nil && strings.Contains(err.Error(), "does not support dry run") {
 		return nil
 	}
@@ -132,26 +142,25 @@ func (p *Platform) artifactOf(d *appsv1.Deployment) (platform.Artifact, error) {
 	return platform.Artifact{Ref: ref, Digest: digest}, nil
 }
 
-// releasedObjects are what a release of the revision writes at home in the end; the home
-// comes first.
-func (p *Platform) releasedObjects(ctx context.Context, t platform.Target, r platform.Revision, home *appsv1.Deployment) ([]placedObject, error) {
-	own, err := p.homeOf(ctx, r, home)
+// releasedObjects are what a release of the revision writes at home in the end: the home, and
+// what comes with it.
+func (p *Platform) releasedObjects(ctx context.Context, t platform.Target, r platform.Revision, home *appsv1.Deployment) (homeUpdate, []placedObject, error) {
+	update, err := p.homeOf(ctx, r, home)
 	if err != nil {
-		return nil, err
+		return update, nil, err
 	}
 	set, err := p.opened(t, r)
 	if err != nil {
-		return nil, err
+		return update, nil, err
 	}
 	brought, err := set.allPlaceable()
 	if err != nil {
-		return nil, err
+		return update, nil, err
 	}
-	all := append([]placedObject{{deployments, own}}, brought...)
-	for _, o := range all {
+	for _, o := range brought {
 		o.object.SetNamespace(p.settings.Namespace)
 	}
-	return all, nil
+	return update, brought, nil
 }
 
 // kindOf finds a kind of object that releases write, or nil.

@@ -47,17 +47,56 @@ func (p *Platform) rights() []right {
 	return all
 }
 
+// rightsTo are those that the objects of a release take. Whether one is there already is asked
+// of accounts and, by a first release, of everything that it brings.
+func rightsTo(objects []placedObject, first bool) []right {
+	var all []right
+	for _, o := range objects {
+		if first || o.resource == serviceAccounts {
+			verb := "list"
+			if readByName(o.resource) {
+				verb = "get"
+			}
+			all = append(all, right{o.resource, verb})
+		}
+		all = append(all, right{o.resource, "create"}, right{o.resource, "patch"})
+	}
+	return all
+}
+
+// rightsToCopy are those that copies take of objects whose kind a worker need not see, where
+// it sees some.
+func (p *Platform) rightsToCopy(ctx context.Context) ([]right, error) {
+	var all []right
+	for _, kind := range selectingKinds {
+		if !kind.optional || kind.services && p.byPods() {
+			continue
+		}
+		list, err := p.client(kind.resource).List(ctx, metav1.ListOptions{Limit: 1})
+		switch {
+		case apierrors.IsNotFound(err), apierrors.IsForbidden(err):
+		case err != nil:
+			return nil, faultOf(err, "read "+kind.resource.Resource)
+		case len(list.Items) > 0:
+			all = append(all, right{kind.resource, "create"}, right{kind.resource, "patch"})
+		}
+	}
+	return all, nil
+}
+
 // permitted refuses a worker that lacks a right, before it has changed anything: one that
 // may not delete, say, would only find out when something is to be taken away.
-func (p *Platform) permitted(ctx context.Context, objects []placedObject) error {
-	wanted := p.rights()
-	for _, o := range objects {
-		wanted = append(wanted, right{o.resource, "create"}, right{o.resource, "patch"})
-	}
+func (p *Platform) permitted(ctx context.Context, wanted []right) error {
+	wanted = append(p.rights(), wanted...)
 	review := authorizationv1.SelfSubjectRulesReview{Spec: authorizationv1.SelfSubjectRulesReviewSpec{Namespace: p.settings.Namespace}}
 	if err := p.review(ctx, "selfsubjectrulesreviews", "SelfSubjectRulesReview", &review); err != nil {
 		return unlessUnasked(err) // who may not even ask is told by what is refused
 	}
+	copied, err := p.rightsToCopy(ctx)
+	if err != nil {
+		return err
+	}
+	wanted = append(wanted, copied...)
 	var missing []string
 	for _, r := range wanted {
 		if r.within(review.Status.ResourceRules) {

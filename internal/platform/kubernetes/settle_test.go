@@ -71,6 +71,8 @@ func TestOnARealCluster(t *testing.T) {
 		"an autoscaler is given back":                            scalerGivenBack,
 		"a variable that is not named any more goes":             variableThatGoes,
 		"a pod at home that is unready for a moment":             unreadyAtHome,
+		"what manifests drop leaves a home that was created":     droppedByManifests(created),
+		"what manifests drop leaves a home that was applied":     droppedByManifests(applied),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -69,7 +69,7 @@ func (s Settings) deployment() (*appsv1.Deployment, error) {
 	for _, raw := range s.Objects {
 		var d appsv1.Deployment
 		if err := json.Unmarshal(raw, &d); err != nil {
-			return nil, fault.Errorf(fault.Invalid, "read the manifests of the release: %w", err)
+			return nil, unreadable(err)
 		}
 		if d.Kind == "Deployment" && d.Name == s.Deployment {
 			return &d, nil
@@ -108,7 +108,8 @@ func (p *Platform) standingOf(revision string, d *appsv1.Deployment, service *co
 		pods: d.Spec.Template.Labels, drain: int64(time.Duration(p.settings.Drain).Seconds()),
 	}
 	if d.Spec.Selector == nil || len(d.Spec.Selector.MatchLabels) == 0 || len(service.Spec.Selector) == 0 {
-		return s, fault.Errorf(fault.Invalid, "the Deployment %s or the Service %s selects its pods by no labels, so that another revision's pods could not be told apart", d.Name, service.Name)
+		return s, fault.Errorf(fault.Invalid, "the Deployment %s or the Service %s selects its pods by no labels, so that another revision's pods could not be told apart", d.Name, service.Name).
+			WithHint("give both a selector, such as `matchLabels: {app: %s}` and `selector: {app: %s}`, and the pods that label", d.Name, d.Name)
 	}
 	for _, key := range slices.Sorted(maps.Keys(service.Spec.Selector)) {
 		if value, both := d.Spec.Selector.MatchLabels[key]; both {

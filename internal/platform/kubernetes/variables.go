@@ -12,49 +12,43 @@ import (
 	"github.com/fairwayhq/fairway/internal/platform"
 )
 
-// base is the home as a release without manifests builds on it. Variables that the release
+// baseOf is the home as a release builds on it. Without manifests, variables that the release
 // before has set for itself, and the new one does not name, are gone from it.
-type base struct {
-	home *appsv1.Deployment
-	// kept are variables that the home would lose if the release did not write them again:
-	// Fairway was the last to give them a value, and they are not gone.
-	kept []string
-}
-
-// baseOf reads who has set the home's variables, where Fairway has written the home before.
-func (p *Platform) baseOf(ctx context.Context, home *appsv1.Deployment, r platform.Revision) (base, error) {
-	if home == nil || home.Annotations[placedAnnotation] == "" {
-		return base{home: home}, nil
+func (p *Platform) baseOf(home *appsv1.Deployment, r platform.Revision, managers []metav1.ManagedFieldsEntry) (*appsv1.Deployment, error) {
+	if managers == nil {
+		return home, nil
 	}
 	if set, err := ParseSettings(r.Settings); err != nil || len(set.Objects) > 0 {
-		return base{home: home}, err
+		return home, err
 	}
 	former, err := unpack(home)
 	if err != nil {
-		return base{}, err
-	}
-	list, err := p.client(deployments).List(ctx, metav1.ListOptions{FieldSelector: "metadata.name=" + home.Name})
-	if err != nil {
-		return base{}, faultOf(err, "read Deployment "+home.Name)
-	}
-	if len(list.Items) == 0 || list.Items[0].GetGeneration() != home.Generation {
-		return base{}, errStale
+		return nil, err
 	}
 	own := home.DeepCopy()
 	c, err := chosen(own.Spec.Template.Spec, p.settings.Container, r.Artifact)
 	if err != nil {
-		return base{}, err
+		return nil, err
 	}
-	managed := managedVariables(list.Items[0].GetManagedFields(), c.Name)
-	gone := managed.left(former.Config.Env, r.Config.Env)
+	gone := managedVariables(managers, c.Name).left(former.Config.Env, r.Config.Env)
 	c.Env = slices.DeleteFunc(c.Env, func(v corev1.EnvVar) bool { return slices.Contains(gone, v.Name) })
-	b := base{home: own}
-	for _, v := range c.Env {
-		if _, named := r.Config.Env[v.Name]; !named && managed.valued[v.Name] {
-			b.kept = append(b.kept, v.Name)
-		}
+	return own, nil
+}
+
+// managersOf reads who has set which of the home's fields; nil where Fairway has not written it
+// before.
+func (p *Platform) managersOf(ctx context.Context, home *appsv1.Deployment) ([]metav1.ManagedFieldsEntry, error) {
+	if home == nil || home.Annotations[placedAnnotation] == "" {
+		return nil, nil
 	}
-	return b, nil
+	list, err := p.client(deployments).List(ctx, metav1.ListOptions{FieldSelector: "metadata.name=" + home.Name})
+	if err != nil {
+		return nil, faultOf(err, "read Deployment "+home.Name)
+	}
+	if len(list.Items) == 0 || list.Items[0].GetGeneration() != home.Generation {
+		return nil, errStale
+	}
+	return list.Items[0].GetManagedFields(), nil
 }
 
 // variables are those of one container that Fairway manages: valued ones have their value
@@ -78,10 +72,9 @@ func managedVariables(entries []metav1.ManagedFieldsEntry, container string) var
 	others := map[string]bool{}
 	for _, e := range entries {
 		for name, valued := range variablesIn(e, container) {
-			switch ours := e.Manager == fieldManager && e.Operation == metav1.ManagedFieldsOperationApply; {
-			case ours:
-				v.valued[name] = valued
-			default:
+			if e.Manager == fieldManager {
+				v.valued[name] = v.valued[name] || valued
+			} else {
 				v.shared[name], others[name] = true, others[name] || valued
 			}
 		}

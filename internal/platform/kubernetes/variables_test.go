@@ -26,13 +26,13 @@ func TestAVariableGoesOnlyIfItWasFairwaysAlone(t *testing.T) {
 		gone    []string
 		valued  bool
 	}{
-		"nobody else has it":                        {[]metav1.ManagedFieldsEntry{fairway}, next, []string{"A"}, true},
-		"the release names it again":                {[]metav1.ManagedFieldsEntry{fairway}, former, nil, true},
-		"the team has the same value":               {[]metav1.ManagedFieldsEntry{fairway, managed("kubectl", kind, `".": {}, "k:{\"name\":\"A\"}": {".": {}, "f:name": {}, "f:value": {}}`)}, next, nil, false},
-		"the team had another value":                {[]metav1.ManagedFieldsEntry{fairway, managed("kubectl", kind, `"k:{\"name\":\"A\"}": {".": {}, "f:name": {}}`)}, next, nil, true},
-		"the team has others":                       {[]metav1.ManagedFieldsEntry{fairway, managed("kubectl", kind, `"k:{\"name\":\"C\"}": {".": {}, "f:name": {}, "f:value": {}}`)}, next, []string{"A"}, true},
-		"the team has taken it over":                {[]metav1.ManagedFieldsEntry{managed("kubectl", kind, `"k:{\"name\":\"A\"}": {".": {}, "f:name": {}, "f:value": {}}`)}, next, nil, false},
-		"somebody else applied under the same name": {[]metav1.ManagedFieldsEntry{managed("fairway", kind, `"k:{\"name\":\"A\"}": {".": {}, "f:value": {}}`)}, next, nil, false},
+		"nobody else has it":          {[]metav1.ManagedFieldsEntry{fairway}, next, []string{"A"}, true},
+		"the release names it again":  {[]metav1.ManagedFieldsEntry{fairway}, former, nil, true},
+		"the team has the same value": {[]metav1.ManagedFieldsEntry{fairway, managed("kubectl", kind, `".": {}, "k:{\"name\":\"A\"}": {".": {}, "f:name": {}, "f:value": {}}`)}, next, nil, false},
+		"the team had another value":  {[]metav1.ManagedFieldsEntry{fairway, managed("kubectl", kind, `"k:{\"name\":\"A\"}": {".": {}, "f:name": {}}`)}, next, nil, true},
+		"the team has others":         {[]metav1.ManagedFieldsEntry{fairway, managed("kubectl", kind, `"k:{\"name\":\"C\"}": {".": {}, "f:name": {}, "f:value": {}}`)}, next, []string{"A"}, true},
+		"the team has taken it over":  {[]metav1.ManagedFieldsEntry{managed("kubectl", kind, `"k:{\"name\":\"A\"}": {".": {}, "f:name": {}, "f:value": {}}`)}, next, nil, false},
+		"Fairway has changed its own": {[]metav1.ManagedFieldsEntry{managed("fairway", kind, `"k:{\"name\":\"A\"}": {".": {}, "f:value": {}}`), managed("fairway", ours, `"k:{\"name\":\"A\"}": {".": {}, "f:name": {}}`)}, next, []string{"A"}, true},
 	} {
 		v := managedVariables(c.entries, "web")
 		if got := v.left(former, c.next); !slices.Equal(got, c.gone) || v.valued["A"] != c.valued {

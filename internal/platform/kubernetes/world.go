@@ -124,7 +124,7 @@ func (p *Platform) noNamespace(ctx context.Context) error {
 		return fault.Errorf(fault.Invalid, "there is no namespace %s", p.settings.Namespace).
 			WithHint("correct `namespace`, or `context`, if it is on another cluster")
 	case err == nil && n.GetDeletionTimestamp() != nil:
-		return fault.Errorf(fault.Invalid, "the namespace %s is being deleted", p.settings.Namespace)
+		return fault.Errorf(fault.Invalid, "the namespace %s is being deleted", p.settings.Namespace).WithHint(hintNamespaceGoes)
 	}
 	return nil
 }
