@@ -117,6 +117,7 @@ func TestSplitByPods(t *testing.T) {
 		"who changes the Service is named":                        namesWhoChangesIt,
 		"a Service that leads to others' pods as well is refused": refusesOthers,
 		"a worker that may not open pods hears of it before":      missesARight,
+		"a side that somebody deletes is told as deleted":         deletedPods,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, newFleet(t, r)) })
 	}
@@ -271,7 +272,7 @@ func twoSides(t *testing.T, f *fleet) {
 	}
 	f.must(f.API.Do(t.Context(), http.MethodDelete, "/apis/apps/v1/namespaces/"+f.namespace+"/deployments/hello-"+third.ID, "", nil, nil))
 	s := f.until("somebody has deleted it", func(s platform.State) bool { return s.Weights[f.old] == platform.Whole })
-	if !strings.Contains(s.Foreign, "has changed the Service hello: its weights are "+f.old+" 100 %, not ") {
+	if !strings.HasPrefix(s.Foreign, "somebody has deleted the Deployment hello-"+third.ID+": the weights are "+f.old+" 100 %, not ") {
 		t.Errorf("it says %q", s.Foreign)
 	}
 	f.give(platform.Weights{f.old: platform.Whole})

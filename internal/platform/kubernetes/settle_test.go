@@ -68,6 +68,7 @@ func TestOnARealCluster(t *testing.T) {
 		"a home that is refused keeps its config":                configOfARefusedHome,
 		"an autoscaler is given back":                            scalerGivenBack,
 		"a variable that is not named any more goes":             variableThatGoes,
+		"a side that somebody deletes is told as deleted":        deletedSide,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
