@@ -41,7 +41,14 @@ func deletedSide(t *testing.T, p *place) {
 	}
 	b.must(b.Route(t.Context(), b.lease, target, platform.Weights{old: platform.Whole}))
 	b.must(b.Retire(t.Context(), b.lease, target, v2.ID))
-	b.answers("v1")
+	b.until("the home alone answers", func(platform.State) bool {
+		for range 20 {
+			if got, err := b.ask("/"); err != nil || got != "v1" {
+				return false
+			}
+		}
+		return true
+	})
 	if s := b.observe(); s.Foreign != "" || s.Weights[old] != platform.Whole || len(s.Revisions) != 1 || b.backendRefs() != before {
 		t.Errorf("taken back: %+v, the route leads to %s", s, b.backendRefs())
 	}
