@@ -170,6 +170,16 @@ func (p *Platform) autoscaler(ctx context.Context) (*unstructured.Unstructured, 
 	return nil, nil
 }
 
+// toCopy is the home's autoscaler where a side has one of its own. Where pods split the traffic
+// the open ones are the home's by their labels: two autoscalers would both find their pods
+// ambiguous and scale nothing, so there the home's counts for all, and sides follow the home.
+func (p *Platform) toCopy(ctx context.Context) (*unstructured.Unstructured, error) {
+	if p.byPods() {
+		return nil, nil
+	}
+	return p.autoscaler(ctx)
+}
+
 // scaler is the home's autoscaler as it scales the side, with at least n pods.
 func (s standing) scaler(home *unstructured.Unstructured, n int) *unstructured.Unstructured {
 	c := s.fresh(home)
