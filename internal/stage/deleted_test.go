@@ -109,3 +109,13 @@ func TestADrillThatSomebodyHasDeletedIsNotNoticed(t *testing.T) {
 		t.Errorf("it is %s with %+v", out.Status, out.Lines)
 	}
 }
+
+func TestAnAudienceIsSentBackWhenSomebodyDeletesItsVersion(t *testing.T) {
+	w, k := &choosingWorld{world: newWorld(t, 57).withHome()}, audienceTask()
+	w.until(k, func(stage.Outcome) bool { return w.admitted == chosen })
+	delete(w.placed, fresh)
+	out := w.until(k, func(stage.Outcome) bool { return true })
+	if out.Status != stage.Failed || !strings.Contains(out.Reason, "somebody has deleted it") || w.admitted != (platform.Match{}) {
+		t.Errorf("it is %s (%s), and admitted are %+v", out.Status, out.Reason, w.admitted)
+	}
+}
