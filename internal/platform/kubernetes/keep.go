@@ -35,8 +35,8 @@ func (p *Platform) keepOn() {
 
 // keep sees to it that pods follow the mark while this process runs and there are sides,
 // also those that come when no verb is called: after a crash, a lost node, or as a side that
-// has everything grows with the home. The keeper holds no lease and decides
-// nothing; what it does is what the lease's holder has written.
+// has everything grows with the home. It holds no lease and decides nothing; what it does is
+// what the lease's holder has written.
 func (p *Platform) keep() {
 	heard := make(chan struct{}, 1)
 	hear := func() {
