@@ -187,7 +187,9 @@ type State struct {
 	// Home is the revision that last had all the traffic: stable. Empty before the first release.
 	Home      string          `json:"home,omitempty"`
 	Revisions []RevisionState `json:"revisions,omitempty"`
-	Weights   Weights         `json:"weights,omitempty"`
+	// Weights may name a revision that is not among Revisions: somebody has deleted it, and
+	// its share goes to nobody.
+	Weights Weights `json:"weights,omitempty"`
 	// Foreign tells who has changed the weights behind Fairway's back, and how; empty if
 	// they are what Route wrote last.
 	Foreign string `json:"foreign,omitempty"`

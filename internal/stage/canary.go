@@ -82,6 +82,9 @@ func (t *canaryTick) step(ctx context.Context) (Outcome, error) {
 	if out, refused := t.unfit(); refused {
 		return out, nil
 	}
+	if out, gone, err := t.gone(ctx); gone || err != nil {
+		return out, err
+	}
 	switch {
 	case contested(t.task, t.s) && t.m.Weight > 0:
 		return t.contested(ctx)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/fairwayhq/fairway/internal/platform"
 )
 
 // crashed takes the traffic back when no instance of the canary is left.
@@ -12,6 +14,27 @@ func (t *canaryTick) crashed(ctx context.Context) (Outcome, bool, error) {
 	if why == "" {
 		return Outcome{}, false, nil
 	}
+	out, err := t.takeBack(ctx, why)
+	return out, true, err
+}
+
+// deleted says that the task's revision is not on the target any more; nothing while it is.
+// Whatever traffic it has goes to nobody.
+func deleted(task Task, s platform.State) string {
+	if _, there := s.Revision(task.Revision.ID); there {
+		return ""
+	}
+	return name(task) + " is not on the target any more: somebody has deleted it"
+}
+
+// gone takes the traffic back from a canary that somebody has deleted, whoever else has
+// changed the weights. A drill shows nothing then.
+func (t *canaryTick) gone(ctx context.Context) (Outcome, bool, error) {
+	why := deleted(t.task, t.s)
+	if why == "" || t.m.Weight == 0 && !t.m.Admitted {
+		return Outcome{}, false, nil
+	}
+	t.m.Missed = t.task.Drill != nil
 	out, err := t.takeBack(ctx, why)
 	return out, true, err
 }

@@ -30,6 +30,10 @@ func (e *deploy) Tick(ctx context.Context, task Task) (Outcome, error) {
 		return next(m, 0, &Progress{Now: "Placing " + name(task) + ".", Next: "When it is ready it gets all the traffic."}), nil
 	}
 	mine := task.Revision.ID
+	if out, lost, err := e.lost(ctx, p, task, s, m.footing); lost || err != nil {
+		out.State = remember(m)
+		return out, err
+	}
 	if s.Weights[mine] == platform.Whole && task.Hold != "" {
 		return next(m, readyInterval, &Progress{Now: "Held before the old version is taken away: " + task.Hold + ".", Weight: 1}), nil
 	}
@@ -58,6 +62,25 @@ func (e *deploy) Tick(ctx context.Context, task Task) (Outcome, error) {
 		weightLine("deploy.weight", 1, "All traffic in "+task.Environment+" goes to "+name(task)+"."))
 	out.Exposed = true
 	return out, nil
+}
+
+// lost ends a stage whose revision somebody has deleted while it had traffic: stable gets that,
+// as far as it is ready, and the undoing does the rest.
+func (d Deps) lost(ctx context.Context, p platform.Platform, task Task, s platform.State, f footing) (Outcome, bool, error) {
+	why := deleted(task, s)
+	if why == "" || s.Weights[task.Revision.ID] == 0 {
+		return Outcome{}, false, nil
+	}
+	decided := d.Now()
+	share, err := shiftToStable(ctx, p, task, s, f)
+	if err != nil {
+		return Outcome{}, false, err
+	}
+	out := Outcome{Status: Failed, Reason: why, Exposed: true, Progress: &Progress{Now: "Taken back: " + why}}
+	if share > 0 {
+		out.Lines = []Line{backLine(string(task.Stage.Kind)+".back", task, share, d.Now().Sub(decided))}
+	}
+	return out, true, nil
 }
 
 func waiting(st standing, want platform.Capacity) string {

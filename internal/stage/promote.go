@@ -40,6 +40,10 @@ func (e *promote) Tick(ctx context.Context, task Task) (Outcome, error) {
 		m.Batch = 1
 		return next(m, 0, &Progress{Now: "Promoting " + name(task) + ".", Weight: shareOf(s, task.Revision.ID)}), nil
 	}
+	if out, lost, err := e.lost(ctx, p, task, s, m.footing); lost || err != nil {
+		out.State = remember(m)
+		return out, err
+	}
 	c := task.Stage.Promote
 	if goal := 1 - c.Holdback; m.stable() == "" || shareOf(s, task.Revision.ID) >= goal-1e-9 && c.Holdback > 0 {
 		if m.stable() != "" {

@@ -79,15 +79,15 @@ func goingBack(m canaryMemory) bool { return m.Phase == "judging" && m.Want < m.
 // ticking is a canary under way.
 type ticking struct {
 	stage.Task
-	w      *world
-	canary stage.Executor
-	memory canaryMemory
+	w        *world
+	executor stage.Executor
+	memory   canaryMemory
 }
 
 // canaryUntil lets a canary run until its memory is so.
 func (w *world) canaryUntil(t *testing.T, is func(canaryMemory) bool) *ticking {
 	t.Helper()
-	k := &ticking{Task: task(canaryStage()), w: w, canary: w.executors()[pipeline.KindCanary]}
+	k := &ticking{Task: task(canaryStage()), w: w, executor: w.executors()[pipeline.KindCanary]}
 	for ticks := 0; !is(k.memory); ticks++ {
 		if out := k.tick(t); ticks > 5000 || out.Status != stage.Continue {
 			t.Fatalf("the canary never got there: %+v", out)
@@ -98,7 +98,7 @@ func (w *world) canaryUntil(t *testing.T, is func(canaryMemory) bool) *ticking {
 
 func (k *ticking) tick(t *testing.T) stage.Outcome {
 	t.Helper()
-	out, err := k.canary.Tick(t.Context(), k.Task)
+	out, err := k.executor.Tick(t.Context(), k.Task)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -44,11 +44,14 @@ func (e *watch) Tick(ctx context.Context, task Task) (Outcome, error) {
 	if m.Previous == nil {
 		return Outcome{Status: Passed, State: remember(m.footing), Reason: "there is no other version to compare it with"}, nil
 	}
+	m.Weight = shareOf(s, task.Revision.ID)
+	if why := deleted(task, s); why != "" {
+		return e.takeBack(ctx, p, task, s, m, why)
+	}
 	src, err := e.Source(task.Metrics)
 	if err != nil {
 		return Outcome{}, err
 	}
-	m.Weight = shareOf(s, task.Revision.ID)
 	ask := m.ask(task, s, task.Stage.Watch.Analysis, m.Weight, e.Now())
 	var opening []Line
 	if m.Judge == nil {
@@ -101,16 +104,11 @@ func handedOn(task Task) handed {
 // act does what the verdict says.
 func (e *watch) act(ctx context.Context, p platform.Platform, task Task, s platform.State, m watchMemory, v judge.Verdict) (Outcome, error) {
 	takeBack := func(reason string) (Outcome, error) {
-		decided := e.Now()
-		share, err := shiftToStable(ctx, p, task, s, m.footing)
-		if err != nil {
-			return Outcome{}, err
+		out, err := e.takeBack(ctx, p, task, s, m, reason)
+		if err == nil {
+			out.Lines, out.Progress.Verdict = append([]Line{m.line("watch.verdict", v)}, out.Lines...), &v
 		}
-		return Outcome{
-			Status: Failed, State: remember(m.footing), Reason: reason,
-			Lines:    []Line{m.line("watch.verdict", v), backLine("watch.back", task, share, e.Now().Sub(decided))},
-			Progress: &Progress{Now: "Taken back: " + reason, Verdict: &v},
-		}, nil
+		return out, err
 	}
 	pass := func(reason string) Outcome {
 		return Outcome{
@@ -154,4 +152,18 @@ func (e *watch) act(ctx context.Context, p platform.Platform, task Task, s platf
 	out := next(m, sampleInterval(task.Metrics), progress, lines...)
 	out.Asks = m.Asks
 	return out, nil
+}
+
+// takeBack gives stable all the traffic at once; the undoing of the stage before does the rest.
+func (e *watch) takeBack(ctx context.Context, p platform.Platform, task Task, s platform.State, m watchMemory, reason string) (Outcome, error) {
+	decided := e.Now()
+	share, err := shiftToStable(ctx, p, task, s, m.footing)
+	if err != nil {
+		return Outcome{}, err
+	}
+	return Outcome{
+		Status: Failed, State: remember(m.footing), Reason: reason, Exposed: m.Weight > 0,
+		Lines:    []Line{backLine("watch.back", task, share, e.Now().Sub(decided))},
+		Progress: &Progress{Now: "Taken back: " + reason},
+	}, nil
 }

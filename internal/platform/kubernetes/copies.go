@@ -82,25 +82,31 @@ func (s standing) copyOf(o *unstructured.Unstructured, at []string, home, side m
 		return nil
 	}
 	c := s.fresh(o)
+	own := map[string]string{}
 	for key, value := range selector.MatchLabels {
-		if changed, ok := s.changed[key]; ok {
-			value = changed
+		switch {
+		case side[key] == value, side[key] != "" && side[key] == s.changed[key]:
+			own[key] = side[key]
+		default: // by a label that the side has not, or has of its own
+			own[revisionLabel] = s.revision
 		}
-		_ = unstructured.SetNestedField(c.Object, value, append(append([]string{}, at...), "matchLabels", key)...)
+	}
+	if len(own) > 0 {
+		_ = unstructured.SetNestedStringMap(c.Object, own, append(append([]string{}, at...), "matchLabels")...)
 	}
 	if selector.MatchExpressions != nil {
 		// An expression that names a label which is changed could only be guessed at.
-		s.dropExpressions(c, at, selector)
+		s.dropExpressions(c, at, selector, func(key string) bool { return side[key] != home[key] })
 	}
 	return c
 }
 
 // dropExpressions leaves out expressions over the labels that are changed, and asks for the
 // revision in their place: without any a selector would be everybody's.
-func (s standing) dropExpressions(c *unstructured.Unstructured, at []string, selector metav1.LabelSelector) {
+func (s standing) dropExpressions(c *unstructured.Unstructured, at []string, selector metav1.LabelSelector, changed func(key string) bool) {
 	var kept []any
 	for _, e := range selector.MatchExpressions {
-		if _, changed := s.changed[e.Key]; changed {
+		if changed(e.Key) {
 			continue
 		}
 		m, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&e)
@@ -159,6 +165,16 @@ func (p *Platform) autoscaler(ctx context.Context) (*unstructured.Unstructured, 
 		}
 	}
 	return nil, nil
+}
+
+// toCopy is the home's autoscaler where a side has one of its own. Where pods split the traffic
+// the open ones are the home's by their labels: two autoscalers would both find their pods
+// ambiguous and scale nothing, so there the home's counts for all, and sides follow the home.
+func (p *Platform) toCopy(ctx context.Context) (*unstructured.Unstructured, error) {
+	if p.byPods() {
+		return nil, nil
+	}
+	return p.autoscaler(ctx)
 }
 
 // scaler is the home's autoscaler as it scales the side, with at least n pods.

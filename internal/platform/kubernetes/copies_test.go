@@ -73,14 +73,62 @@ func TestACopyOfASelectorByExpressionsSelectsTheSideAlone(t *testing.T) {
 		if copied == nil {
 			continue
 		}
-		raw, _, _ := unstructured.NestedMap(copied.Object, "spec", "selector")
-		var selector metav1.LabelSelector
-		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(raw, &selector); err != nil {
-			t.Fatal(err)
-		}
-		by, err := metav1.LabelSelectorAsSelector(&selector)
-		if err != nil || !by.Matches(labels.Set(side)) || by.Matches(labels.Set(home)) || by.Matches(labels.Set{"app": "cart", "tier": "web"}) {
-			t.Errorf("%s: it selects by %s (%v)", name, by, err)
+		by := selectorOf(t, copied)
+		if !by.Matches(labels.Set(side)) || by.Matches(labels.Set(home)) || by.Matches(labels.Set{"app": "cart", "tier": "web"}) {
+			t.Errorf("%s: it selects by %s", name, by)
 		}
 	}
+}
+
+// Helm's charts label a Service with its release, by which deploying tools know their own: the
+// side's Service does not have that label, and is to be scraped all the same.
+func TestACopyOfAMonitorScrapesTheSideAndNotTheHomeAgain(t *testing.T) {
+	const name, instance, managedBy = "app.kubernetes.io/name", "app.kubernetes.io/instance", managedByLabel
+	home := map[string]string{name: "shop", instance: "prod", managedBy: "Helm", "helm.sh/chart": "shop-1.2.3", "app": "web"}
+	for changed, selectors := range map[string][]map[string]any{
+		instance: {
+			{"matchLabels": map[string]any{name: "shop", instance: "prod"}}, // as helm create writes it
+			{"matchLabels": map[string]any{instance: "prod"}},
+			{"matchExpressions": []any{map[string]any{"key": instance, "operator": "Exists"}}},
+		},
+		"app": {
+			{"matchLabels": map[string]any{name: "shop", instance: "prod"}},
+			{"matchLabels": map[string]any{instance: "prod", "app": "web"}},
+			{"matchLabels": map[string]any{managedBy: "Helm"}},
+			{"matchLabels": map[string]any{"app": "web"}, "matchExpressions": []any{map[string]any{"key": "helm.sh/chart", "operator": "Exists"}}},
+		},
+	} {
+		s := standing{name: "shop-r1", home: "shop", revision: "r1", changed: map[string]string{changed: home[changed] + "-r1"}}
+		side := s.objectLabels(home)
+		another := standing{name: "shop-r2", home: "shop", revision: "r2", changed: map[string]string{changed: home[changed] + "-r2"}}.objectLabels(home)
+		for _, selector := range selectors {
+			monitor := &unstructured.Unstructured{Object: map[string]any{
+				"apiVersion": "monitoring.coreos.com/v1", "kind": "ServiceMonitor", "metadata": map[string]any{"name": "shop"},
+				"spec": map[string]any{"selector": selector},
+			}}
+			copied := s.copyOf(monitor, []string{"spec", "selector"}, home, side)
+			if copied == nil {
+				t.Errorf("where %s is changed, %v has no copy", changed, selector)
+				continue
+			}
+			by := selectorOf(t, copied)
+			if !by.Matches(labels.Set(side)) || by.Matches(labels.Set(home)) || by.Matches(labels.Set(another)) {
+				t.Errorf("where %s is changed, the copy of %v selects by %s", changed, selector, by)
+			}
+		}
+	}
+}
+
+func selectorOf(t *testing.T, o *unstructured.Unstructured) labels.Selector {
+	t.Helper()
+	raw, _, _ := unstructured.NestedMap(o.Object, "spec", "selector")
+	var selector metav1.LabelSelector
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(raw, &selector); err != nil {
+		t.Fatal(err)
+	}
+	by, err := metav1.LabelSelectorAsSelector(&selector)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return by
 }

@@ -2,14 +2,12 @@ package kubernetes_test
 
 import (
 	"fmt"
-	"net/http"
 	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/platform"
-	"github.com/fairwayhq/fairway/internal/platform/kubernetes"
 )
 
 const grpcRoute = `
@@ -62,8 +60,9 @@ func (b *bench) leads() string {
 // A GRPCRoute is kept by the API server as an HTTPRoute is: adopted, split, fenced, given an
 // audience, and left as it was.
 func TestAGRPCRouteBearsARelease(t *testing.T) {
-	p := newRig(t).newPlace(t)
-	b := p.grpcBench(t)
+	p := newRig(t).newPlaceByGRPC(t)
+	p.apply(deployment)
+	b := &bench{place: p, Platform: p.open(t, p.clusters), lease: platform.Lease{Fence: 1, Holder: "w"}}
 	const before, side = "greet.Greeter/Hello hello:7 | other:1", "hello-r-222222222222"
 	admit := b.Platform.(platform.Admitter).Admit
 	old := b.until("the Deployment is adopted", func(s platform.State) bool {
@@ -111,20 +110,6 @@ func TestAGRPCRouteBearsARelease(t *testing.T) {
 		err := b.Place(t.Context(), b.lease, target, p.revision("r-333333333333", nil), platform.Capacity{Instances: 1})
 		return fault.CodeOf(err) == fault.Invalid && strings.Contains(err.Error(), "a rule of the GRPCRoute hello leads to the Service legacy beside hello")
 	})
-}
-
-// grpcBench is a bench whose traffic comes by a GRPCRoute alone.
-func (p *place) grpcBench(t *testing.T) *bench {
-	t.Helper()
-	p.apply(deployment + "---" + grpcRoute)
-	if err := p.API.Do(t.Context(), http.MethodDelete, "/apis/gateway.networking.k8s.io/v1/namespaces/"+p.namespace+"/httproutes/hello", "", nil, nil); err != nil {
-		t.Fatal(err)
-	}
-	opened, err := p.clusters.Open(p.settingsOf(func(s *kubernetes.Settings) { s.Route.Kind = "GRPCRoute" }))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &bench{place: p, Platform: opened, lease: platform.Lease{Fence: 1, Holder: "w"}}
 }
 
 // expect compares where the route's rules lead to.

@@ -34,9 +34,9 @@ func (p *Platform) keepOn() {
 }
 
 // keep sees to it that pods follow the mark while this process runs and there are sides,
-// also those that come when no verb is called: after a crash, a lost node, at an autoscaler's
-// wish. It holds no lease and decides nothing; what it does is what the lease's holder has
-// written.
+// also those that come when no verb is called: after a crash, a lost node, or as a side that
+// has everything grows with the home. It holds no lease and decides nothing; what it does is
+// what the lease's holder has written.
 func (p *Platform) keep() {
 	heard := make(chan struct{}, 1)
 	hear := func() {
@@ -90,7 +90,7 @@ func (p *Platform) keepOnce() (sides bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if len(p.strays(w)) == 0 {
+	if _, n := p.outgrown(w); len(p.strays(w)) == 0 && n == 0 {
 		return len(w.sides) > 0, nil
 	}
 	// The view may be older than what another worker's verb has just written: only what is
@@ -102,8 +102,26 @@ func (p *Platform) keepOnce() (sides bool, err error) {
 		w.pods = living(w.pods)
 		err = p.follow(ctx, w)
 	}
+	if s, n := p.outgrown(w); err == nil && n > 0 {
+		err = p.scale(ctx, s.deployment, n)
+	}
 	if stale(err) {
 		return true, nil // it has changed, so there is more to hear
 	}
 	return true, err
+}
+
+// outgrown is the side that has everything and fewer pods than the home has grown to since the
+// first side came, and how many it should have; 0 if there is none. The home's autoscaler sees
+// the side's pods as its own, and asks for what the whole traffic needs.
+func (p *Platform) outgrown(w *world) (side, int) {
+	if w.home == nil || w.mark == nil || w.mark.Beside == 0 || int(replicas(w.home)) <= w.mark.Beside {
+		return side{}, 0
+	}
+	for _, s := range w.sides {
+		if w.mark.Open[p.sideName(s.revision.ID)] == everyPod && replicas(s.deployment) < replicas(w.home) {
+			return s, int(replicas(w.home))
+		}
+	}
+	return side{}, 0
 }

@@ -3,6 +3,7 @@ package kubernetes
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -110,7 +111,7 @@ func awaits(d *appsv1.Deployment, s platform.RevisionState) string {
 }
 
 // weights are the revisions' shares as the route has them now, and what differs from what
-// was written last.
+// was written last. A side that somebody has deleted keeps the share that it was given.
 func (p *Platform) weights(w *world) (platform.Weights, string) {
 	shares, agree := w.split.shares()
 	weights := platform.Weights{}
@@ -135,10 +136,19 @@ func (p *Platform) weights(w *world) (platform.Weights, string) {
 	return weights, p.foreign(w, weights, agree, unknown)
 }
 
-func (p *Platform) revisionOf(w *world, service string) (string, bool) {
+// revisionOf is the revision on the side with the name, also of one that has traffic and that
+// somebody has deleted.
+func (p *Platform) revisionOf(w *world, side string) (string, bool) {
 	for _, s := range w.sides {
-		if p.sideName(s.revision.ID) == service {
+		if p.sideName(s.revision.ID) == side {
 			return s.revision.ID, true
+		}
+	}
+	if w.mark != nil {
+		for id := range w.mark.Weights {
+			if p.sideName(id) == side {
+				return id, true
+			}
 		}
 	}
 	return "", false
@@ -151,6 +161,9 @@ func (p *Platform) foreign(w *world, now platform.Weights, agree bool, unknown s
 	}
 	if w.home != nil && agree && unknown == "" && p.replaced(w, now) {
 		return fmt.Sprintf("somebody has changed the Deployment %s: it runs another version than the release found there", p.settings.Deployment)
+	}
+	if gone := p.deletedSide(w); gone != "" && !sameShares(now, w.mark.Weights) {
+		return fmt.Sprintf("somebody has deleted the Deployment %s: the weights are %s, not %s", gone, text(now), text(w.mark.Weights))
 	}
 	what := ""
 	switch {
@@ -168,6 +181,17 @@ func (p *Platform) foreign(w *world, now platform.Weights, agree bool, unknown s
 		who = "somebody"
 	}
 	return fmt.Sprintf("%s has changed the %s: %s", who, p.anchorText(), what)
+}
+
+// deletedSide is the name of a side whose pods were behind the one Service and which somebody
+// has deleted; empty if there is none.
+func (p *Platform) deletedSide(w *world) string {
+	for _, id := range slices.Sorted(maps.Keys(w.mark.Weights)) {
+		if _, there := w.side(id); !there && w.mark.Open[p.sideName(id)] != 0 {
+			return p.sideName(id)
+		}
+	}
+	return ""
 }
 
 // replaced tells that the weights are as written, but the home has become another revision.

@@ -236,7 +236,7 @@ func (p *Platform) placeSide(ctx context.Context, w *world, lease platform.Lease
 	if err := p.applyDeployment(ctx, d, nil); err != nil {
 		return err
 	}
-	hpa, err := p.autoscaler(ctx)
+	hpa, err := p.toCopy(ctx)
 	if err != nil {
 		return err
 	}
@@ -332,7 +332,7 @@ type beside struct {
 	standing
 	deployment *appsv1.Deployment
 	service    *corev1.Service
-	scaler     *unstructured.Unstructured // the home's; nil where there is none
+	scaler     *unstructured.Unstructured // the home's; nil where there is none to copy
 	own        []placedObject             // config and accounts of the release
 }
 
@@ -372,6 +372,8 @@ func (p *Platform) placeAgain(ctx context.Context, s side, lease platform.Lease,
 	n := c.Instances
 	if hpa != nil {
 		n = max(n, int(replicas(s.deployment)))
+	}
+	if hpa != nil && !p.byPods() {
 		own := standing{name: s.deployment.Name, home: p.settings.Deployment, revision: s.revision.ID}.scaler(hpa, c.Instances)
 		own.SetOwnerReferences(ownedBy(s.deployment))
 		if _, err := p.apply(ctx, placedObject{autoscalers, own}); err != nil {

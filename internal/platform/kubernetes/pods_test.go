@@ -117,6 +117,8 @@ func TestSplitByPods(t *testing.T) {
 		"who changes the Service is named":                        namesWhoChangesIt,
 		"a Service that leads to others' pods as well is refused": refusesOthers,
 		"a worker that may not open pods hears of it before":      missesARight,
+		"a side that has everything grows with the home":          growsWithTheHome,
+		"a side that somebody deletes is told as deleted":         deletedPods,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, newFleet(t, r)) })
 	}
@@ -158,7 +160,7 @@ func splitsByPods(t *testing.T, f *fleet) {
 func goesThereAndBack(t *testing.T, f *fleet) {
 	asking := f.keepAsking()
 	f.stand(f.canary, 4)
-	f.kinds("beside the home", []string{"HorizontalPodAutoscaler hello-r-222222222222", "NetworkPolicy web-r-222222222222", "PodDisruptionBudget hello-r-222222222222"})
+	f.kinds("beside the home", []string{"NetworkPolicy web-r-222222222222", "PodDisruptionBudget hello-r-222222222222"})
 	f.give(platform.Weights{f.old: 500_000, f.canary.ID: 500_000})
 	f.leads(4, 4)
 	f.settle(f.old, f.canary.ID)
@@ -247,6 +249,15 @@ func keepsPods(t *testing.T, f *fleet) {
 	f.leads(2, 4)
 }
 
+// The home's autoscaler alone is at work, and asks for what the whole traffic needs.
+func growsWithTheHome(t *testing.T, f *fleet) {
+	f.stand(f.canary, 2)
+	f.give(platform.Weights{f.canary.ID: platform.Whole})
+	f.leads(2, 0)
+	f.must(f.API.Do(t.Context(), http.MethodPatch, "/apis/apps/v1/namespaces/"+f.namespace+"/deployments/hello/scale", "application/merge-patch+json", []byte(`{"spec":{"replicas":5}}`), nil))
+	f.leads(5, 0)
+}
+
 // twoSides lets a third revision come while the second has everything, and the Service
 // therefore selects what is not its own to select.
 func twoSides(t *testing.T, f *fleet) {
@@ -271,7 +282,7 @@ func twoSides(t *testing.T, f *fleet) {
 	}
 	f.must(f.API.Do(t.Context(), http.MethodDelete, "/apis/apps/v1/namespaces/"+f.namespace+"/deployments/hello-"+third.ID, "", nil, nil))
 	s := f.until("somebody has deleted it", func(s platform.State) bool { return s.Weights[f.old] == platform.Whole })
-	if !strings.Contains(s.Foreign, "has changed the Service hello: its weights are "+f.old+" 100 %, not ") {
+	if !strings.HasPrefix(s.Foreign, "somebody has deleted the Deployment hello-"+third.ID+": the weights are "+f.old+" 100 %, not ") {
 		t.Errorf("it says %q", s.Foreign)
 	}
 	f.give(platform.Weights{f.old: platform.Whole})

@@ -52,6 +52,8 @@ type place struct {
 	clusters  *kubernetes.Clusters
 	// byPods says that the Service splits the traffic, without a gateway.
 	byPods  bool
+	byGRPC  bool            // a GRPCRoute leads to the Service
+	roles   []string        // what the worker's role has in place of what the guide has: pairs of old and new
 	address string          // of the Service
 	single  *http.Transport // of one request per connection
 }
@@ -67,6 +69,31 @@ func (r *rig) newPlaceByPods(t *testing.T) *place {
 	}
 	p.address = service.Spec.ClusterIP
 	return p
+}
+
+// newPlaceByGRPC is a place where a GRPCRoute alone leads to the Service.
+func (r *rig) newPlaceByGRPC(t *testing.T) *place {
+	p := r.newPlace(t)
+	p.byGRPC = true
+	p.apply(grpcRoute)
+	if err := r.API.Do(t.Context(), http.MethodDelete, "/apis/gateway.networking.k8s.io/v1/namespaces/"+p.namespace+"/httproutes/hello", "", nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// anchor is what splits the traffic: the group and the resource of it, and its path.
+func (p *place) anchor() (group, resource, path string) {
+	const routes = "gateway.networking.k8s.io"
+	switch {
+	case p.byPods:
+		return "", "services", "/api/v1/namespaces/" + p.namespace + "/services/hello"
+	case p.byGRPC:
+		resource = "grpcroutes"
+	default:
+		resource = "httproutes"
+	}
+	return routes, resource, "/apis/" + routes + "/v1/namespaces/" + p.namespace + "/" + resource + "/hello"
 }
 
 // newPlace makes a namespace with a Service and a route, and no Deployment.
@@ -148,8 +175,11 @@ func (p *place) settings(manifests bool) []byte {
 		Namespace: p.namespace, Deployment: "hello", Service: "hello", Route: kubernetes.RouteName{Kind: "HTTPRoute", Name: "hello"},
 		ReadyTimeout: kubernetes.Duration(8 * time.Second), Drain: kubernetes.Duration(2 * time.Second),
 	}
-	if p.byPods {
+	switch {
+	case p.byPods:
 		s.Route = kubernetes.RouteName{}
+	case p.byGRPC:
+		s.Route.Kind = "GRPCRoute"
 	}
 	if manifests {
 		object, err := yaml.YAMLToJSON([]byte(p.fill(deployment)))

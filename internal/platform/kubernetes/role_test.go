@@ -37,6 +37,12 @@ func (p *place) role() string {
 		p.t.Fatal("the role has no commented rule for Secrets")
 	}
 	text := strings.Replace(string(raw), commented, secretsRule, 1)
+	for i := 0; i < len(p.roles); i += 2 {
+		if strings.Count(text, p.roles[i]) != 1 {
+			p.t.Fatalf("the role has not once %q", p.roles[i])
+		}
+		text = strings.Replace(text, p.roles[i], p.roles[i+1], 1)
+	}
 	return strings.ReplaceAll(text, "namespace: shop", "namespace: "+p.namespace)
 }
 
@@ -47,8 +53,8 @@ const secretsRule = "- apiGroups: [\"\"]\n  resources: [secrets]\n  verbs: [get,
 // server reads roles a moment after they are written.
 func (p *place) asWorker() *kubernetes.Clusters {
 	p.t.Helper()
-	review := fmt.Sprintf(`{"spec": {"user": %q, "resourceAttributes": {"namespace": %q, "verb": "watch",
-		"group": "gateway.networking.k8s.io", "resource": "httproutes"}}}`, worker, p.namespace)
+	group, resource, _ := p.anchor()
+	review := fmt.Sprintf(`{"spec": {"user": %q, "resourceAttributes": {"namespace": %q, "verb": "watch", "group": %q, "resource": %q}}}`, worker, p.namespace, group, resource)
 	p.eventually("the role is in force", func() error {
 		var answer struct{ Status struct{ Allowed bool } }
 		err := p.API.Do(p.t.Context(), http.MethodPost, "/apis/authorization.k8s.io/v1/subjectaccessreviews", "application/json", []byte(review), &answer)
@@ -105,12 +111,82 @@ metadata: {name: hello}
 const mountedSecret = `        volumeMounts: [{name: db, mountPath: /db}]
       volumes: [{name: db, secret: {secretName: db}}]`
 
-// The whole way of a release under the role of the guide, and of one that fails. What the
-// role gives is enough for it, and all of it is used.
+// What a release may bring that is new, of kinds that a canary has none of where pods split
+// the traffic.
+const another = `
+apiVersion: v1
+kind: Service
+metadata: {name: admin}
+spec: {selector: {app: hello}, ports: [{port: 81, targetPort: 8080}]}
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: admin}
+spec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: admin}, maxReplicas: 5}
+---
+apiVersion: monitoring.coreos.com/v1
+kind: ServiceMonitor
+metadata: {name: admin}
+spec: {selector: {matchLabels: {app: admin}}, endpoints: [{port: web}]}
+`
+
+// Each way to split the traffic has the role that the guide has for it.
 func TestTheRoleOfTheGuideIsEnoughAndNoMoreThanThat(t *testing.T) {
-	p := newRig(t).newPlace(t)
-	p.apply(monitors)
-	p.eventually("monitors are known", func() error { return p.API.Get(t.Context(), "/apis/monitoring.coreos.com/v1/servicemonitors", nil) })
+	r := newRig(t)
+	for _, way := range []struct {
+		name  string
+		fresh func(*testing.T) *place
+		said  map[string]string // in which file of docs
+		roles []string
+	}{
+		{name: "an HTTPRoute", fresh: r.newPlace},
+		{
+			name: "a GRPCRoute", fresh: r.newPlaceByGRPC,
+			said:  map[string]string{"kubernetes-role.yaml": "where the routes are GRPCRoutes, the resource;"},
+			roles: []string{"resources: [httproutes]", "resources: [grpcroutes]"},
+		},
+		{
+			name: "pods", fresh: r.newPlaceByPods,
+			said: map[string]string{
+				"kubernetes-role.yaml": "With `split: pods` there is no route: leave its rule out, and add patch to the verbs for pods, watch and update to those for services.",
+				"kubernetes.md":        "needs no right to routes, but `patch` for pods, and `watch` and `update` for services.",
+			},
+			roles: []string{
+				"- apiGroups: [gateway.networking.k8s.io]\n  resources: [httproutes]\n  verbs: [list, watch, update]\n", "",
+				"  resources: [pods]\n  verbs: [list, watch]\n", "  resources: [pods]\n  verbs: [list, watch, patch]\n",
+				"  resources: [services]\n  verbs: [get, list, create, patch]\n", "  resources: [services]\n  verbs: [get, list, create, patch, watch, update]\n",
+			},
+		},
+	} {
+		t.Run(way.name, func(t *testing.T) {
+			for file, sentence := range way.said {
+				isSaid(t, file, sentence)
+			}
+			p := way.fresh(t)
+			p.roles = way.roles
+			p.apply(monitors)
+			p.eventually("monitors are known", func() error { return p.API.Get(t.Context(), "/apis/monitoring.coreos.com/v1/servicemonitors", nil) })
+			underItsRole(t, p)
+		})
+	}
+}
+
+// isSaid expects a sentence in a file of the guide, however its lines break.
+func isSaid(t *testing.T, file, sentence string) {
+	t.Helper()
+	raw, err := os.ReadFile("../../../docs/" + file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Join(strings.Fields(strings.ReplaceAll(string(raw), "\n# ", "\n")), " ")
+	if !strings.Contains(text, sentence) {
+		t.Errorf("docs/%s does not say: %s", file, sentence)
+	}
+}
+
+// underItsRole goes the whole way of a release under the role of the guide, and of one that
+// fails. What the role gives is enough for it, and all of it is used.
+func underItsRole(t *testing.T, p *place) {
 	p.apply(deployment + "---" + beside + "---" + monitor)
 	p.apply(p.role())
 	began := time.Now()
@@ -139,7 +215,7 @@ func TestTheRoleOfTheGuideIsEnoughAndNoMoreThanThat(t *testing.T) {
 		r, _ := s.Revision(v2.ID)
 		return r.Ready() == 2
 	})
-	b.must(b.Route(t.Context(), b.lease, target, platform.Weights{home.Home: 950_000, v2.ID: 50_000}))
+	b.must(b.Route(t.Context(), b.lease, target, platform.Weights{home.Home: 500_000, v2.ID: 500_000}))
 	b.settle(home.Home, v2.ID)
 	former, _ := home.Revision(home.Home)
 	b.must(b.Place(t.Context(), b.lease, target, former.Revision, platform.Capacity{Instances: 2}))
@@ -158,11 +234,17 @@ func TestTheRoleOfTheGuideIsEnoughAndNoMoreThanThat(t *testing.T) {
 	b.must(err)
 	b.must(b.Retire(t.Context(), b.lease, target, value.ID))
 
-	elsewhere := p.settingsOf(func(s *kubernetes.Settings) { s.Route.Name = "nowhere" })
+	elsewhere := p.settingsOf(func(s *kubernetes.Settings) {
+		if p.byPods {
+			s.Service = "nowhere"
+		} else {
+			s.Route.Name = "nowhere"
+		}
+	})
 	lost, err := clusters.Open(elsewhere)
 	b.must(err)
-	if _, err := lost.Observe(t.Context(), target); err == nil || !strings.Contains(err.Error(), "there is no HTTPRoute nowhere") {
-		t.Errorf("a route that is not there is told as: %v", err)
+	if _, err := lost.Observe(t.Context(), target); err == nil || !strings.Contains(err.Error(), "there is no ") || !strings.Contains(err.Error(), " nowhere in the namespace") {
+		t.Errorf("what is not there is told as: %v", err)
 	}
 	clusters.Close() // watches are written down when they end
 	p.used(began)
@@ -178,7 +260,11 @@ spec: {selector: {app: hello}, ports: [{port: 80, targetPort: 8080}]}
 // compared asks what `fairway plan` and `fairway drift` ask, of all kinds that a release may have.
 func (b *bench) compared(home platform.Revision) {
 	b.t.Helper()
-	home.Settings = b.with(deployment, strings.Join([]string{needed, beside, monitor, service}, "---\n"), "")
+	others := []string{needed, beside, monitor, service}
+	if b.byPods {
+		others = append(others, another)
+	}
+	home.Settings = b.with(deployment, strings.Join(others, "---\n"), "")
 	_, err := b.Platform.(platform.Previewer).Preview(b.t.Context(), target, home)
 	b.must(err)
 	_, err = b.Platform.(platform.Comparer).Compare(b.t.Context(), target, home)
@@ -283,9 +369,10 @@ func (b *bench) leave(before map[string]string) {
 	var was, now struct{ Spec json.RawMessage }
 	path := "/apis/apps/v1/namespaces/" + b.namespace + "/deployments/hello"
 	b.get(path, &was)
+	_, _, anchor := b.anchor()
 	const route, homes = "annotate httproute shop ", "annotate deployment shop "
 	for line := range strings.Lines(string(guide)) {
-		for at, of := range map[string]string{route: "/apis/gateway.networking.k8s.io/v1/namespaces/" + b.namespace + "/httproutes/hello", homes: path} {
+		for at, of := range map[string]string{route: anchor, homes: path} {
 			if _, names, ok := strings.Cut(strings.TrimSpace(line), at); ok {
 				b.unannotate(of, strings.Fields(names))
 			}
@@ -304,10 +391,10 @@ func (b *bench) leave(before map[string]string) {
 	var left struct {
 		Metadata struct{ Annotations map[string]string }
 	}
-	b.get("/apis/gateway.networking.k8s.io/v1/namespaces/"+b.namespace+"/httproutes/hello", &left)
+	b.get(anchor, &left)
 	for name := range left.Metadata.Annotations {
 		if strings.Contains(name, "fairway.dev") {
-			b.t.Errorf("after leaving the route has the annotation %s", name)
+			b.t.Errorf("after leaving what splits the traffic has the annotation %s", name)
 		}
 	}
 }

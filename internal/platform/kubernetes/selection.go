@@ -81,7 +81,7 @@ func (s selection) shares() (map[string]int, bool) {
 		switch _, there := s.world.side(id); {
 		case s.mark.Open[side] == 0:
 			given[s.serviceName()] += ppm
-		case !there: // somebody has deleted it
+		case !there && ppm < platform.Whole: // somebody has deleted it
 			return s.counted(), true
 		default:
 			given[side] += ppm
@@ -111,10 +111,19 @@ func (s selection) selector(shares map[string]int) map[string]string {
 	return beside
 }
 
+// revisionOf is the revision on a side. One that has everything is known by the mark, also when
+// somebody has deleted its side: the Service selects it still.
 func (s selection) revisionOf(side string) string {
 	for _, one := range s.world.sides {
 		if s.side(one.revision.ID) == side {
 			return one.revision.ID
+		}
+	}
+	if s.mark != nil {
+		for id, ppm := range s.mark.Weights {
+			if ppm == platform.Whole && s.side(id) == side {
+				return id
+			}
 		}
 	}
 	return nobody

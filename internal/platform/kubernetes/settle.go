@@ -22,6 +22,10 @@ func (p *Platform) Settle(ctx context.Context, lease platform.Lease, t platform.
 			return fenceFirst(w, lease, t, fault.Errorf(fault.Conflict, "revision %s has not all of the traffic", revision))
 		}
 		s, beside := w.side(revision)
+		if shares, _ := w.split.shares(); !beside && shares[p.settings.Service] != platform.Whole {
+			awaits, err = p.settleDeleted(ctx, w, lease, t, revision)
+			return err
+		}
 		if !beside {
 			err := p.claim(ctx, w, lease, t, func(m *mark) (*unstructured.Unstructured, error) {
 				m.Away = p.away(w, m.Away, "")
@@ -39,6 +43,20 @@ func (p *Platform) Settle(ctx context.Context, lease platform.Lease, t platform.
 		return err
 	})
 	return awaits, err
+}
+
+// settleDeleted sends the traffic of a side that somebody has deleted to the home, if that runs
+// the revision already: with few pods it serves users better than nobody does.
+func (p *Platform) settleDeleted(ctx context.Context, w *world, lease platform.Lease, t platform.Target, revision string) (string, error) {
+	gone := "somebody has deleted the Deployment " + p.sideName(revision)
+	if !w.atHome(revision) {
+		return "", fenceFirst(w, lease, t, fault.Errorf(fault.Conflict, "%s, which had all the traffic", gone).
+			WithHint("roll back: the Deployment %s still runs the former version", p.settings.Deployment))
+	}
+	if p.ready(w, revision) == 0 {
+		return gone + ", and no pod of the Deployment " + p.settings.Deployment + " is ready yet", nil
+	}
+	return gone + "; the traffic goes to the Deployment " + p.settings.Deployment, p.moveIn(ctx, w, lease, t, revision)
 }
 
 // settleStep takes the next step of a revision that is still on its side.
@@ -60,7 +78,7 @@ func (p *Platform) settleStep(ctx context.Context, w *world, lease platform.Leas
 		if left := p.unready(ctx, w); left != "" {
 			return left, nil
 		}
-		return "the traffic goes to the Deployment " + p.settings.Deployment, p.moveIn(ctx, w, lease, t, s)
+		return "the traffic goes to the Deployment " + p.settings.Deployment, p.moveIn(ctx, w, lease, t, s.revision.ID)
 	case atHome != platform.Whole:
 		return "", fault.Errorf(fault.Conflict, "the Service %s has %d of the traffic, not all", p.settings.Service, atHome)
 	case !drained:
@@ -137,9 +155,9 @@ func (p *Platform) unready(ctx context.Context, w *world) string {
 }
 
 // moveIn sends the traffic to the home.
-func (p *Platform) moveIn(ctx context.Context, w *world, lease platform.Lease, t platform.Target, s side) error {
+func (p *Platform) moveIn(ctx context.Context, w *world, lease platform.Lease, t platform.Target, revision string) error {
 	return p.claim(ctx, w, lease, t, func(m *mark) (*unstructured.Unstructured, error) {
-		m.Home, m.Weights, m.Moving = s.revision.ID, platform.Weights{s.revision.ID: platform.Whole}, ""
+		m.Home, m.Weights, m.Moving = revision, platform.Weights{revision: platform.Whole}, ""
 		m.RoutedAt = p.config.Now().UTC()
 		return w.split.give(m, p.services(w), map[string]int{p.settings.Service: platform.Whole}), nil
 	})

@@ -73,6 +73,7 @@ func TestOnARealCluster(t *testing.T) {
 		"a pod at home that is unready for a moment":             unreadyAtHome,
 		"what manifests drop leaves a home that was created":     droppedByManifests(created),
 		"what manifests drop leaves a home that was applied":     droppedByManifests(applied),
+		"a side that somebody deletes is told as deleted":        deletedSide,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -193,11 +193,12 @@ func linger(spec *corev1.PodSpec, seconds int64) {
 	}
 }
 
-// service leads to the side's pods, by the ports of the home's.
+// service leads to the side's pods, by the ports of the home's. What gateways are told of the
+// home's by its annotations, how to speak to its pods for example, holds for the side's as well.
 func (s standing) service(home *corev1.Service) *corev1.Service {
 	own := &corev1.Service{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Service"},
-		ObjectMeta: metav1.ObjectMeta{Name: s.name, Namespace: home.Namespace, Labels: s.objectLabels(home.Labels)},
+		ObjectMeta: metav1.ObjectMeta{Name: s.name, Namespace: home.Namespace, Labels: s.objectLabels(home.Labels), Annotations: objectAnnotations(home.Annotations)},
 		Spec:       corev1.ServiceSpec{Selector: s.selector()},
 	}
 	if home.Spec.ClusterIP == corev1.ClusterIPNone {
@@ -214,16 +215,37 @@ func (s standing) service(home *corev1.Service) *corev1.Service {
 // ServiceMonitors, without those by which deploying tools know their own.
 func (s standing) objectLabels(of map[string]string) map[string]string {
 	own := s.labels(of)
-	for key := range own {
-		if strings.HasPrefix(key, "argocd.argoproj.io/") || strings.Contains(key, "toolkit.fluxcd.io/") || key == "app.kubernetes.io/instance" || strings.HasPrefix(key, "helm.sh/") {
-			delete(own, key)
-		}
-	}
+	maps.DeleteFunc(own, func(key, _ string) bool { return key == "app.kubernetes.io/instance" || ofOneAlone(key) })
 	if own == nil {
 		own = map[string]string{}
 	}
 	maps.Copy(own, s.mark())
 	return own
+}
+
+// objectAnnotations are those of the home's object that hold for the side's as well.
+func objectAnnotations(of map[string]string) map[string]string {
+	own := maps.Clone(of)
+	maps.DeleteFunc(own, func(key, _ string) bool { return ofOneAlone(key) })
+	return own
+}
+
+// ofOneAlone tells that a label or an annotation is about its own object alone.
+func ofOneAlone(key string) bool {
+	domain, _, _ := strings.Cut(key, "/")
+	for _, d := range oneAlone {
+		if domain == d || strings.HasSuffix(domain, "."+d) {
+			return true
+		}
+	}
+	return key == "cloud.google.com/neg-status" || key == "getambassador.io/config"
+}
+
+// oneAlone are the domains of labels and annotations by which deploying tools know their own,
+// and of those that publish an object under a name, which a second one would share.
+var oneAlone = []string{
+	"argocd.argoproj.io", "toolkit.fluxcd.io", "helm.sh", "kubectl.kubernetes.io", "config.k8s.io", "kapp.k14s.io", "objectset.rio.cattle.io",
+	"external-dns.alpha.kubernetes.io", "external-dns.kubernetes.io", "tailscale.com", "fairway.dev",
 }
 
 // dress gives a Deployment what Fairway must know about it.
