@@ -55,7 +55,7 @@ func (p *Platform) Place(ctx context.Context, lease platform.Lease, t platform.T
 			if w.home != nil && !w.atHome(r.ID) {
 				w.split.begin(m)
 			}
-			if making && len(w.sides) == 0 { // what comes up must have no traffic yet
+			if len(w.sides) == 0 && (w.home == nil || making && len(m.Weights) == 0) { // what comes up must have no traffic yet
 				w.split.begin(m)
 				return w.split.give(m, []string{p.settings.Service}, nil), nil
 			}
