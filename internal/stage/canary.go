@@ -154,7 +154,7 @@ func (t *canaryTick) place(ctx context.Context) (Outcome, error) {
 	}
 	src, err := t.Source(t.task.Metrics)
 	if fault.CodeOf(err) == fault.Invalid {
-		return Outcome{Status: Failed, State: remember(t.m), Reason: "its metrics cannot be read: " + fault.MessageOf(err)}, nil
+		return Outcome{Status: Failed, State: remember(t.m), Reason: "its metrics cannot be read: " + fault.MessageWithHint(err)}, nil
 	}
 	if err != nil {
 		return Outcome{}, err

@@ -172,7 +172,7 @@ func (e *check) command(ctx context.Context, task Task, m *checkMemory, addresse
 		err = e.Commands.Start(ctx, id, spec)
 	}
 	if fault.CodeOf(err) == fault.Invalid {
-		return fmt.Sprintf("the command %q cannot run: %s", strings.Join(args, " "), fault.MessageOf(err)), Outcome{}, nil
+		return fmt.Sprintf("the command %q cannot run: %s", strings.Join(args, " "), fault.MessageWithHint(err)), Outcome{}, nil
 	}
 	if err != nil {
 		return "", Outcome{}, err
@@ -223,7 +223,7 @@ func request(ctx context.Context, address string, h pipeline.HTTPCheck) string {
 func underLoad(ctx context.Context, address string, l *pipeline.Load) string {
 	sender, err := load.New(load.Config{URL: "http://" + address + l.Path, Rate: l.Rate, Duration: l.For.Std()})
 	if err != nil {
-		return "the load cannot be sent: " + fault.MessageOf(err)
+		return "the load cannot be sent: " + fault.MessageWithHint(err)
 	}
 	r := sender.Run(ctx)
 	share := float64(r.Failed) / float64(max(r.Requests, 1))

@@ -68,7 +68,7 @@ func (e *job) carryOut(ctx context.Context, task Task, what string, args []strin
 			err = e.Commands.Start(ctx, id, spec)
 		}
 		if fault.CodeOf(err) == fault.Invalid { // trying again would change nothing
-			return Outcome{Status: Failed, State: remember(m), Reason: fmt.Sprintf("%s %q cannot run: %s", what, strings.Join(args, " "), fault.MessageOf(err))}, nil
+			return Outcome{Status: Failed, State: remember(m), Reason: fmt.Sprintf("%s %q cannot run: %s", what, strings.Join(args, " "), fault.MessageWithHint(err))}, nil
 		}
 		if err != nil {
 			return Outcome{}, err

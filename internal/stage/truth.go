@@ -83,7 +83,7 @@ func (d Deps) tell(ctx context.Context, task Task, a *arrival, memory func() any
 	told, err := d.Truth.Tell(ctx, *task.Git, changeOf(task))
 	switch {
 	case refusing(err):
-		return Outcome{Status: Failed, State: remember(memory()), Exposed: true, Reason: "the repository cannot be told: " + fault.MessageOf(err)}, false, nil
+		return Outcome{Status: Failed, State: remember(memory()), Exposed: true, Reason: "the repository cannot be told: " + fault.MessageWithHint(err)}, false, nil
 	case err != nil:
 		return Outcome{}, false, err
 	case told.Refused:
@@ -115,7 +115,7 @@ func (d Deps) takeBackTruth(ctx context.Context, task Task, m undoMemory) (line 
 	if task.Git.PullRequest {
 		withdrawn, err := d.Truth.Withdraw(ctx, *task.Git, changeOf(task))
 		if refusing(err) {
-			return nil, "the pull request for " + name(task) + " cannot be closed: " + fault.MessageOf(err), nil
+			return nil, "the pull request for " + name(task) + " cannot be closed: " + fault.MessageWithHint(err), nil
 		}
 		if err != nil || withdrawn.Refused {
 			return withdrawn.line("git.back", "The pull request for "+name(task)+" is closed and was not merged, so the repository stays as it was"), "", err
@@ -131,7 +131,7 @@ func (d Deps) takeBackTruth(ctx context.Context, task Task, m undoMemory) (line 
 	back.Image, back.Rollback, back.Replaces = imageName(m.Previous.Artifact), true, back.Image
 	told, err := d.Truth.Tell(ctx, *task.Git, back)
 	if refusing(err) {
-		return nil, "the repository cannot be told of the rollback: " + fault.MessageOf(err), nil
+		return nil, "the repository cannot be told of the rollback: " + fault.MessageWithHint(err), nil
 	}
 	switch {
 	case told.Overwritten != "" && task.Git.Controller != "": // which would bring it
