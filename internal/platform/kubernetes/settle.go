@@ -88,8 +88,8 @@ func (p *Platform) settleStep(ctx context.Context, w *world, lease platform.Leas
 }
 
 // growHome gives a home that is too small the pods that its traffic needs, and says so: one
-// that somebody has made smaller meanwhile, or one that its
-// autoscaler has kept small while it had no load. A home whose size a controller decides, and no autoscaler, is left as it is.
+// that somebody has made smaller meanwhile, or one that its autoscaler has kept small while it
+// had no load. A home whose size a controller decides, and no autoscaler, is left as it is.
 func (p *Platform) growHome(ctx context.Context, w *world, lease platform.Lease, t platform.Target, s side) (string, error) {
 	if replicas(w.home) >= replicas(s.deployment) {
 		return "", nil
