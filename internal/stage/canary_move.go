@@ -8,9 +8,9 @@ import (
 	"github.com/fairwayhq/fairway/internal/platform"
 )
 
-// crashed takes the traffic back when no instance of the canary is left.
+// crashed takes the traffic back when no instance of the canary answers any more.
 func (t *canaryTick) crashed(ctx context.Context) (Outcome, bool, error) {
-	why := allFailed(t.task, t.s)
+	why := t.m.lightless(t.task, t.s, t.m.stable(), t.Now())
 	if why == "" {
 		return Outcome{}, false, nil
 	}

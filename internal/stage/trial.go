@@ -24,6 +24,8 @@ type trial struct {
 	// Told is the reason of the verdict that was told last.
 	Told judge.Reason `json:"told,omitempty"`
 	Asks string       `json:"asks,omitempty"`
+	// Dark is since when the new revision has traffic and no ready instance.
+	Dark time.Time `json:"dark,omitzero"`
 	// queries are what the source was asked at this tick's look.
 	queries []metric.Query
 }

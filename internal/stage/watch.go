@@ -116,13 +116,14 @@ func (e *watch) act(ctx context.Context, p platform.Platform, task Task, s platf
 			Progress: &Progress{Now: "Passed: " + reason + ".", Weight: m.Weight, Verdict: &v},
 		}
 	}
+	lightless := m.lightless(task, s, m.stable(), e.Now())
 	late := v.Reason == judge.NoEvidence && !e.Now().Before(m.Ends)
 	byRule := v.Reason == judge.Undecided && !v.ForPerson && task.OnUndecided == pipeline.UndecidedPromote
 	switch {
 	case v.Kind == judge.Fail:
 		return takeBack(v.Sentence())
-	case allFailed(task, s) != "":
-		return takeBack(allFailed(task, s))
+	case lightless != "":
+		return takeBack(lightless)
 	case m.Weight == 0 && s.Foreign == "":
 		return takeBack(untold)
 	case contested(task, s):

@@ -39,6 +39,7 @@ type world struct {
 	slowSecond time.Duration
 	aliveFrom  int64 // the fence from which the old revision starts again
 	crashes    bool
+	dark       bool // with traffic it is not ready, and may become so
 	noMetrics  string
 	// source is read in the world's place, where set; openFails keeps it from being opened.
 	source    metric.Source
@@ -60,6 +61,7 @@ type world struct {
 type placedRevision struct {
 	state platform.RevisionState
 	since time.Time
+	up    int // so many have started since
 	fence int64
 }
 
@@ -118,13 +120,19 @@ func (w *world) look(id string, p *placedRevision) platform.RevisionState {
 		r.Backend = w.namespace + "/shop-" + id
 	}
 	for i := range r.Capacity.Instances {
-		up := w.now.Sub(p.since) >= startUp+time.Duration(min(i, 1))*w.slowSecond
+		up := i < p.up || w.now.Sub(p.since) >= startUp+time.Duration(min(i, 1))*w.slowSecond
+		if up {
+			p.up = max(p.up, i+1) // whatever the clock does later
+		}
 		in := platform.Instance{ID: fmt.Sprintf("%s-%d", id, i+1), Address: w.address, Ready: up, StartedAt: p.since}
 		if id == old && w.oldDead && i >= w.oldLeft && p.fence < w.aliveFrom {
 			in.Ready, in.Failed, in.Message = false, up, "the disk is full"
 		}
 		if id == fresh && (w.dead || w.crashes && w.weights[fresh] > 0) {
 			in.Ready, in.Failed, in.Message = false, up, "exited with status 1"
+		}
+		if id == fresh && w.dark && w.weights[fresh] > 0 {
+			in.Ready, in.Message = false, "its probe fails"
 		}
 		r.Instances = append(r.Instances, in)
 	}

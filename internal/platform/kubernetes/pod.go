@@ -26,10 +26,15 @@ import (
 // it has been for as long, so that traffic that is sent to it arrives.
 const reach = 2 * time.Second
 
-// podsOf are the pods that run a Deployment's present template.
+// podsOf are the pods that run a Deployment's present template. One that was evicted stays in
+// the cluster as failed; it is left out once it has been replaced.
 func (w *world) podsOf(d *appsv1.Deployment) []*corev1.Pod {
 	present, _ := w.splitPods(d)
-	return present
+	running := slices.DeleteFunc(slices.Clone(present), func(p *corev1.Pod) bool { return p.Status.Phase == corev1.PodFailed })
+	if len(running) < int(replicas(d)) {
+		return present
+	}
+	return running
 }
 
 // formerPodsOf are pods that still run a template which a Deployment had before.

@@ -127,11 +127,29 @@ func TestTextsAboutPodsAreForgotten(t *testing.T) {
 	}
 }
 
-func TestPodsOfAFormerTemplateAreToldApart(t *testing.T) {
-	controlled := func(name, by string) metav1.ObjectMeta {
-		yes := true
-		return metav1.ObjectMeta{Name: name, UID: types.UID(name), OwnerReferences: []metav1.OwnerReference{{UID: types.UID(by), Controller: &yes}}}
+func controlled(name, by string) metav1.ObjectMeta {
+	yes := true
+	return metav1.ObjectMeta{Name: name, UID: types.UID(name), OwnerReferences: []metav1.OwnerReference{{UID: types.UID(by), Controller: &yes}}}
+}
+
+func TestAnEvictedPodIsLeftOutOnceItIsReplaced(t *testing.T) {
+	two := int32(2)
+	home := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{UID: "home"}, Spec: appsv1.DeploymentSpec{Replicas: &two}}
+	evicted := &corev1.Pod{ObjectMeta: controlled("evicted", "set"), Status: corev1.PodStatus{Phase: corev1.PodFailed}}
+	w := &world{
+		replicaSets: []*appsv1.ReplicaSet{{ObjectMeta: controlled("set", "home")}},
+		pods:        []*corev1.Pod{evicted, {ObjectMeta: controlled("a", "set")}},
 	}
+	if n := len(w.podsOf(home)); n != 2 {
+		t.Errorf("before it is replaced there are %d pods", n)
+	}
+	w.pods = append(w.pods, &corev1.Pod{ObjectMeta: controlled("b", "set")})
+	if pods := w.podsOf(home); len(pods) != 2 || pods[0].Name != "a" || pods[1].Name != "b" {
+		t.Errorf("after it was replaced there are %v", pods)
+	}
+}
+
+func TestPodsOfAFormerTemplateAreToldApart(t *testing.T) {
 	template := func(image string) corev1.PodTemplateSpec {
 		return corev1.PodTemplateSpec{Spec: corev1.PodSpec{Containers: []corev1.Container{{Image: image}}}}
 	}
