@@ -1,6 +1,7 @@
 package kubernetes_test
 
 import (
+	"fmt"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -93,7 +94,13 @@ func fromASideIntoTheHome(t *testing.T, p *place) {
 	})
 	old := adopted.Home
 	var before home
-	b.get("/apis/apps/v1/namespaces/"+p.namespace+"/deployments/hello", &before)
+	b.eventually("the Deployment says so too", func() error {
+		b.get("/apis/apps/v1/namespaces/"+p.namespace+"/deployments/hello", &before)
+		if n := before.Status.ReadyReplicas; n != 2 {
+			return fmt.Errorf("it says %d", n)
+		}
+		return nil
+	})
 
 	v2 := platform.Revision{ID: "r-222222222222", Version: "v2", Artifact: platform.Artifact{Ref: "fairway.test/hello:v2"}, Settings: p.settings(false)}
 	b.must(b.Place(t.Context(), b.lease, target, v2, platform.Capacity{Instances: 2}))
