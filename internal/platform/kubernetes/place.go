@@ -24,27 +24,7 @@ func (p *Platform) Place(ctx context.Context, lease platform.Lease, t platform.T
 	return p.change(ctx, t, "place "+r.ID+" on", func(w *world) error {
 		side, beside := w.side(r.ID)
 		making := w.home == nil || w.atHome(r.ID) && halfMade(w.home, c)
-		if w.home == nil && !beside {
-			if err := p.homeless(ctx); err != nil {
-				return err
-			}
-		}
-		if err := p.admissible(w); err != nil {
-			return err
-		}
-		if err := p.released(ctx, w, r.ID); err != nil {
-			return err
-		}
-		if _, err := p.wanted(r, w.home); err != nil {
-			return err
-		}
-		if err := p.openable(w, r); err != nil {
-			return err
-		}
-		if err := p.permittedTo(ctx, w, r); err != nil {
-			return err
-		}
-		if err := p.acceptable(ctx, w, r); err != nil {
+		if err := p.unopposed(ctx, w, r, beside); err != nil {
 			return err
 		}
 		err := p.claim(ctx, w, lease, t, func(m *mark) (*unstructured.Unstructured, error) {
@@ -77,6 +57,31 @@ func (p *Platform) Place(ctx context.Context, lease platform.Lease, t platform.T
 		}
 		return p.placeSide(ctx, w, lease, r, c)
 	})
+}
+
+// unopposed tells what speaks against placing the revision, before anything is changed.
+func (p *Platform) unopposed(ctx context.Context, w *world, r platform.Revision, beside bool) error {
+	if w.home == nil && !beside {
+		if err := p.homeless(ctx); err != nil {
+			return err
+		}
+	}
+	if err := p.admissible(w); err != nil {
+		return err
+	}
+	if err := p.released(ctx, w, r.ID); err != nil {
+		return err
+	}
+	if _, err := p.wanted(r, w.home); err != nil {
+		return err
+	}
+	if err := p.openable(w, r); err != nil {
+		return err
+	}
+	if err := p.permittedTo(ctx, w, r); err != nil {
+		return err
+	}
+	return p.acceptable(ctx, w, r)
 }
 
 // admissible refuses a target that somebody else releases to, before anything is changed.
