@@ -38,8 +38,7 @@ func measureGood(ctx context.Context, r *rig.Rig, c config) ([]bar.Bar, error) {
 			}
 			mu.Lock()
 			results = append(results, g)
-			fmt.Printf("%s: good %s %s: 95 %% after %.0f s, at home after %.0f s; %s\n",
-				team.Name, next.Name, g.state, g.proven.Seconds(), g.ended.Seconds(), g.reason)
+			fmt.Printf("%s: good %s %s: 95 %% after %.0f s, %s; %s\n", team.Name, next.Name, g.state, g.proven.Seconds(), g.end(), g.reason)
 			mu.Unlock()
 			if g.state == pipeline.RunSucceeded {
 				next, home = home, next
@@ -75,6 +74,14 @@ func goodBars(results []result) []bar.Bar {
 		bar.AtMost("false_rollbacks", float64(back), "releases", 0),
 		bar.AtMost("seconds_to_promote", median(proven), "s", 150),
 	}
+}
+
+// end says when it ended.
+func (r result) end() string {
+	if !r.state.Final() {
+		return fmt.Sprintf("not ended after %.0f s", undecided.Seconds())
+	}
+	return fmt.Sprintf("ended after %.0f s", r.ended.Seconds())
 }
 
 // release ships a good version and sees what becomes of it. One that is not decided in
