@@ -46,11 +46,14 @@ func (t *canaryTick) look(ctx context.Context) (judge.Verdict, error) {
 // lookOn judges while capacity comes up, or while the last step is held: whoever has
 // traffic is looked at. back tells that the traffic was taken back.
 func (t *canaryTick) lookOn(ctx context.Context) (out Outcome, back bool, err error) {
-	if t.m.Weight == 0 || t.m.Judge == nil || t.Now().Sub(t.m.Looked) < sampleInterval(t.task.Metrics) {
+	if t.m.Weight == 0 || t.m.Judge == nil {
 		return Outcome{}, false, nil
 	}
 	if out, crashed, err := t.crashed(ctx); crashed || err != nil {
 		return out, true, err
+	}
+	if t.Now().Sub(t.m.Looked) < sampleInterval(t.task.Metrics) {
+		return Outcome{}, false, nil
 	}
 	verdict, err := t.look(ctx)
 	if err != nil || verdict.Kind != judge.Fail {
@@ -141,7 +144,7 @@ func (t *canaryTick) undecided(ctx context.Context, v judge.Verdict, lines []Lin
 func (t *canaryTick) goOn(v judge.Verdict, lines []Line, why string) Outcome {
 	now := fmt.Sprintf("%s has %s of the traffic. %s", name(t.task), percent(t.m.Weight), v.Sentence())
 	p := &Progress{Now: now, Next: why, Weight: t.m.Weight, Verdict: &v}
-	after := sampleInterval(t.task.Metrics)
+	after := t.m.pace(sampleInterval(t.task.Metrics))
 	if t.m.Phase == filling || t.m.Want != t.m.Weight {
 		after = 0
 	}

@@ -13,6 +13,13 @@ import (
 // its instances could tell are silent.
 const darkFor = 10 * time.Second
 
+// darkLook is how often it is looked at meanwhile; what was not looked at for darkGap may have
+// been ready in between.
+const (
+	darkLook = time.Second
+	darkGap  = 5 * time.Second
+)
+
 // lightless says why a revision with traffic cannot go on, or nothing: none of its instances
 // is left, or none has been ready for darkFor while stable has one that could answer instead.
 func (t *trial) lightless(task Task, s platform.State, stable string, now time.Time) string {
@@ -22,12 +29,13 @@ func (t *trial) lightless(task Task, s platform.State, stable string, now time.T
 	mine, placed := s.Revision(task.Revision.ID)
 	other, _ := s.Revision(stable)
 	if !placed || mine.Ready() > 0 || len(mine.Instances) == 0 || s.Weights[task.Revision.ID] == 0 || other.Ready() == 0 {
-		t.Dark = time.Time{}
+		t.Dark, t.SeenDark = time.Time{}, time.Time{}
 		return ""
 	}
-	if t.Dark.IsZero() || now.Before(t.Dark) { // a worker may begin anew with another clock
+	if gap := now.Sub(t.SeenDark); gap > darkGap || gap < 0 {
 		t.Dark = now
 	}
+	t.SeenDark = now
 	if now.Sub(t.Dark) < darkFor {
 		return ""
 	}
@@ -36,4 +44,12 @@ func (t *trial) lightless(task Task, s platform.State, stable string, now time.T
 		why += ": " + said
 	}
 	return why
+}
+
+// pace is when to look again: after so long, or soon where the revision is dark.
+func (t *trial) pace(after time.Duration) time.Duration {
+	if t.Dark.IsZero() {
+		return after
+	}
+	return min(after, darkLook)
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fairwayhq/fairway/internal/pipeline"
 	"github.com/fairwayhq/fairway/internal/platform"
 	"github.com/fairwayhq/fairway/internal/stage"
 )
@@ -49,6 +50,33 @@ func TestACanaryIsNotTakenBackToWhatIsNotReadyEither(t *testing.T) {
 		if out := k.tick(t); out.Status != stage.Continue {
 			t.Fatalf("it ended %s (%s)", out.Status, out.Reason)
 		}
+	}
+}
+
+// With an interval between scrapes that is longer it is looked at as often while it is dark; and
+// what nobody has looked at is not held against it.
+func TestDarknessIsLookedAtOften(t *testing.T) {
+	w := newWorld(t, 65).withHome()
+	k := w.ticking(task(canaryStage()))
+	k.Metrics = pipeline.Metrics{Source: "prometheus", Prometheus: &pipeline.Prometheus{Interval: pipeline.Duration(time.Minute)}}
+	w.noMetrics = "nothing was scraped"
+	for w.weights[fresh] == 0 {
+		k.tick(t)
+	}
+	for w.dark = true; k.memory.Dark.IsZero(); {
+		k.tick(t)
+	}
+	w.now = w.now.Add(time.Minute) // nobody looks
+	if out := k.tick(t); out.Status != stage.Continue {
+		t.Fatalf("two looks far apart end it %s (%s)", out.Status, out.Reason)
+	}
+	began := w.now
+	out := k.tick(t)
+	for out.Status == stage.Continue {
+		out = k.tick(t)
+	}
+	if took := w.now.Sub(began); out.Status != stage.Failed || took > 13*time.Second {
+		t.Errorf("it is %s after %s (%s)", out.Status, took, out.Reason)
 	}
 }
 

@@ -72,6 +72,7 @@ func TestACanaryThatWentAStepBackIsJudgedOn(t *testing.T) {
 type canaryMemory struct {
 	Phase        string
 	Weight, Want float64
+	Dark         time.Time
 }
 
 func goingBack(m canaryMemory) bool { return m.Phase == "judging" && m.Want < m.Weight }

@@ -24,8 +24,10 @@ type trial struct {
 	// Told is the reason of the verdict that was told last.
 	Told judge.Reason `json:"told,omitempty"`
 	Asks string       `json:"asks,omitempty"`
-	// Dark is since when the new revision has traffic and no ready instance.
-	Dark time.Time `json:"dark,omitzero"`
+	// Dark is since when the new revision has had traffic and no ready instance, and SeenDark
+	// when that was last seen.
+	Dark     time.Time `json:"dark,omitzero"`
+	SeenDark time.Time `json:"seenDark,omitzero"`
 	// queries are what the source was asked at this tick's look.
 	queries []metric.Query
 }

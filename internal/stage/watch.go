@@ -127,7 +127,7 @@ func (e *watch) act(ctx context.Context, p platform.Platform, task Task, s platf
 	case m.Weight == 0 && s.Foreign == "":
 		return takeBack(untold)
 	case contested(task, s):
-		out := waitContested(m, sampleInterval(task.Metrics), task, s)
+		out := waitContested(m, m.pace(sampleInterval(task.Metrics)), task, s)
 		out.Lines = m.tell("watch.verdict", v)
 		return out, nil
 	case v.Kind == judge.Pass && task.Hold == "":
@@ -150,7 +150,7 @@ func (e *watch) act(ctx context.Context, p platform.Platform, task Task, s platf
 		Next:   "When the watch is over it becomes the home.",
 		NextAt: m.Ends, Weight: m.Weight, Verdict: &v,
 	}
-	out := next(m, sampleInterval(task.Metrics), progress, lines...)
+	out := next(m, m.pace(sampleInterval(task.Metrics)), progress, lines...)
 	out.Asks = m.Asks
 	return out, nil
 }
