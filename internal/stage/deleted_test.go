@@ -63,13 +63,18 @@ func TestACanaryThatSomebodyHasDeletedLosesItsTrafficAtOnce(t *testing.T) {
 	}
 }
 
-// Where pods split the traffic it is at home already when somebody deletes the others.
+// Where pods split the traffic it is at home already when somebody deletes the others; that is
+// said until the weights are set anew, which the undoing does.
 func TestACanaryWhosePodsSomebodyHasDeletedFails(t *testing.T) {
 	w := newWorld(t, 52).withHome()
 	k := w.ticking(task(canaryStage()))
 	k.vanish(t, func() bool { return w.weights[fresh] > 0 })
 	w.weights, w.foreign = platform.Weights{old: platform.Whole}, byHand
+	routes := len(w.routed)
 	k.isTakenBack(t)
+	if len(w.routed) == routes {
+		t.Error("nobody has set the weights anew")
+	}
 }
 
 func TestAWatchWhoseVersionSomebodyHasDeletedEndsAtOnce(t *testing.T) {

@@ -441,6 +441,27 @@ func TestAnUndoWaitsForInstancesThatWereThereBefore(t *testing.T) {
 	}
 }
 
+// Who serves nearly all serves the rest as well, also with an instance that fails.
+func TestAnUndoTakesTheLastShareAtOnce(t *testing.T) {
+	w := newWorld(t, 20).withHome()
+	k := w.ticking(task(canaryStage()))
+	for w.weights[fresh] == 0 {
+		k.tick(t)
+	}
+	w.weights = platform.Weights{old: 950_000, fresh: 50_000}
+	w.oldDead, w.oldLeft, w.aliveFrom = true, 1, 99
+	undo := k.Task
+	undo.Undo, undo.Fence, undo.State, undo.Deadline = true, 2, nil, w.now.Add(10*time.Minute)
+	undo.Memories = map[string]json.RawMessage{"canary": k.State}
+	began, back := w.now, w.ticking(undo)
+	for w.weights[old] != platform.Whole && w.now.Sub(began) < time.Minute {
+		back.tick(t)
+	}
+	if took := w.now.Sub(began); w.weights[old] != platform.Whole || took > time.Second {
+		t.Errorf("after %s the traffic is %v", took, w.weights)
+	}
+}
+
 func TestAnUndoDoesNotWaitForInstancesThatItHasPlacedItselfAndFailed(t *testing.T) {
 	w := newWorld(t, 19).withHome()
 	k := task(pipeline.Stage{Name: "deploy", Kind: pipeline.KindDeploy, Deploy: &pipeline.Deploy{}})

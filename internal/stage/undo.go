@@ -54,8 +54,8 @@ func neverBegun(task Task, err error) Outcome {
 type undoMemory struct {
 	footing
 	Exposed bool `json:"exposed,omitempty"`
-	// Stood says whether the previous revision was there when the first undoing began; nil
-	// before that.
+	// Stood says whether the previous revision was there when the first undoing began, which one
+	// that is still on its way home was not; nil before that.
 	Stood *bool `json:"stood,omitempty"`
 	// Telling says that the stage may have told the repository of the revision; TakenBack
 	// that this was taken back there.
@@ -81,6 +81,9 @@ func (r reversible) back(ctx context.Context, task Task) (Outcome, error) {
 	if m.Stood == nil {
 		_, stood := s.Revision(m.stable())
 		m.Stood = &stood
+		if !stood && m.Previous != nil { // remembered before it is placed
+			return next(m, 0, nil), nil
+		}
 	}
 	out, err := r.shiftBack(ctx, p, task, s, m)
 	out.Exposed = m.Exposed
@@ -132,16 +135,21 @@ func (r reversible) shiftBack(ctx context.Context, p platform.Platform, task Tas
 		}
 		return next(m, readyInterval, &Progress{Now: "Bringing the previous revision back up." + hindered(back), Next: "Then it gets the traffic.", Weight: shareOf(s, mine)}), nil
 	}
-	share, err := possibleForStable(ctx, p, task, s, m.stable(), bearable(s, mine, back.Ready, m.Capacity.Instances))
-	if err != nil {
+	was, share := shareOf(s, m.stable()), bearable(s, mine, back.Ready, m.Capacity.Instances)
+	if was >= aboutAll {
+		share = 1
+	}
+	if share, err = possibleForStable(ctx, p, task, s, m.stable(), share); err != nil {
 		return Outcome{}, err
 	}
-	if was := shareOf(s, m.stable()); was < share {
+	// Of a revision that somebody has deleted the platform may still know the former share.
+	if was < share || s.Foreign != "" && deleted(task, s) != "" {
 		if err := p.Route(ctx, task.Lease(), task.Target(), split(m.stable(), share, mine)); err != nil {
 			return Outcome{}, err
 		}
 	}
 	if back.Ready < m.Capacity.Instances && (back.Failed == "" || waits && share < 1) {
+		share = max(was, share)
 		now := percent(share) + " of the traffic is back on the previous revision, which grows to full capacity." + hindered(back)
 		return next(m, readyInterval, &Progress{Now: now, Weight: 1 - share}), nil
 	}
