@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -27,7 +28,7 @@ func (s *server) registerWorker(a huma.API) {
 	}, s.lease)
 	route(s, a, huma.Operation{
 		OperationID: "reportTask", Method: http.MethodPost, Path: "/v1/worker/report", Tags: []string{"workers"},
-		Summary: "Report what a tick of a task came to", MaxBodyBytes: maxReport,
+		Summary: "Report what a tick of a task came to", MaxBodyBytes: maxReport, BodyReadTimeout: time.Minute,
 		Errors: []int{http.StatusForbidden, http.StatusConflict},
 	}, s.report)
 }
