@@ -69,16 +69,8 @@ func (s standing) copyOf(o *unstructured.Unstructured, at []string, home, side m
 	if o.GetLabels()[homeLabel] != "" || o.GetDeletionTimestamp() != nil {
 		return nil
 	}
-	raw, _, err := unstructured.NestedMap(o.Object, at...)
-	if err != nil || raw == nil {
-		return nil
-	}
-	var selector metav1.LabelSelector
-	if runtime.DefaultUnstructuredConverter.FromUnstructured(raw, &selector) != nil {
-		return nil
-	}
-	by, err := metav1.LabelSelectorAsSelector(&selector)
-	if err != nil || !by.Matches(labels.Set(home)) || by.Matches(labels.Set(side)) {
+	selector, by := selectorIn(o, at)
+	if !by.Matches(labels.Set(home)) || by.Matches(labels.Set(side)) {
 		return nil
 	}
 	c := s.fresh(o)
@@ -99,6 +91,20 @@ func (s standing) copyOf(o *unstructured.Unstructured, at []string, home, side m
 		s.dropExpressions(c, at, selector, func(key string) bool { return side[key] != home[key] })
 	}
 	return c
+}
+
+// selectorIn is the selector of an object, and what it matches: nothing where there is none.
+func selectorIn(o *unstructured.Unstructured, at []string) (metav1.LabelSelector, labels.Selector) {
+	var selector metav1.LabelSelector
+	raw, _, err := unstructured.NestedMap(o.Object, at...)
+	if err != nil || raw == nil || runtime.DefaultUnstructuredConverter.FromUnstructured(raw, &selector) != nil {
+		return selector, labels.Nothing()
+	}
+	by, err := metav1.LabelSelectorAsSelector(&selector)
+	if err != nil {
+		return selector, labels.Nothing()
+	}
+	return selector, by
 }
 
 // dropExpressions leaves out expressions over the labels that are changed, and asks for the

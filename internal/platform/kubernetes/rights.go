@@ -10,6 +10,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -65,19 +66,29 @@ func rightsTo(objects []placedObject, first bool) []right {
 }
 
 // rightsToCopy are those that copies take of objects whose kind a worker need not see, where
-// it sees some.
+// it sees some that select the home's Service.
 func (p *Platform) rightsToCopy(ctx context.Context) ([]right, error) {
 	var all []right
 	for _, kind := range selectingKinds {
 		if !kind.optional || kind.services && p.byPods() {
 			continue
 		}
-		list, err := p.client(kind.resource).List(ctx, metav1.ListOptions{Limit: 1})
-		switch {
-		case apierrors.IsNotFound(err), apierrors.IsForbidden(err):
-		case err != nil:
+		list, err := p.client(kind.resource).List(ctx, metav1.ListOptions{})
+		if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) || err == nil && len(list.Items) == 0 {
+			continue
+		}
+		if err != nil {
 			return nil, faultOf(err, "read "+kind.resource.Resource)
-		case len(list.Items) > 0:
+		}
+		home, err := p.homeService(ctx)
+		if err != nil {
+			return nil, err
+		}
+		selects := func(o unstructured.Unstructured) bool {
+			_, by := selectorIn(&o, kind.selector)
+			return o.GetLabels()[homeLabel] == "" && by.Matches(labels.Set(home.Labels))
+		}
+		if slices.ContainsFunc(list.Items, selects) {
 			all = append(all, right{kind.resource, "create"}, right{kind.resource, "patch"})
 		}
 	}

@@ -64,9 +64,10 @@ func TestALackOfWhatAReleaseWillNeedIsToldBefore(t *testing.T) {
 		"config that a first release brings":   {[]string{"get configmaps"}, []placedObject{config, account}, true, "", "get configmaps"},
 		"a monitor that a first one brings":    {[]string{"get servicemonitors", "list servicemonitors"}, []placedObject{monitor, budget}, true, "", "list servicemonitors.monitoring.coreos.com"},
 		"no monitor that is to be copied":      {[]string{"create servicemonitors"}, nil, false, "", ""},
-		"a monitor that is to be copied":       {[]string{"create servicemonitors"}, nil, false, `{"metadata": {"name": "shop"}}`, "create servicemonitors.monitoring.coreos.com"},
+		"a monitor of another service":         {[]string{"create servicemonitors"}, nil, false, `{"metadata": {"name": "mail"}, "spec": {"selector": {"matchLabels": {"app": "mail"}}}}`, ""},
+		"a monitor that is to be copied":       {[]string{"create servicemonitors"}, nil, false, `{"metadata": {"name": "shop"}, "spec": {"selector": {"matchLabels": {"app": "shop"}}}}`, "create servicemonitors.monitoring.coreos.com"},
 	} {
-		p := &Platform{cluster: &cluster{client: reviewing(t, c.lacks, c.monitors)}, settings: Settings{Namespace: "shop", Route: RouteName{Kind: "HTTPRoute", Name: "shop"}}}
+		p := &Platform{cluster: &cluster{client: reviewing(t, c.lacks, c.monitors)}, settings: Settings{Namespace: "shop", Service: "shop", Route: RouteName{Kind: "HTTPRoute", Name: "shop"}}}
 		err := p.permitted(t.Context(), rightsTo(c.objects, c.first))
 		if c.want == "" && err != nil || c.want != "" && (fault.CodeOf(err) != fault.Denied || !strings.Contains(err.Error(), "may not "+c.want+" in the namespace shop")) {
 			t.Errorf("%s: %v", name, err)
@@ -90,7 +91,11 @@ func reviewing(t *testing.T, lacks []string, monitors string) dynamic.Interface 
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		if strings.HasSuffix(r.URL.Path, "/servicemonitors") {
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/services/shop"):
+			fmt.Fprint(w, `{"kind": "Service", "apiVersion": "v1", "metadata": {"name": "shop", "labels": {"app": "shop"}}}`)
+			return
+		case strings.HasSuffix(r.URL.Path, "/servicemonitors"):
 			fmt.Fprintf(w, `{"kind": "ServiceMonitorList", "apiVersion": "monitoring.coreos.com/v1", "items": [%s]}`, monitors)
 			return
 		}
