@@ -15,7 +15,10 @@ const foundAnnotation = "fairway.dev/found"
 
 // noteFound notes it, for a home that others update.
 func (p *Platform) noteFound(side, home *appsv1.Deployment, a platform.Artifact) {
-	if c, err := chosen(home.Spec.Template.Spec, p.settings.Container, a); err == nil && p.settings.Controller != "" {
+	if home == nil || p.settings.Controller == "" {
+		return
+	}
+	if c, err := chosen(home.Spec.Template.Spec, p.settings.Container, a); err == nil {
 		side.Annotations[foundAnnotation] = c.Image
 	}
 }

@@ -92,6 +92,18 @@ func deletedSide(t *testing.T, p *place) {
 // Without a gateway the Service leads to nobody when the side that has everything is deleted.
 func deletedPods(t *testing.T, f *fleet) {
 	f.stand(f.canary, 2)
+	half := platform.Whole / 2
+	f.give(platform.Weights{f.old: half, f.canary.ID: half})
+	if s := f.deleteSide(f.canary.ID); !strings.Contains(s.Foreign, "somebody has deleted") {
+		t.Errorf("when it has gone with a part it is told %q with %v", s.Foreign, s.Weights)
+	}
+	f.give(platform.Weights{f.old: platform.Whole}) // as the undoing of its release does
+	f.must(f.Retire(t.Context(), f.lease, target, f.canary.ID))
+	if s := f.observe(); s.Foreign != "" || s.Weights[f.old] != platform.Whole {
+		t.Errorf("taken back from a part: %+v", s)
+	}
+
+	f.stand(f.canary, 2)
 	f.give(platform.Weights{f.canary.ID: platform.Whole})
 	f.leads(2, 0)
 	if s := f.deleteSide(f.canary.ID); s.Foreign != "" || s.Weights[f.canary.ID] != platform.Whole {

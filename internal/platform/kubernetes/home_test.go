@@ -79,6 +79,23 @@ func TestAHomeThatSomebodyMakesMeanwhileIsLeftWithItsTraffic(t *testing.T) {
 	if shares, _ := back.shares(); shares["shop"] != platform.Whole {
 		t.Errorf("the route gives it %v", shares)
 	}
+
+	// What is there is the home from then on, and not a target of a first release.
+	again := &world{
+		anchor: now, mark: &mark{Fence: 7, Holder: "w", Weights: platform.Weights{}}, split: back,
+		home: homeWith(t, "shop:v1", "", ""), homeRevision: platform.Revision{ID: "r-theirs"},
+	}
+	if s := p.state(t.Context(), again); s.Home != "r-theirs" || s.Weights["r-theirs"] != platform.Whole {
+		t.Errorf("then it is %+v", s)
+	}
+}
+
+func TestASideWithoutAHomeNotesNothingOfIt(t *testing.T) {
+	side := homeWith(t, "shop:v2", "", "")
+	(&Platform{settings: Settings{Controller: "argocd"}}).noteFound(side, nil, platform.Artifact{})
+	if found, there := side.Annotations[foundAnnotation]; there {
+		t.Errorf("it notes %q", found)
+	}
 }
 
 func TestWhatTheCreationOwnedIsGivenToTheApply(t *testing.T) {

@@ -30,8 +30,12 @@ func (p *Platform) state(ctx context.Context, w *world) platform.State {
 	m := w.adopt(p)
 	s.Fence, s.Home = m.Fence, m.Home
 	s.Weights, s.Foreign = p.weights(w)
-	// Somebody has given the home another revision behind Fairway's back.
-	if _, there := s.Revision(s.Home); !there && s.Home != "" && w.home != nil && s.Weights[w.homeRevision.ID] == platform.Whole {
+	if w.home == nil {
+		return s
+	}
+	// Somebody has given the home another revision behind Fairway's back, or has made it.
+	now := s.Weights[w.homeRevision.ID]
+	if _, there := s.Revision(s.Home); !there && (now == platform.Whole || s.Home == "" && now > 0) {
 		s.Home = w.homeRevision.ID
 	}
 	return s
