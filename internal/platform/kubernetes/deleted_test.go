@@ -92,8 +92,7 @@ func deletedSide(t *testing.T, p *place) {
 // Without a gateway the Service leads to nobody when the side that has everything is deleted.
 func deletedPods(t *testing.T, f *fleet) {
 	f.stand(f.canary, 2)
-	half := platform.Whole / 2
-	f.give(platform.Weights{f.old: half, f.canary.ID: half})
+	f.give(platform.Weights{f.old: 666_667, f.canary.ID: 333_333})
 	if s := f.deleteSide(f.canary.ID); !strings.Contains(s.Foreign, "somebody has deleted") {
 		t.Errorf("when it has gone with a part it is told %q with %v", s.Foreign, s.Weights)
 	}
