@@ -10,7 +10,7 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 VERSION ?= $(shell git -c safe.directory='*' describe --tags --always --dirty 2>/dev/null || echo unknown)
 # Kustomize can load plugins, which makes the linker keep every symbol (20 MB) and
 # call another one. Fairway does not use that.
-export GOFLAGS ?= -buildvcs=false -tags=kustomize_disable_go_plugin_support
+override export GOFLAGS := $(strip $(GOFLAGS) -buildvcs=false -tags=kustomize_disable_go_plugin_support)
 
 # What is passed on to the demo, to a benchmark or to go test.
 ARGS ?=
