@@ -18,7 +18,7 @@ import (
 // homeIn is the platform of a Deployment shop on a cluster in memory.
 func homeIn(t *testing.T, objects ...runtime.Object) *Platform {
 	client := fake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), map[schema.GroupVersionResource]string{
-		deployments: "DeploymentList", httpRoutes: "HTTPRouteList",
+		deployments: "DeploymentList", httpRoutes: "HTTPRouteList", endpointSlices: "EndpointSliceList",
 	}, objects...)
 	return &Platform{
 		cluster: newCluster(t.Context(), client, time.Now), config: Config{Now: time.Now},

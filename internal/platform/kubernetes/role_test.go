@@ -148,11 +148,12 @@ func TestTheRoleOfTheGuideIsEnoughAndNoMoreThanThat(t *testing.T) {
 		{
 			name: "pods", fresh: r.newPlaceByPods,
 			said: map[string]string{
-				"kubernetes-role.yaml": "With `split: pods` there is no route: leave its rule out, and add patch to the verbs for pods, watch and update to those for services.",
-				"kubernetes.md":        "needs no right to routes, but `patch` for pods, and `watch` and `update` for services.",
+				"kubernetes-role.yaml": "With `split: pods` there is no route: leave its rule and the one for endpointslices out, and add patch to the verbs for pods, watch and update to those for services.",
+				"kubernetes.md":        "needs no right to routes and endpointslices, but `patch` for pods, and `watch` and `update` for services.",
 			},
 			roles: []string{
 				"- apiGroups: [gateway.networking.k8s.io]\n  resources: [httproutes]\n  verbs: [list, watch, update]\n", "",
+				"- apiGroups: [discovery.k8s.io]\n  resources: [endpointslices]\n  verbs: [list]\n", "",
 				"  resources: [pods]\n  verbs: [list, watch]\n", "  resources: [pods]\n  verbs: [list, watch, patch]\n",
 				"  resources: [services]\n  verbs: [get, list, create, patch]\n", "  resources: [services]\n  verbs: [get, list, create, patch, watch, update]\n",
 			},

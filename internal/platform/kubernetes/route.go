@@ -28,6 +28,9 @@ func (p *Platform) Route(ctx context.Context, lease platform.Lease, t platform.T
 		if err != nil {
 			return fenceFirst(w, lease, t, err)
 		}
+		if err := p.unpublished(ctx, w, shares); err != nil {
+			return fenceFirst(w, lease, t, err)
+		}
 		if err := p.mayFollow(ctx, w, shares); err != nil {
 			return fenceFirst(w, lease, t, err)
 		}

@@ -3,8 +3,10 @@ package kubernetes
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/fairwayhq/fairway/internal/fault"
@@ -77,6 +79,9 @@ func (p *Platform) settleStep(ctx context.Context, w *world, lease platform.Leas
 		}
 		if left := p.unready(ctx, w); left != "" {
 			return left, nil
+		}
+		if left, err := p.unreached(ctx, w); err != nil || left != "" {
+			return left, err
 		}
 		return "the traffic goes to the Deployment " + p.settings.Deployment, p.moveIn(ctx, w, lease, t, s.revision.ID)
 	case atHome != platform.Whole:
@@ -152,6 +157,19 @@ func (p *Platform) unready(ctx context.Context, w *world) string {
 		return fmt.Sprintf("%d pods of the former version of the Deployment %s end", n, p.settings.Deployment)
 	}
 	return ""
+}
+
+// unreached says which of the home's pods gateways do not know yet.
+func (p *Platform) unreached(ctx context.Context, w *world) (string, error) {
+	if p.byPods() {
+		return "", nil
+	}
+	pods := slices.DeleteFunc(slices.Clone(w.podsOf(w.home)), func(pod *corev1.Pod) bool { return !p.serves(pod) || pod.DeletionTimestamp != nil })
+	n, err := p.published(ctx, p.settings.Service, pods)
+	if err != nil || n == len(pods) {
+		return "", err
+	}
+	return fmt.Sprintf("%d of %d pods of the Deployment %s are endpoints of the Service %s", n, len(pods), p.settings.Deployment, p.settings.Service), nil
 }
 
 // moveIn sends the traffic to the home.
