@@ -22,8 +22,9 @@
 // route.go, retire.go and settle.go; home.go, rewrite.go and variables.go for what is written of
 // the home; anchor.go and split.go for the traffic, with backends.go for routes, and
 // selection.go, follow.go and weigh.go for pods; side.go and copies.go for what stands on a
-// side, pod.go and events.go for what is said of pods, rights.go for what the worker's account
-// must be allowed: docs/kubernetes-role.yaml gives it.
+// side, pod.go and events.go for what is said of pods, published.go for whether gateways know
+// them, rights.go for what the worker's account must be allowed: docs/kubernetes-role.yaml
+// gives it.
 //
 // It does not judge, render manifests, or know releases.
 package kubernetes
