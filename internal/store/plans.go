@@ -24,8 +24,7 @@ func (tx *Tx) addPlan(p *pipeline.Plan) (string, error) {
 	}
 	sum := sha256.Sum256([]byte(body))
 	hash := hex.EncodeToString(sum[:])
-	_, err = tx.exec(insertPlan, hash, body)
-	return hash, err
+	return hash, tx.write(insertPlan, hash, body)
 }
 
 // plan returns the plan of the hash. Many runs share the value, which is safe

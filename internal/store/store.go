@@ -120,34 +120,40 @@ func (s *SQLite) Release() release.Store { return releaseStore{s} }
 // Auth returns the store as package auth needs it.
 func (s *SQLite) Auth() auth.Store { return authStore{s} }
 
-type driveStore struct{ *SQLite }
+// transactions are what the faces of a store stand on.
+type transactions interface {
+	Update(ctx context.Context, f func(*Tx) error) error
+	View(ctx context.Context, f func(*Tx) error) error
+}
+
+type driveStore struct{ transactions }
 
 func (d driveStore) Update(ctx context.Context, f func(drive.Tx) error) error {
-	return d.SQLite.Update(ctx, func(tx *Tx) error { return f(tx) })
+	return d.transactions.Update(ctx, func(tx *Tx) error { return f(tx) })
 }
 
 func (d driveStore) View(ctx context.Context, f func(drive.Tx) error) error {
-	return d.SQLite.View(ctx, func(tx *Tx) error { return f(tx) })
+	return d.transactions.View(ctx, func(tx *Tx) error { return f(tx) })
 }
 
-type releaseStore struct{ *SQLite }
+type releaseStore struct{ transactions }
 
 func (r releaseStore) Update(ctx context.Context, f func(release.Tx) error) error {
-	return r.SQLite.Update(ctx, func(tx *Tx) error { return f(tx) })
+	return r.transactions.Update(ctx, func(tx *Tx) error { return f(tx) })
 }
 
 func (r releaseStore) View(ctx context.Context, f func(release.Tx) error) error {
-	return r.SQLite.View(ctx, func(tx *Tx) error { return f(tx) })
+	return r.transactions.View(ctx, func(tx *Tx) error { return f(tx) })
 }
 
-type authStore struct{ *SQLite }
+type authStore struct{ transactions }
 
 func (a authStore) Update(ctx context.Context, f func(auth.Tx) error) error {
-	return a.SQLite.Update(ctx, func(tx *Tx) error { return f(tx) })
+	return a.transactions.Update(ctx, func(tx *Tx) error { return f(tx) })
 }
 
 func (a authStore) View(ctx context.Context, f func(auth.Tx) error) error {
-	return a.SQLite.View(ctx, func(tx *Tx) error { return f(tx) })
+	return a.transactions.View(ctx, func(tx *Tx) error { return f(tx) })
 }
 
 var errClosed = fault.Errorf(fault.Unavailable, "the database is closed, since the server is stopping").
