@@ -1,0 +1,55 @@
+package app
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/fairwayhq/fairway/internal/drive"
+	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/store"
+)
+
+// openStore opens the database that the server is started with.
+func openStore(ctx context.Context, c ServerConfig) (store.Store, error) {
+	if c.Database == "" {
+		return store.Open(ctx, store.Config{Path: filepath.Join(c.DataDir, databaseFile)})
+	}
+	if !strings.HasPrefix(c.Database, "postgres://") && !strings.HasPrefix(c.Database, "postgresql://") {
+		return nil, fault.Errorf(fault.Invalid, "--database is not the URL of a PostgreSQL database").
+			WithHint("it has the form postgres://user:password@host:5432/fairway; without it everything is kept in a file in --data-dir")
+	}
+	return store.OpenPostgres(ctx, store.PostgresConfig{URL: c.Database, Log: c.Log})
+}
+
+const databaseFile = "fairway.db"
+
+// hearOthers passes on what other servers on the store say, until ctx ends.
+func hearOthers(ctx context.Context, st store.Store, d *drive.Drive) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-st.Rung():
+			d.Heard()
+		}
+	}
+}
+
+// chore tells whether work that one of all servers does every so often is due, and this
+// server's.
+type chore func(ctx context.Context, work string, every time.Duration) (bool, error)
+
+// mine claims chores in the store. They are due a little early, so that the same server
+// does not miss its own next turn.
+func mine(st store.Store, clock *clock) chore {
+	return func(ctx context.Context, work string, every time.Duration) (due bool, err error) {
+		err = st.Drive().Update(ctx, func(tx drive.Tx) (err error) {
+			now := clock.Now()
+			due, err = tx.Claim(work, now, now.Add(every-every/10))
+			return err
+		})
+		return due, err
+	}
+}
