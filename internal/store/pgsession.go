@@ -17,8 +17,10 @@ type pgSession struct {
 	batch *pgx.Batch
 	dones []func(pgx.BatchResults) error // one for each statement of the batch
 	sent  bool                           // something of the transaction has reached the database
-	xid   string                         // the transaction's ID; empty before the first answer, and in a view
-	held  map[string]bool                // services and "release ID"s whose turn is taken
+	// answered says that the database has, to all that was sent at once.
+	answered bool
+	xid      string          // the transaction's ID; empty before the first answer, and in a view
+	held     map[string]bool // services and "release ID"s whose turn is taken
 }
 
 func newPgSession(ctx context.Context, conn *pgx.Conn) *pgSession {
@@ -84,6 +86,7 @@ func (s *pgSession) travel() (pgx.BatchResults, error) {
 			return nil, err
 		}
 	}
+	s.answered = s.answered || len(dones) > 0
 	return results, nil
 }
 

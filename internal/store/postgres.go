@@ -127,11 +127,26 @@ func (p *Postgres) settle(ctx context.Context, s *pgSession, err error) error {
 	return errUnknown(lost)
 }
 
-// View runs f on a snapshot that contains every update acknowledged before.
+// View runs f on a snapshot that contains every update acknowledged before. Where a
+// connection turns out to be broken before it has answered anything, f runs again.
 func (p *Postgres) View(ctx context.Context, f func(*Tx) error) error {
+	for losses := 0; ; losses++ {
+		answered, err := p.look(ctx, f)
+		if err == nil || !isLost(err) {
+			return err
+		}
+		p.pool.Reset()
+		if answered || losses == mostLosses || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+// look runs f once, and tells whether the database has answered anything.
+func (p *Postgres) look(ctx context.Context, f func(*Tx) error) (answered bool, err error) {
 	conn, err := p.acquire(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer conn.Release()
 	s := newPgSession(ctx, conn.Conn())
@@ -141,7 +156,8 @@ func (p *Postgres) View(ctx context.Context, f func(*Tx) error) error {
 		tx.over = true
 		s.rollback()
 	}()
-	return plain(tx.outcome(f(&tx)))
+	err = tx.outcome(f(&tx))
+	return s.answered, err
 }
 
 func (p *Postgres) acquire(ctx context.Context) (*pgxpool.Conn, error) {

@@ -255,6 +255,16 @@ func (s *Server) Exec(database, statement string) error {
 	return err
 }
 
+// Scan reads the one value that the query gives in the database at the URL.
+func (s *Server) Scan(ctx context.Context, url string, value any, query string, args ...any) error {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	return conn.QueryRow(ctx, query, args...).Scan(value)
+}
+
 // programs is the folder of PostgreSQL's programs, of the newest version that is there.
 func programs() (string, error) {
 	if path, err := exec.LookPath("initdb"); err == nil {
