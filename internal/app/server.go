@@ -136,6 +136,11 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 		})
 		parts.run("worker", func() error { return w.Run(ctx) })
 	}
+	if c.Pprof != "" {
+		if err := serveProfiles(ctx, c.Pprof, &parts); err != nil {
+			return err
+		}
+	}
 	srv := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelWarn)}
 	parts.run("api", func() error { return ignoreClosed(srv.Serve(listener)) })
 	parts.run("shutdown", func() error {

@@ -86,6 +86,9 @@ func (d *Drive) lease(ctx context.Context, ask LeaseAsk) ([]stage.Task, error) {
 		}
 		for _, row := range rows {
 			task, err := t.leaseTask(row, ask.Worker, d.leaseFor)
+			if fault.CodeOf(err) == fault.Unavailable {
+				return err // it is the store's trouble, not the task's
+			}
 			if err != nil {
 				// One release that cannot be read must not hold up all others.
 				d.log.Error("A task cannot be leased.", "release", row.Release, "environment", row.Environment, "task", row.ID, "error", err)
