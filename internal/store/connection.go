@@ -97,6 +97,8 @@ func (c *connection) send(done func(int64, error) error, query string, args ...a
 // turns has nothing to wait for: there is one writer.
 func (c *connection) turns(string, []string) error { return nil }
 
+func (c *connection) took(string) {}
+
 func (c *connection) fault(err error) (told error, spoilt bool) {
 	err = translate(err)
 	return err, severe(err)

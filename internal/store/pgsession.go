@@ -112,8 +112,8 @@ const (
 
 func (s *pgSession) turns(release string, services []string) error {
 	if release != "" {
-		if key := "release " + release; !s.held[key] {
-			s.held[key] = true
+		if !s.held[ofRelease(release)] {
+			s.took(release)
 			s.queue(ignore, lockTurnOfRelease, release)
 		}
 		return nil
@@ -130,6 +130,11 @@ func (s *pgSession) turns(release string, services []string) error {
 	}
 	return nil
 }
+
+func (s *pgSession) took(release string) { s.held[ofRelease(release)] = true }
+
+// ofRelease tells a release from a service of the same name.
+func ofRelease(id string) string { return "release " + id }
 
 // commit ends the transaction, together with what is still to be written. Before that
 // its ID is known, by which a lost answer is looked up.

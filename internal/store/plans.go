@@ -49,8 +49,12 @@ func (tx *Tx) plan(hash string) (*pipeline.Plan, error) {
 	return p, nil
 }
 
-// maxPlans bounds the decoded plans in memory.
-const maxPlans = 64
+// maxPlans bounds the decoded plans in memory. A server that shares a database pays for
+// each one that it has not with a round trip, and keeps more of them.
+const (
+	maxPlans       = 64
+	maxSharedPlans = 2048
+)
 
 // planCache keeps the plans that were used last. A plan belongs to its hash for
 // ever, so nothing in here grows stale.

@@ -49,7 +49,7 @@ func OpenPostgres(ctx context.Context, c PostgresConfig) (*Postgres, error) {
 		pool.Close()
 		return nil, err
 	}
-	p := &Postgres{pool: pool, plans: newPlanCache(maxPlans), bell: newBell(pool, c.Log)}
+	p := &Postgres{pool: pool, plans: newPlanCache(maxSharedPlans), bell: newBell(pool, c.Log)}
 	if err := p.Update(ctx, func(tx *Tx) error { return tx.write(raiseNumbering) }); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}

@@ -100,7 +100,7 @@ const selectUnfinished = `SELECT release FROM runs WHERE ended_at = 0 ORDER BY r
 // Unfinished returns the releases that are not final.
 func (tx *Tx) Unfinished() ([]string, error) { return tx.list(selectUnfinished) }
 
-const selectWaitingOn = `SELECT release, state FROM runs WHERE digest = $1 ORDER BY release`
+const selectWaitingOn = `SELECT release, state FROM runs WHERE digest = $1 AND ended_at = 0 ORDER BY release`
 
 // WaitingOn returns the releases that are not final and whose artifact has the digest.
 func (tx *Tx) WaitingOn(digest string) ([]string, error) {

@@ -80,7 +80,13 @@ func (tx *Tx) LeasableTasks(now time.Time, environments []string, limit int) ([]
 	if tx.writable && tx.conn.dialect() == dialectPostgres {
 		query = strings.Replace(query, " FROM tasks", joinFreeTurns, 1) + lockFreeTurns
 	}
-	return tx.tasks(query, args...)
+	rows, err := tx.tasks(query, args...)
+	if tx.writable {
+		for _, t := range rows {
+			tx.conn.took(t.Release)
+		}
+	}
+	return rows, err
 }
 
 const selectHeldTasks = `SELECT ` + taskColumns + ` FROM tasks WHERE holder = $1 ORDER BY release, environment`

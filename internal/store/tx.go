@@ -19,6 +19,8 @@ type session interface {
 	// turns waits until nobody else changes what belongs to the services. Without
 	// services it waits for that of the release.
 	turns(release string, services []string) error
+	// took notes that a query has taken the turn of the release's service.
+	took(release string)
 	// fault turns an error of the database into one of the project's, and tells
 	// whether the transaction cannot go on after it.
 	fault(err error) (told error, spoilt bool)
