@@ -18,7 +18,6 @@ import (
 	"github.com/fairwayhq/fairway/internal/auth"
 	"github.com/fairwayhq/fairway/internal/drive"
 	"github.com/fairwayhq/fairway/internal/fault"
-	"github.com/fairwayhq/fairway/internal/inquiry"
 	"github.com/fairwayhq/fairway/internal/notify"
 	"github.com/fairwayhq/fairway/internal/release"
 	"github.com/fairwayhq/fairway/internal/worker"
@@ -93,7 +92,7 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 	})
 	identities := auth.New(st.Auth())
 	identities.Now = clock.Now
-	desk := inquiry.NewDesk()
+	desk := openDesk(st, clock.Now)
 	control := release.New(release.Config{Store: seamOfRelease(st.Release()), Drive: d, Inquirer: desk, Now: clock.Now})
 	closing := make(chan struct{})
 	handler := api.New(api.Config{
@@ -114,7 +113,7 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 		return err
 	}
 	parts := group{stop: stop}
-	parts.run("others", func() error { hearOthers(ctx, st, d); return nil })
+	parts.run("others", func() error { hearOthers(ctx, st, d, desk); return nil })
 	parts.run("shared clock", func() error { clock.keepShared(ctx, st.Ahead); return nil })
 	parts.run("drift", func() error { lookForDrift(ctx, c.DriftEvery, mine(st, clock), control, c.Log); return nil })
 	parts.run("drive", func() error { return d.Run(ctx) })

@@ -6,8 +6,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fairwayhq/fairway/internal/api"
 	"github.com/fairwayhq/fairway/internal/drive"
 	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/inquiry"
+	"github.com/fairwayhq/fairway/internal/release"
 	"github.com/fairwayhq/fairway/internal/store"
 )
 
@@ -25,14 +28,32 @@ func openStore(ctx context.Context, c ServerConfig) (store.Store, error) {
 
 const databaseFile = "fairway.db"
 
+// desk is where inquiries go through.
+type desk interface {
+	release.Inquirer
+	api.Desk
+}
+
+// openDesk returns a desk that servers on the store share, if several may.
+func openDesk(st store.Store, now func() time.Time) desk {
+	if board, ok := st.(inquiry.Board); ok {
+		return inquiry.NewSharedDesk(board, now)
+	}
+	return inquiry.NewDesk()
+}
+
 // hearOthers passes on what other servers on the store say, until ctx ends.
-func hearOthers(ctx context.Context, st store.Store, d *drive.Drive) {
+func hearOthers(ctx context.Context, st store.Store, d *drive.Drive, desk desk) {
+	shared, _ := desk.(*inquiry.SharedDesk)
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-st.Rung():
 			d.Heard()
+			if shared != nil {
+				shared.Heard()
+			}
 		}
 	}
 }
