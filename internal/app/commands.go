@@ -76,11 +76,12 @@ router as a process of its own, which goes on serving when the server stops.`,
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&c.DataDir, "data-dir", cli.DataDir(), "folder of the database and of what the worker needs (FAIRWAY_DATA_DIR)")
-	flags.StringVar(&c.Database, "database", os.Getenv("FAIRWAY_DATABASE"), "URL of a PostgreSQL database, which several servers may share (FAIRWAY_DATABASE); without it a file in the data folder is used")
 	flags.StringVar(&c.Listen, "listen", strings.TrimPrefix(cli.DefaultServer, "http://"), "address of the API and the UI; only this machine reaches the default")
 	flags.BoolVar(&c.NoWorker, "no-worker", false, "run no worker inside")
 	flags.StringSliceVar(&c.WorkerEnvironments, workerEnvironments, nil, "let the worker inside take tasks of these environments only (default: all)")
 	cmd.MarkFlagsMutuallyExclusive("no-worker", workerEnvironments)
+	addDatabase(cmd, &c.Database)
+	cmd.AddCommand(databaseCommands()...)
 	addOpeningKey(cmd, &c.OpeningKeyFile)
 	flags.DurationVar(&c.LeaseFor, "lease", 30*time.Second, "how long a worker holds a task without a sign of life")
 	flags.DurationVar(&c.DriftEvery, "drift-every", 5*time.Minute, "how often workers look whether what runs is as released; 0 is never")

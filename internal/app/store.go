@@ -8,7 +8,6 @@ import (
 
 	"github.com/fairwayhq/fairway/internal/api"
 	"github.com/fairwayhq/fairway/internal/drive"
-	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/inquiry"
 	"github.com/fairwayhq/fairway/internal/release"
 	"github.com/fairwayhq/fairway/internal/store"
@@ -19,11 +18,14 @@ func openStore(ctx context.Context, c ServerConfig) (store.Store, error) {
 	if c.Database == "" {
 		return store.Open(ctx, store.Config{Path: filepath.Join(c.DataDir, databaseFile)})
 	}
-	if !strings.HasPrefix(c.Database, "postgres://") && !strings.HasPrefix(c.Database, "postgresql://") {
-		return nil, fault.Errorf(fault.Invalid, "--database is not the URL of a PostgreSQL database").
-			WithHint("it has the form postgres://user:password@host:5432/fairway; without it everything is kept in a file in --data-dir")
+	if !isPostgres(c.Database) {
+		return nil, notPostgres()
 	}
 	return store.OpenPostgres(ctx, store.PostgresConfig{URL: c.Database, Log: c.Log})
+}
+
+func isPostgres(url string) bool {
+	return strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
 }
 
 const databaseFile = "fairway.db"
