@@ -73,7 +73,7 @@ func (p *Postgres) update(ctx context.Context, begin string, f func(*Tx) error) 
 
 // updateLimit is how long one transaction may take, waiting for its turn included. The
 // database ends what takes longer, so that a server that hangs holds nobody up.
-const updateLimit = 30 * time.Second
+var updateLimit = 30 * time.Second
 
 // try runs f once.
 func (p *Postgres) try(ctx context.Context, begin string, f func(*Tx) error) (err error) {

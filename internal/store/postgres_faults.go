@@ -48,7 +48,7 @@ func saidFault(e *pgconn.PgError) error {
 	case "25006":
 		return fault.Errorf(fault.Unavailable, "the database may only be read: %w", e).
 			WithHint("it may be a standby: let the URL name all hosts and add target_session_attrs=read-write; Fairway goes on by itself")
-	case "42501":
+	case "42501", "3F000":
 		return fault.Errorf(fault.Denied, "the database user lacks a right: %w", e).
 			WithHint("Fairway's user must own its tables, and may create them in its schema")
 	case "53100":
