@@ -79,6 +79,11 @@ test: ## Run every test that this machine can run; needs nothing but Go and Node
 crash: ## Kill server and worker KILLS times (200) and see that nothing is lost
 	@go run ./test/crash -kills $(KILLS) $(ARGS)
 
+.PHONY: crash-long
+crash-long: ## The same a thousand times with SQLite and a thousand times with PostgreSQL, in two hours
+	@test/setup.sh postgresql >&2
+	@go run ./test/crash -kills 1000 -database both -limit 100m $(ARGS)
+
 .PHONY: test-cluster
 test-cluster: ## Test with a real Kubernetes, as root on Linux; the first time it is built
 	@go run ./test/cluster/up -prepare

@@ -50,18 +50,32 @@ func main() {
 	flag.DurationVar(&o.limit, "limit", 50*time.Minute, "give up after this time")
 	flag.BoolVar(&o.keep, "keep", false, "keep the folder with the data and the logs")
 	flag.BoolVar(&o.brief, "brief", false, "begin to kill after the first releases")
-	flag.StringVar(&o.database, "database", sqlite, "sqlite, or postgres for two servers that share one")
+	flag.StringVar(&o.database, "database", sqlite, "sqlite, or postgres for two servers that share one, or both, one after the other")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	r, err := run(ctx, o)
-	if err == nil {
-		err = r.print(o.out, o.kills)
-	}
-	if err != nil {
+	if err := runAll(ctx, o); err != nil {
 		fmt.Fprintln(os.Stderr, "crash:", err)
 		os.Exit(1)
 	}
+}
+
+// runAll runs one campaign for each database, and prints all bars at the end.
+func runAll(ctx context.Context, o options) error {
+	databases := []string{o.database}
+	if o.database == "both" {
+		databases = []string{sqlite, postgreSQL}
+	}
+	var bars []bar.Bar
+	for _, o.database = range databases {
+		r, err := run(ctx, o)
+		if err != nil {
+			return err
+		}
+		r.print(o.out)
+		bars = append(bars, r.bar(o.kills))
+	}
+	return bar.Print(o.out, bars)
 }
 
 const (
@@ -127,7 +141,7 @@ func (r *result) survived() int {
 	return n
 }
 
-func (r *result) print(w io.Writer, want int) error {
+func (r *result) print(w io.Writer) {
 	for _, n := range r.notes {
 		fmt.Fprintln(w, n)
 	}
@@ -135,9 +149,13 @@ func (r *result) print(w io.Writer, want int) error {
 	for _, f := range r.faults {
 		fmt.Fprintln(w, "WRONG:", f)
 	}
+}
+
+// bar is how many of the wanted kills were survived.
+func (r *result) bar(want int) bar.Bar {
 	n := r.survived()
-	return bar.Print(w, []bar.Bar{{
+	return bar.Bar{
 		Name: "kills_survived_" + r.database, Value: float64(n), Unit: fmt.Sprintf("of %d", want),
 		Bar: fmt.Sprintf("= %d", want), OK: n == want && len(r.kills) == want && len(r.faults) == 0,
-	}})
+	}
 }
