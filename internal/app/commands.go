@@ -82,6 +82,7 @@ router as a process of its own, which goes on serving when the server stops.`,
 	cmd.MarkFlagsMutuallyExclusive("no-worker", workerEnvironments)
 	addOpeningKey(cmd, &c.OpeningKeyFile)
 	flags.DurationVar(&c.LeaseFor, "lease", 30*time.Second, "how long a worker holds a task without a sign of life")
+	flags.DurationVar(&c.Drain, "drain", 10*time.Second, "how long requests in flight may go on once it was told to stop")
 	flags.DurationVar(&c.DriftEvery, "drift-every", 5*time.Minute, "how often workers look whether what runs is as released; 0 is never")
 	flags.StringVar(&c.Pprof, "pprof", "", "address for profiles of the process, for instance 127.0.0.1:6060")
 	logs.add(cmd)

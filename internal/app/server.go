@@ -3,6 +3,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,6 +43,8 @@ type ServerConfig struct {
 	OpeningKeyFile string
 	// LeaseFor is how long a worker holds a task without a sign of life.
 	LeaseFor time.Duration
+	// Drain is how long requests in flight may go on once the server is told to stop; default 10 s.
+	Drain time.Duration
 	// DriftEvery is how often lanes at rest are looked at for drift; 0 is never.
 	DriftEvery time.Duration
 	Log        *slog.Logger
@@ -59,6 +62,7 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 		return fault.Errorf(fault.Invalid, "the server has no address to listen on").
 			WithHint("for instance --listen 127.0.0.1:7878")
 	}
+	c.Drain = cmp.Or(c.Drain, 10*time.Second)
 	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
 		return fault.Errorf(fault.Invalid, "the data folder %s cannot be made: %w", c.DataDir, err).
 			WithHint("choose another with --data-dir")
@@ -132,14 +136,7 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 	parts.run("shutdown", func() error {
 		<-ctx.Done()
 		close(closing)
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
-		defer cancel()
-		err := srv.Shutdown(grace)
-		if errors.Is(err, context.DeadlineExceeded) {
-			c.Log.Warn("Requests in flight were broken off.", "after", shutdownGrace)
-			err = srv.Close()
-		}
-		return ignoreClosed(err)
+		return drain(context.WithoutCancel(ctx), srv, c)
 	})
 	c.Log.Info("The server is ready.", "url", url, "version", Version())
 	if c.Ready != nil {
@@ -148,8 +145,19 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 	return parts.wait()
 }
 
-// shutdownGrace is how long requests in flight may go on after SIGTERM.
-const shutdownGrace = 10 * time.Second
+// drain lets the requests in flight finish: reports of workers are taken in, streams have
+// been told to end, and nobody gets a new task (see drive.Lease).
+func drain(ctx context.Context, srv *http.Server, c ServerConfig) error {
+	c.Log.Info("The server is stopping.", "drain", c.Drain)
+	grace, cancel := context.WithTimeout(ctx, c.Drain)
+	defer cancel()
+	err := srv.Shutdown(grace)
+	if errors.Is(err, context.DeadlineExceeded) {
+		c.Log.Warn("Requests in flight were broken off.", "after", c.Drain)
+		err = srv.Close()
+	}
+	return ignoreClosed(err)
+}
 
 func ignoreClosed(err error) error {
 	if errors.Is(err, http.ErrServerClosed) {
