@@ -12,7 +12,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -24,6 +23,7 @@ import (
 	"github.com/fairwayhq/fairway/internal/notify"
 	"github.com/fairwayhq/fairway/internal/release"
 	"github.com/fairwayhq/fairway/internal/store"
+	"github.com/fairwayhq/fairway/internal/telemetry"
 	"github.com/fairwayhq/fairway/internal/worker"
 	"github.com/fairwayhq/fairway/web"
 )
@@ -47,7 +47,11 @@ type ServerConfig struct {
 	Drain time.Duration
 	// DriftEvery is how often lanes at rest are looked at for drift; 0 is never.
 	DriftEvery time.Duration
-	Log        *slog.Logger
+	// VerifyEvery is how often the whole ledger is verified; 0 is never.
+	VerifyEvery time.Duration
+	// Keep is how long samples and events of ended releases are kept.
+	Keep release.Retention
+	Log  *slog.Logger
 	// Out is where the address and the first token are printed.
 	Out io.Writer
 	// Pprof is an address for profiles; empty serves none.
@@ -67,7 +71,7 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 		return fault.Errorf(fault.Invalid, "the data folder %s cannot be made: %w", c.DataDir, err).
 			WithHint("choose another with --data-dir")
 	}
-	st, err := store.Open(ctx, store.Config{Path: filepath.Join(c.DataDir, "fairway.db")})
+	st, err := store.Open(ctx, store.Config{Path: databaseFile(c.DataDir)})
 	if err != nil {
 		return err
 	}
@@ -84,17 +88,21 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 	}
 	defer stopTraces()
 
+	measured, transitions := telemetry.NewStore(), telemetry.NewTransitions()
 	d := drive.New(drive.Config{
-		Store: seamOfDrive(st.Drive()), Now: clock.Now, Deliver: notify.NewWebhook().Deliver, Log: c.Log, LeaseFor: c.LeaseFor,
+		Store: measured.Drive(seamOfDrive(st.Drive())), Now: clock.Now, Deliver: notify.NewWebhook().Deliver, Log: c.Log,
+		LeaseFor: c.LeaseFor, Moved: transitions.Moved,
 	})
 	identities := auth.New(st.Auth())
 	identities.Now = clock.Now
 	desk := inquiry.NewDesk()
-	control := release.New(release.Config{Store: seamOfRelease(st.Release()), Drive: d, Inquirer: desk, Now: clock.Now})
+	control := release.New(release.Config{Store: measured.Release(seamOfRelease(st.Release())), Drive: d, Inquirer: desk, Now: clock.Now})
+	house := newHousekeeping(control, c.Log, clock.Now)
 	closing := make(chan struct{})
 	handler := api.New(api.Config{
 		Releases: control, Auth: identities, Drive: d, Desk: desk, UI: web.Handler(), Version: Version(), Now: clock.Now,
 		Log: c.Log, Wrap: traces, Closing: closing,
+		Collectors: append(house.collectors(), measured, transitions, clockGauge(clock)),
 	})
 	url := "http://" + listener.Addr().String()
 	if err := firstToken(ctx, c, identities); err != nil {
@@ -112,6 +120,7 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 	defer stop()
 	parts := group{stop: stop}
 	parts.run("drift", func() error { lookForDrift(ctx, c.DriftEvery, control, c.Log); return nil })
+	parts.run("housekeeping", func() error { house.run(ctx, c.VerifyEvery, c.Keep); return nil })
 	parts.run("drive", func() error { return d.Run(ctx) })
 	parts.run("clock", func() error {
 		watchClock(ctx, clock, func(now time.Time) error { return d.StoodStill(ctx, now) })
