@@ -1796,6 +1796,8 @@ export interface components {
             lines: number;
             ok: boolean;
             release: string;
+            /** @description what was removed of the chain because it was old; absent where nothing was */
+            removed?: string;
         };
         Watch: {
             /**
