@@ -28,6 +28,7 @@ race=(
   ./internal/router/...
   ./internal/stage
   ./internal/store
+  ./internal/telemetry
   ./internal/worker
 )
 

@@ -145,7 +145,7 @@ func TestPlainRoutes(t *testing.T) {
 	_, body := r.call(http.MethodGet, "/metrics", "", nil)
 	for _, line := range []string{
 		`fairway_http_requests_total{code="201",route="POST /v1/releases"} 1`,
-		`fairway_releases{state="running"} 1`, "fairway_tasks 1", "fairway_outbox_messages 0",
+		`fairway_releases{state="running"} 1`, `fairway_tasks{environment="staging",state="waiting"} 1`, "fairway_outbox_messages 0", "fairway_due_lag_seconds ", "fairway_person_wait_seconds 0",
 		"fairway_ledger_lines_total ", `fairway_build_info{go=`, "fairway_last_beat_timestamp_seconds ",
 	} {
 		if !strings.Contains(body, line) {

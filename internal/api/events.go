@@ -43,5 +43,5 @@ func (s *server) listEvents(ctx context.Context, in *listEventsInput) (*answer[c
 
 func (s *server) verify(ctx context.Context, in *ReleaseInput) (*answer[client.Verification], error) {
 	v, err := s.Releases.Verify(ctx, in.Release)
-	return answered(client.Verification{Release: v.Release, Lines: v.Lines, OK: v.Broken == "", Broken: v.Broken, Head: v.Head}, err)
+	return answered(client.Verification{Release: v.Release, Lines: v.Lines, OK: v.Broken == "", Broken: v.Broken, Head: v.Head, Removed: v.Removed}, err)
 }

@@ -18,8 +18,15 @@ func (s *server) healthz(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write([]byte("ok\n"))
 }
 
-// readyz says that the store answers and that releases are being woken.
+// readyz says that the store answers, that releases are being woken, and that the server
+// is not about to stop.
 func (s *server) readyz(w http.ResponseWriter, r *http.Request) {
+	select {
+	case <-s.Closing:
+		writeProblem(w, newProblem(http.StatusServiceUnavailable, "the server is stopping", "ask another one, or this one when it is back"))
+		return
+	default:
+	}
 	ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second)
 	defer cancel()
 	if err := s.Releases.Ready(ctx); err != nil {

@@ -291,6 +291,9 @@ func TestAShutdownEndsStreams(t *testing.T) {
 	lines := r.stream("/v1/releases/"+d.ID+"/live", r.bearer("bob", auth.Viewer))
 	next(t, lines, "data: ")
 	close(r.closing)
+	if resp, body := r.call(http.MethodGet, "/readyz", "", nil); resp.StatusCode != http.StatusServiceUnavailable || !strings.Contains(body, "the server is stopping") {
+		t.Errorf("a server that stops is ready: %d %s", resp.StatusCode, body)
+	}
 	for range lines {
 	}
 	r.closing = make(chan struct{})

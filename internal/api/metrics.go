@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -17,6 +18,10 @@ type metrics struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
 	streams  prometheus.Gauge
+
+	person     sync.Mutex
+	personAt   time.Time // the last look for releases that wait for a person
+	personWait time.Duration
 }
 
 func newMetrics(s *server) *metrics {
@@ -55,15 +60,22 @@ type figures struct{ *server }
 
 var (
 	releasesDesc = prometheus.NewDesc("fairway_releases", "Releases that go on, by state.", []string{"state"}, nil)
-	tasksDesc    = prometheus.NewDesc("fairway_tasks", "Stages that workers carry out, or that wait for one.", nil, nil)
+	tasksDesc    = prometheus.NewDesc("fairway_tasks", "Stages that workers carry out (leased), that wait for one (waiting), or may not be leased yet (later).", []string{"environment", "state"}, nil)
+	waitingDesc  = prometheus.NewDesc("fairway_task_waiting_seconds", "How long the task has waited for a worker that waits longest.", []string{"environment"}, nil)
+	leaseDesc    = prometheus.NewDesc("fairway_lease_left_seconds", "What is left of the lease that runs out first; workers renew theirs every second.", []string{"environment"}, nil)
 	outboxDesc   = prometheus.NewDesc("fairway_outbox_messages", "Messages that wait to be delivered.", nil, nil)
+	ageDesc      = prometheus.NewDesc("fairway_outbox_oldest_seconds", "Age of the oldest message that waits to be delivered.", nil, nil)
+	lagDesc      = prometheus.NewDesc("fairway_due_lag_seconds", "How late the release is that should have been woken first.", nil, nil)
+	personDesc   = prometheus.NewDesc("fairway_person_wait_seconds", "How long the release has waited for a person that waits longest; looked at once a minute.", nil, nil)
 	eventsDesc   = prometheus.NewDesc("fairway_ledger_lines_total", "Lines written to the ledger: one or more per transition.", nil, nil)
 	beatDesc     = prometheus.NewDesc("fairway_last_beat_timestamp_seconds", "When the loop that wakes releases last looked.", nil, nil)
 )
 
 // Describe lists the figures.
 func (figures) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{releasesDesc, tasksDesc, outboxDesc, eventsDesc, beatDesc} {
+	for _, d := range []*prometheus.Desc{
+		releasesDesc, tasksDesc, waitingDesc, leaseDesc, outboxDesc, ageDesc, lagDesc, personDesc, eventsDesc, beatDesc,
+	} {
 		ch <- d
 	}
 }
@@ -72,8 +84,11 @@ func (figures) Describe(ch chan<- *prometheus.Desc) {
 func (f figures) Collect(ch chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
+	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+	}
 	if at := f.Drive.Alive(); !at.IsZero() {
-		ch <- prometheus.MustNewConstMetric(beatDesc, prometheus.GaugeValue, float64(at.UnixNano())/1e9)
+		gauge(beatDesc, float64(at.UnixNano())/1e9)
 	}
 	found, err := f.Releases.Figures(ctx)
 	if err != nil {
@@ -82,9 +97,42 @@ func (f figures) Collect(ch chan<- prometheus.Metric) {
 		return
 	}
 	for state, n := range found.Releases {
-		ch <- prometheus.MustNewConstMetric(releasesDesc, prometheus.GaugeValue, float64(n), string(state))
+		gauge(releasesDesc, float64(n), string(state))
 	}
-	ch <- prometheus.MustNewConstMetric(tasksDesc, prometheus.GaugeValue, float64(found.Tasks))
-	ch <- prometheus.MustNewConstMetric(outboxDesc, prometheus.GaugeValue, float64(found.Outbox))
+	for environment, tasks := range found.Tasks {
+		gauge(tasksDesc, float64(tasks.Leased), environment, "leased")
+		gauge(tasksDesc, float64(tasks.Waiting), environment, "waiting")
+		gauge(tasksDesc, float64(tasks.Later), environment, "later")
+		gauge(waitingDesc, tasks.WaitingFor.Seconds(), environment)
+		if tasks.Leased > 0 {
+			gauge(leaseDesc, tasks.LeaseLeft.Seconds(), environment)
+		}
+	}
+	gauge(outboxDesc, float64(found.Outbox))
+	gauge(ageDesc, found.OutboxAge.Seconds())
+	gauge(lagDesc, found.DueLag.Seconds())
 	ch <- prometheus.MustNewConstMetric(eventsDesc, prometheus.CounterValue, float64(found.Lines))
+	if wait, err := f.personWait(ctx); err == nil {
+		gauge(personDesc, wait.Seconds())
+	}
+}
+
+// personWait looks once a minute, since it takes reading every release that goes on.
+func (f figures) personWait(ctx context.Context) (time.Duration, error) {
+	m := f.metrics
+	m.person.Lock()
+	defer m.person.Unlock()
+	if since := time.Since(m.personAt); since < time.Minute {
+		if m.personWait > 0 {
+			return m.personWait + since, nil
+		}
+		return 0, nil
+	}
+	wait, _, err := f.Releases.PersonWait(ctx)
+	if err != nil {
+		f.Log.Error("Looking for releases that wait for a person failed.", "error", err)
+		return 0, err
+	}
+	m.personAt, m.personWait = time.Now(), wait
+	return wait, nil
 }

@@ -84,9 +84,14 @@ router as a process of its own, which goes on serving when the server stops.`,
 	cmd.AddCommand(databaseCommands()...)
 	addOpeningKey(cmd, &c.OpeningKeyFile)
 	flags.DurationVar(&c.LeaseFor, "lease", 30*time.Second, "how long a worker holds a task without a sign of life")
+	flags.DurationVar(&c.Drain, "drain", 10*time.Second, "how long requests in flight may go on once it was told to stop")
 	flags.DurationVar(&c.DriftEvery, "drift-every", 5*time.Minute, "how often workers look whether what runs is as released; 0 is never")
+	flags.DurationVar(&c.VerifyEvery, "verify-every", 24*time.Hour, "how often the whole ledger is verified; 0 is never")
+	flags.Var(period{&c.Keep.Samples}, "keep-samples", "how long samples are kept of releases that have ended and are not at home, for instance 90d; 0 is for ever")
+	flags.Var(period{&c.Keep.Events}, "keep-events", "the same of their events; one line of each history stays and says what is gone")
 	flags.StringVar(&c.Pprof, "pprof", "", "address for profiles of the process, for instance 127.0.0.1:6060")
 	logs.add(cmd)
+	cmd.AddCommand(backupCommand(), restoreCommand())
 	return cmd
 }
 
@@ -148,6 +153,7 @@ func workerCommand() *cobra.Command {
 	flags.StringVar(&tokenFile, "token-file", "", "file with the worker's token")
 	flags.StringVar(&c.Name, "name", "", "the worker's own name (default: the machine's)")
 	flags.StringSliceVar(&c.Environments, "environment", nil, "take tasks of these environments only")
+	flags.StringVar(&c.MetricsListen, "metrics-listen", "", "address of the worker's own /metrics and /healthz, for instance 127.0.0.1:7879")
 	addOpeningKey(cmd, &c.OpeningKeyFile)
 	_ = cmd.MarkFlagRequired("token-file")
 	logs.add(cmd)

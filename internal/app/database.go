@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -70,7 +69,7 @@ as it is.`,
 		},
 	}
 	addDatabase(cmd, &url)
-	cmd.Flags().StringVar(&file, "from", filepath.Join(cli.DataDir(), databaseFile), "the database file")
+	cmd.Flags().StringVar(&file, "from", databaseFile(cli.DataDir()), "the database file")
 	return cmd
 }
 

@@ -3,6 +3,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,7 @@ import (
 	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/notify"
 	"github.com/fairwayhq/fairway/internal/release"
+	"github.com/fairwayhq/fairway/internal/telemetry"
 	"github.com/fairwayhq/fairway/internal/worker"
 	"github.com/fairwayhq/fairway/web"
 )
@@ -42,9 +44,15 @@ type ServerConfig struct {
 	OpeningKeyFile string
 	// LeaseFor is how long a worker holds a task without a sign of life.
 	LeaseFor time.Duration
+	// Drain is how long requests in flight may go on once the server is told to stop; default 10 s.
+	Drain time.Duration
 	// DriftEvery is how often lanes at rest are looked at for drift; 0 is never.
 	DriftEvery time.Duration
-	Log        *slog.Logger
+	// VerifyEvery is how often the whole ledger is verified; 0 is never.
+	VerifyEvery time.Duration
+	// Keep is how long samples and events of ended releases are kept.
+	Keep release.Retention
+	Log  *slog.Logger
 	// Out is where the address and the first token are printed.
 	Out io.Writer
 	// Pprof is an address for profiles; empty serves none.
@@ -59,6 +67,7 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 		return fault.Errorf(fault.Invalid, "the server has no address to listen on").
 			WithHint("for instance --listen 127.0.0.1:7878")
 	}
+	c.Drain = cmp.Or(c.Drain, 10*time.Second)
 	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
 		return fault.Errorf(fault.Invalid, "the data folder %s cannot be made: %w", c.DataDir, err).
 			WithHint("choose another with --data-dir")
@@ -87,17 +96,21 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 	}
 	defer stopTraces()
 
+	measured, transitions := telemetry.NewStore(), telemetry.NewTransitions()
 	d := drive.New(drive.Config{
-		Store: seamOfDrive(st.Drive()), Now: clock.Now, Deliver: notify.NewWebhook().Deliver, Log: c.Log, LeaseFor: c.LeaseFor,
+		Store: measured.Drive(seamOfDrive(st.Drive())), Now: clock.Now, Deliver: notify.NewWebhook().Deliver, Log: c.Log,
+		LeaseFor: c.LeaseFor, Moved: transitions.Moved,
 	})
 	identities := auth.New(st.Auth())
 	identities.Now = clock.Now
 	desk := openDesk(st, clock.Now)
-	control := release.New(release.Config{Store: seamOfRelease(st.Release()), Drive: d, Inquirer: desk, Now: clock.Now})
+	control := release.New(release.Config{Store: measured.Release(seamOfRelease(st.Release())), Drive: d, Inquirer: desk, Now: clock.Now})
+	house := newHousekeeping(control, c.Log, clock.Now)
 	closing := make(chan struct{})
 	handler := api.New(api.Config{
 		Releases: control, Auth: identities, Drive: d, Desk: desk, UI: web.Handler(), Version: Version(), Now: clock.Now,
 		Log: c.Log, Wrap: traces, Closing: closing,
+		Collectors: append(house.collectors(), measured, transitions, clockGauge(clock)),
 	})
 	url := "http://" + listener.Addr().String()
 	if err := firstToken(ctx, c, identities); err != nil {
@@ -116,6 +129,7 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 	parts.run("others", func() error { hearOthers(ctx, st, d, desk); return nil })
 	parts.run("shared clock", func() error { clock.keepShared(ctx, st.Ahead); return nil })
 	parts.run("drift", func() error { lookForDrift(ctx, c.DriftEvery, mine(st, clock), control, c.Log); return nil })
+	parts.run("housekeeping", func() error { house.run(ctx, c.VerifyEvery, c.Keep, mine(st, clock)); return nil })
 	parts.run("drive", func() error { return d.Run(ctx) })
 	parts.run("clock", func() error {
 		watchClock(ctx, clock, func(now time.Time) error { return d.StoodStill(ctx, now) })
@@ -145,14 +159,7 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 	parts.run("shutdown", func() error {
 		<-ctx.Done()
 		close(closing)
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
-		defer cancel()
-		err := srv.Shutdown(grace)
-		if errors.Is(err, context.DeadlineExceeded) {
-			c.Log.Warn("Requests in flight were broken off.", "after", shutdownGrace)
-			err = srv.Close()
-		}
-		return ignoreClosed(err)
+		return drain(context.WithoutCancel(ctx), srv, c)
 	})
 	c.Log.Info("The server is ready.", "url", url, "version", Version())
 	if c.Ready != nil {
@@ -161,8 +168,19 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 	return parts.wait()
 }
 
-// shutdownGrace is how long requests in flight may go on after SIGTERM.
-const shutdownGrace = 10 * time.Second
+// drain lets the requests in flight finish: reports of workers are taken in, streams have
+// been told to end, and nobody gets a new task (see drive.Lease).
+func drain(ctx context.Context, srv *http.Server, c ServerConfig) error {
+	c.Log.Info("The server is stopping.", "drain", c.Drain)
+	grace, cancel := context.WithTimeout(ctx, c.Drain)
+	defer cancel()
+	err := srv.Shutdown(grace)
+	if errors.Is(err, context.DeadlineExceeded) {
+		c.Log.Warn("Requests in flight were broken off.", "after", c.Drain)
+		err = srv.Close()
+	}
+	return ignoreClosed(err)
+}
 
 func ignoreClosed(err error) error {
 	if errors.Is(err, http.ErrServerClosed) {

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -16,7 +15,7 @@ import (
 // openStore opens the database that the server is started with.
 func openStore(ctx context.Context, c ServerConfig) (store.Store, error) {
 	if c.Database == "" {
-		return store.Open(ctx, store.Config{Path: filepath.Join(c.DataDir, databaseFile)})
+		return store.Open(ctx, store.Config{Path: databaseFile(c.DataDir)})
 	}
 	if !isPostgres(c.Database) {
 		return nil, notPostgres()
@@ -27,8 +26,6 @@ func openStore(ctx context.Context, c ServerConfig) (store.Store, error) {
 func isPostgres(url string) bool {
 	return strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
 }
-
-const databaseFile = "fairway.db"
 
 // desk is where inquiries go through.
 type desk interface {

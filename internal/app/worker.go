@@ -8,6 +8,7 @@ import (
 
 	"github.com/fairwayhq/fairway/internal/api/client"
 	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/telemetry"
 	"github.com/fairwayhq/fairway/internal/worker"
 )
 
@@ -22,7 +23,11 @@ type WorkerConfig struct {
 	DataDir string
 	// OpeningKeyFile has the keys that open values of Secrets; empty where it has none.
 	OpeningKeyFile string
-	Log            *slog.Logger
+	// MetricsListen is the address of the worker's metrics; empty serves none.
+	MetricsListen string
+	// MetricsReady is called with that address once it answers; may be nil.
+	MetricsReady func(address string)
+	Log          *slog.Logger
 }
 
 // Worker runs a worker process until ctx ends.
@@ -45,8 +50,13 @@ func Worker(ctx context.Context, c WorkerConfig) error {
 	if err != nil {
 		return err
 	}
+	metrics, err := listenForMetrics(c.MetricsListen)
+	if err != nil {
+		return err
+	}
+	measured := telemetry.NewWorker()
 	w := worker.New(worker.Config{
-		Name: c.Name, Environments: c.Environments, Server: server, Executors: host.executors(), Log: c.Log,
+		Name: c.Name, Environments: c.Environments, Server: measured.Server(server), Executors: host.executors(), Log: c.Log,
 		Desk: server, Respond: host.respondent(c.Name).Respond,
 	})
 	ctx, stop := context.WithCancel(ctx)
@@ -58,6 +68,14 @@ func Worker(ctx context.Context, c WorkerConfig) error {
 	})
 	parts.run("router", func() error { return host.keepRouter(ctx) })
 	parts.run("keeper", func() error { host.platform.Keep(ctx); return nil })
+	if metrics != nil {
+		if c.MetricsReady != nil {
+			c.MetricsReady(metrics.Addr().String())
+		}
+		parts.run("metrics", func() error {
+			return serveMetrics(ctx, metrics, c.Log, measured, clockGauge(clock), telemetry.Build(Version()))
+		})
+	}
 	parts.run("worker", func() error { return w.Run(ctx) })
 	return parts.wait()
 }

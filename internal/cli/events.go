@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -122,6 +123,9 @@ func printVerifications(w io.Writer, results []client.Verification) {
 	var rows [][]string
 	for _, v := range results {
 		says := "in order"
+		if v.Removed != "" {
+			says += "; " + strings.TrimSuffix(v.Removed, ".")
+		}
 		if !v.OK {
 			says = v.Broken
 		}

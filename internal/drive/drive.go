@@ -29,6 +29,8 @@ type Config struct {
 	// Deliver sends one message of the outbox; an error means to try again later.
 	Deliver func(ctx context.Context, m Message) error
 	Log     *slog.Logger
+	// Moved hears of every event that was applied to a run and is on disk; may be nil.
+	Moved func(kind pipeline.EventKind)
 	// LeaseFor is how long a worker holds a task without reporting; default 30 s.
 	LeaseFor time.Duration
 }
@@ -40,6 +42,7 @@ type Drive struct {
 	deliver  func(ctx context.Context, m Message) error
 	log      *slog.Logger
 	leaseFor time.Duration
+	moved    func(kind pipeline.EventKind)
 
 	beat    chan struct{} // asks the loop of Run to look again
 	changes changes
@@ -62,8 +65,11 @@ func New(c Config) *Drive {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if c.Moved == nil {
+		c.Moved = func(pipeline.EventKind) {}
+	}
 	return &Drive{
-		store: c.Store, now: c.Now, deliver: c.Deliver, log: c.Log, leaseFor: c.LeaseFor,
+		moved: c.Moved, store: c.Store, now: c.Now, deliver: c.Deliver, log: c.Log, leaseFor: c.LeaseFor,
 		beat: make(chan struct{}, 1), stopped: make(chan struct{}),
 	}
 }
@@ -117,6 +123,9 @@ func (d *Drive) update(ctx context.Context, f func(*transition) error) error {
 
 // tell tells everybody what a transition has committed.
 func (d *Drive) tell(ctx context.Context, done *transition) {
+	for _, kind := range done.applied {
+		d.moved(kind)
+	}
 	d.logLines(ctx, done.lines)
 	if done.wakes {
 		d.Wake()

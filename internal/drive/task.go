@@ -28,6 +28,10 @@ func (d *Drive) Lease(ctx context.Context, ask LeaseAsk) ([]stage.Task, error) {
 		return nil, fault.Errorf(fault.Invalid, "a worker needs a name")
 	}
 	ask.Max = min(max(ask.Max, 1), 100)
+	if d.drained() {
+		return nil, fault.Errorf(fault.Unavailable, "the server is stopping and gives no more tasks").
+			WithHint("ask again: another server, or this one when it is back, gives them")
+	}
 	end := time.NewTimer(min(max(ask.Wait, 0), 30*time.Second))
 	defer end.Stop()
 	changed, stop := d.Changed()
@@ -257,6 +261,8 @@ func (d *Drive) Report(ctx context.Context, rep Report) (Reply, error) {
 		case rep.Seen > 0:
 			reply.Cancelled = true
 			return t.fenced(row, rep.Seen)
+		case rep.Left:
+			return t.left(row, rep, d.leaseFor, &reply)
 		case rep.Alive, rep.Number > 0 && rep.Number <= row.Reported:
 			return t.renew(row, d.leaseFor, &reply)
 		}

@@ -18,6 +18,8 @@ type transition struct {
 	tx    Tx
 	now   time.Time
 	lines []ledger.Event
+	// applied are the events that runs were given.
+	applied []pipeline.EventKind
 	// wakes says that the loop of Run must look again after the commit.
 	wakes bool
 	// cancelled is the task that was cancelled last.
@@ -46,6 +48,7 @@ func (t *transition) step(rec Record, ev pipeline.Event) error {
 		return err
 	}
 	rec.Run = run
+	t.applied = append(t.applied, ev.Kind)
 	var lines []ledger.Event
 	var wake time.Time
 	for _, c := range commands {

@@ -9,7 +9,7 @@
 // A chain proves that no line was changed, removed, inserted or moved since the
 // lines after it were written. Whoever can rewrite a chain to its end, or cut its
 // end off, is found only by comparing with a head that was kept elsewhere: see
-// VerifyTo.
+// VerifyTo. What is too old may be removed as a whole chain: see Remove.
 package ledger
 
 import (

@@ -53,7 +53,8 @@ func (b *Broken) Error() string {
 	}
 }
 
-// Verify proves a whole chain, from its first line on. It returns nil or a
+// Verify proves a whole chain, from its first line on, or from the one that says what
+// was removed before it (KindRemoved). It returns nil or a
 // fault.Conflict that wraps *Broken for the first broken line. An empty chain is whole.
 func Verify(lines []Event) error {
 	_, err := verified(lines)
@@ -118,6 +119,12 @@ func (v *Verifier) EndsAt(head Head) error {
 
 func (v *Verifier) flaw(e Event) Flaw {
 	next := v.head.Seq + 1
+	if v.head == (Head{}) && begins(e) {
+		if e.Hash != e.Sum() {
+			return FlawHash
+		}
+		return ""
+	}
 	switch {
 	case v.release != "" && e.Release != v.release:
 		return FlawChain

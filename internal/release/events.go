@@ -49,6 +49,8 @@ type Verification struct {
 	// Broken names the first broken line and what is wrong with it; empty if the chain is whole.
 	Broken string
 	Head   string
+	// Removed says what was removed of the chain because it was old; empty if nothing was.
+	Removed string
 }
 
 // Verify proves that nothing in the release's chain was changed, removed or
@@ -76,6 +78,9 @@ func (c *Control) Verify(ctx context.Context, ref string) (Verification, error) 
 				if err := verifier.Add(line); err != nil {
 					return v.found(err)
 				}
+				if line.Kind == ledger.KindRemoved {
+					v.Removed = line.Text
+				}
 				v.Lines = line.Seq
 			}
 			if len(lines) < page {
@@ -89,6 +94,35 @@ func (c *Control) Verify(ctx context.Context, ref string) (Verification, error) 
 		return nil
 	})
 	return v, err
+}
+
+// VerifyAll proves the chains of all releases and returns the broken ones.
+func (c *Control) VerifyAll(ctx context.Context) (broken []Verification, err error) {
+	const page = 100
+	before := ""
+	for {
+		var list []Summary
+		err := c.view(ctx, func(tx Tx) (err error) {
+			list, err = tx.ListReleases(Filter{Before: before, Limit: page})
+			return err
+		})
+		if err != nil {
+			return broken, err
+		}
+		for _, r := range list {
+			v, err := c.Verify(ctx, r.ID)
+			if err != nil {
+				return broken, err
+			}
+			if v.Broken != "" {
+				broken = append(broken, v)
+			}
+			before = r.ID
+		}
+		if len(list) < page {
+			return broken, nil
+		}
+	}
 }
 
 // found takes a broken chain as a result; anything else stays an error.

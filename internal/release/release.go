@@ -63,6 +63,7 @@ type Tx interface {
 	drive.Tx
 	Releases
 	Events
+	Past
 }
 
 // Releases keeps releases and what is known about them.

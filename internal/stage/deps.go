@@ -28,12 +28,12 @@ type Deps struct {
 // Executors returns an executor for every kind that a worker carries out.
 func Executors(d Deps) map[pipeline.Kind]Executor {
 	return map[pipeline.Kind]Executor{
-		pipeline.KindDeploy:  reversible{d, &deploy{d}},
-		pipeline.KindCanary:  reversible{d, &canary{d}},
-		pipeline.KindPromote: reversible{d, &promote{d}},
-		pipeline.KindWatch:   &watch{d},
-		pipeline.KindCheck:   &check{d},
-		pipeline.KindJob:     &job{d},
+		pipeline.KindDeploy:  versioned{reversible{d, &deploy{d}}},
+		pipeline.KindCanary:  versioned{reversible{d, &canary{d}}},
+		pipeline.KindPromote: versioned{reversible{d, &promote{d}}},
+		pipeline.KindWatch:   versioned{&watch{d}},
+		pipeline.KindCheck:   versioned{&check{d}},
+		pipeline.KindJob:     versioned{&job{d}},
 	}
 }
 
@@ -48,12 +48,14 @@ func recall(task Task, memory any) error {
 	return nil
 }
 
-// remember writes an executor's memory. Only plain values are remembered, so this
-// cannot fail.
-func remember(memory any) json.RawMessage {
-	b, err := json.Marshal(memory)
+// remember writes an executor's memory, with the version of its format.
+func remember(memory any) json.RawMessage { return withVersion(plain(memory)) }
+
+// plain writes what cannot fail to be JSON, since it has only plain values.
+func plain(value any) json.RawMessage {
+	b, err := json.Marshal(value)
 	if err != nil {
-		panic("stage: a memory that is not JSON: " + err.Error())
+		panic("stage: a value that is not JSON: " + err.Error())
 	}
 	return b
 }

@@ -102,7 +102,7 @@ func (t *canaryTick) drilled(reason string) []Line {
 	}
 	took := time.Duration(d.Seconds * float64(time.Second)).Round(100 * time.Millisecond)
 	line := Line{
-		Kind: "drill.noticed", Data: remember(d),
+		Kind: "drill.noticed", Data: plain(d),
 		Text: fmt.Sprintf("The drill in %s was noticed after %s, with %d failed requests of users: %s", t.task.Environment, took, d.Errors, reason),
 	}
 	if !d.Noticed {

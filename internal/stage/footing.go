@@ -154,7 +154,7 @@ func shareOf(s platform.State, revision string) float64 {
 
 // weightLine tells that the revision has the share of the traffic now.
 func weightLine(kind string, share float64, text string) Line {
-	return Line{Kind: kind, Text: text, Data: remember(map[string]float64{"weight": share})}
+	return Line{Kind: kind, Text: text, Data: plain(map[string]float64{"weight": share})}
 }
 
 // percent writes a share for people.

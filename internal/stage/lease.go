@@ -31,7 +31,11 @@ type Report struct {
 	Alive bool `json:"alive,omitempty"`
 	// Seen is the fence that the target has accepted when it refused this lease's;
 	// such a report gives the task back and says nothing else.
-	Seen    int64   `json:"seen,omitempty"`
+	Seen int64 `json:"seen,omitempty"`
+	// Left gives the task back, with its last outcome: the worker stops. Where Why says that this
+	// worker cannot carry it out, the task waits a little for another one.
+	Left    bool    `json:"left,omitempty"`
+	Why     string  `json:"why,omitempty"`
 	Outcome Outcome `json:"outcome"`
 }
 

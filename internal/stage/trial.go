@@ -98,7 +98,7 @@ func (t *trial) open(kind string, environment string, o judge.Opening) Line {
 	if o.Calibration.Minutes > 0 {
 		text = fmt.Sprintf("The judge compares both versions in %s, and knows it from %d minutes of the past.", environment, o.Calibration.Minutes)
 	}
-	return Line{Kind: kind, Text: text, Data: remember(map[string]any{"opening": o})}
+	return Line{Kind: kind, Text: text, Data: plain(map[string]any{"opening": o})}
 }
 
 // tell returns a line when the verdict's reason is another than the one told last.

@@ -152,7 +152,7 @@ func (t Told) line(kind, text string) *Line {
 	if t.Overwritten != "" {
 		data["now"] = t.Overwritten
 	}
-	return &Line{Kind: kind, Text: text + ": " + t.Where + ".", Data: remember(data)}
+	return &Line{Kind: kind, Text: text + ": " + t.Where + ".", Data: plain(data)}
 }
 
 // changeOf is the image of the task's revision.

@@ -258,5 +258,5 @@ func backLine(kind string, task Task, share float64, took time.Duration) Line {
 	if share < 1 {
 		text = fmt.Sprintf("%s of the traffic in %s is back on the running version, as much as its ready instances bear.", percent(share), task.Environment)
 	}
-	return Line{Kind: kind, Text: text, Data: remember(map[string]float64{"weight": 1 - share, "seconds": took.Seconds()})}
+	return Line{Kind: kind, Text: text, Data: plain(map[string]float64{"weight": 1 - share, "seconds": took.Seconds()})}
 }

@@ -47,7 +47,7 @@ func (p *Postgres) Import(ctx context.Context, file string) (Imported, error) {
 		return Imported{}, err
 	}
 	defer func() { _ = from.Close() }()
-	if err := verifyChains(ctx, from.Release()); err != nil {
+	if _, err := Verify(ctx, file); err != nil {
 		return Imported{}, err
 	}
 	db, err := openDatabase(file, forReading)
@@ -59,7 +59,7 @@ func (p *Postgres) Import(ctx context.Context, file string) (Imported, error) {
 	if err != nil {
 		return got, err
 	}
-	return got, verifyChains(ctx, p.Release())
+	return got, chainsWhole(ctx, p.Release())
 }
 
 func (p *Postgres) importFrom(ctx context.Context, db *sql.DB) (got Imported, err error) {
@@ -192,8 +192,8 @@ func column(ctx context.Context, db *sql.DB, query string) (all []string, err er
 	return all, rows.Err()
 }
 
-// verifyChains verifies every chain of the ledger, up to its run's head where it has one.
-func verifyChains(ctx context.Context, st release.Store) error {
+// chainsWhole verifies every chain of the ledger, up to its run's head where it has one.
+func chainsWhole(ctx context.Context, st release.Store) error {
 	var chains []string
 	err := st.View(ctx, func(tx release.Tx) (err error) {
 		chains, err = tx.Chains()
@@ -205,7 +205,7 @@ func verifyChains(ctx context.Context, st release.Store) error {
 	for some := range slices.Chunk(chains, 100) {
 		err := st.View(ctx, func(tx release.Tx) error {
 			for _, id := range some {
-				if err := verifyChain(tx, id); err != nil {
+				if err := chainWhole(tx, id); err != nil {
 					return err
 				}
 			}
@@ -218,7 +218,7 @@ func verifyChains(ctx context.Context, st release.Store) error {
 	return nil
 }
 
-func verifyChain(tx release.Tx, id string) error {
+func chainWhole(tx release.Tx, id string) error {
 	lines, err := tx.LoadEvents(id, 0, 0)
 	if err != nil {
 		return err

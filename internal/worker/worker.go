@@ -11,6 +11,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -132,35 +133,45 @@ func (w *Worker) carryOut(ctx context.Context, t stage.Task) {
 	log := w.c.Log.With("release", t.Release, "service", t.Service, "environment", t.Environment, "stage", t.Stage.Name, "task", t.ID, "worker", w.c.Name)
 	executor, ok := w.c.Executors[t.Stage.Kind]
 	if !ok {
-		log.Error("The worker cannot carry out this kind of stage.", "kind", t.Stage.Kind)
-		unknown := pending{}
-		unknown.add(stage.Outcome{Status: stage.Failed, Reason: "the worker does not know stages of the kind " + string(t.Stage.Kind)})
-		w.report(ctx, &t, &unknown, log)
+		log.Warn("The worker cannot carry out this kind of stage and leaves it.", "kind", t.Stage.Kind)
+		w.leave(ctx, t, &pending{}, fmt.Sprintf("worker %s does not know stages of the kind %q: start one of a newer Fairway", w.c.Name, t.Stage.Kind), log)
 		return
 	}
-	ctx, lose := context.WithCancelCause(ctx)
-	var alive sync.WaitGroup
-	defer alive.Wait()
-	defer lose(nil)
-	held := t // t changes with every tick
-	alive.Go(func() { w.keepLease(ctx, held, lose) })
 	var unsaid pending
+	ticking, lose := context.WithCancelCause(ctx)
+	var alive sync.WaitGroup
+	held := t // t changes with every tick
+	alive.Go(func() { w.keepLease(ticking, held, lose) })
+	why, mine := w.tick(ticking, executor, &t, &unsaid, log)
+	lose(nil)
+	alive.Wait()
+	if mine {
+		w.leave(ctx, t, &unsaid, why, log)
+	}
+}
+
+// tick ticks until the task ends or is somebody else's. Otherwise it is still this
+// worker's, to be given back: ctx has ended or, for the reason told, it cannot go on here.
+func (w *Worker) tick(ctx context.Context, executor stage.Executor, t *stage.Task, unsaid *pending, log *slog.Logger) (why string, mine bool) {
 	wait := retryFirst
 	for ctx.Err() == nil {
-		out, err := executor.Tick(ctx, t)
+		out, err := executor.Tick(ctx, *t)
 		after := out.After
 		switch {
 		case errors.Is(err, platform.ErrFenced):
 			log.Info("The target obeys a newer lease.", "error", err)
-			w.giveUp(ctx, t, err, log)
-			return
+			w.giveUp(ctx, *t, err, log)
+			return "", false
 		case errors.Is(context.Cause(ctx), errCancelled):
 			log.Info("The task has another holder now.")
-			return
+			return "", false
+		case err != nil && ctx.Err() != nil:
+			return "", true
+		case errors.Is(err, stage.ErrNewer):
+			log.Warn("The task is left to a newer worker.", "error", err)
+			return fault.MessageWithHint(err), true
 		case err != nil:
-			if ctx.Err() == nil {
-				log.Warn("A step failed and is tried again.", "error", err)
-			}
+			log.Warn("A step failed and is tried again.", "error", err)
 			after, wait = wait, min(2*wait, retryMost)
 			out = stage.Outcome{Status: stage.Continue, Progress: &stage.Progress{Now: "trying again: " + fault.MessageWithHint(err), Weight: unsaid.weight}}
 		default:
@@ -171,11 +182,12 @@ func (w *Worker) carryOut(ctx context.Context, t stage.Task) {
 		}
 		unsaid.add(out)
 		ends := out.Status != stage.Continue
-		if goesOn := w.report(ctx, &t, &unsaid, log); !goesOn || ends {
-			return
+		if goesOn := w.report(ctx, t, unsaid, log); !goesOn || ends {
+			return "", ctx.Err() != nil && !errors.Is(context.Cause(ctx), errCancelled)
 		}
 		pause(ctx, after)
 	}
+	return "", !errors.Is(context.Cause(ctx), errCancelled)
 }
 
 // errCancelled ends a task that was cancelled, or taken over, while it ran.

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // Program is safe for concurrent use; its fields do not change after the first Start.
@@ -63,6 +64,27 @@ func (p *Program) Kill() {
 	}
 	_ = p.cmd.Process.Kill()
 	<-p.ended
+}
+
+// Stop asks it to end, by SIGTERM, and waits until it is gone, for at most so long. Where it is
+// still there then, it is killed and the answer is false.
+func (p *Program) Stop(within time.Duration) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.cmd == nil {
+		return true
+	}
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	limit := time.NewTimer(within)
+	defer limit.Stop()
+	select {
+	case <-p.ended:
+		return true
+	case <-limit.C:
+	}
+	_ = p.cmd.Process.Kill()
+	<-p.ended
+	return false
 }
 
 // Ended is closed when it has ended as it runs now.

@@ -84,3 +84,31 @@ func TestTheMemoryOfWhatItHasStartedCountsToo(t *testing.T) {
 		t.Errorf("alone it has %d bytes, and with what it has started %d (%v)", alone, both, err)
 	}
 }
+
+func TestAProgramIsAskedToStopBeforeItIsKilled(t *testing.T) {
+	for script, polite := range map[string]bool{
+		"trap 'exit 0' TERM; echo up; while :; do sleep 0.01; done": true,
+		"trap '' TERM; echo up; while :; do sleep 0.01; done":       false,
+	} {
+		p := &program.Program{Name: "asked", Path: "/bin/sh", Dir: t.TempDir(), Args: []string{"-c", script}}
+		if !p.Stop(0) {
+			t.Error("one that was never started did not stop")
+		}
+		if err := p.Start(); err != nil {
+			t.Fatal(err)
+		}
+		for p.Tail(1) != "up" && t.Context().Err() == nil {
+			time.Sleep(5 * time.Millisecond)
+		}
+		limit := 20 * time.Second
+		if !polite {
+			limit = 200 * time.Millisecond
+		}
+		if stopped := p.Stop(limit); stopped != polite {
+			t.Errorf("%q stopped by itself: %v", script, stopped)
+		}
+		if killed, how := p.Killed(); killed == polite {
+			t.Errorf("%q ended by %s", script, how)
+		}
+	}
+}

@@ -273,6 +273,8 @@ type Verification struct {
 	// Broken names the first broken line and what is wrong with it.
 	Broken string `json:"broken,omitempty" doc:"the first broken line and what is wrong with it"`
 	Head   string `json:"head" doc:"the hash of the last line"`
+	// Removed says what was removed of the chain because it was old.
+	Removed string `json:"removed,omitempty" doc:"what was removed of the chain because it was old; absent where nothing was"`
 }
 
 // NewUser, NewToken and TokenMade manage access.

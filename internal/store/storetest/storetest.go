@@ -79,6 +79,8 @@ func Run(t *testing.T, open func(t testing.TB) Store) {
 		{"points come back as they were judged", pointRoundTrip},
 		{"points are read in pages", pointPages},
 		{"earlier releases that went well are looked up", earlyPoints},
+		{"what is old is found and removed in batches", pastReleases},
+		{"of an old history one line stays", retention},
 
 		{"users are kept by name", users},
 		{"tokens are found by hash until they are revoked", tokens},

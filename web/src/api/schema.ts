@@ -1596,6 +1596,7 @@ export interface components {
             environment: string;
             /** Format: int64 */
             fence: number;
+            left?: boolean;
             /** Format: int64 */
             number?: number;
             outcome: components["schemas"]["Outcome"];
@@ -1603,6 +1604,7 @@ export interface components {
             /** Format: int64 */
             seen?: number;
             task: string;
+            why?: string;
             worker: string;
         };
         Rollback: {
@@ -1794,6 +1796,8 @@ export interface components {
             lines: number;
             ok: boolean;
             release: string;
+            /** @description what was removed of the chain because it was old; absent where nothing was */
+            removed?: string;
         };
         Watch: {
             /**

@@ -1,0 +1,71 @@
+package release
+
+import (
+	"testing"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/fairwayhq/fairway/internal/drive"
+	"github.com/fairwayhq/fairway/internal/pipeline"
+)
+
+func TestWhoWaitsForAPersonAndSinceWhen(t *testing.T) {
+	for name, c := range map[string]struct {
+		set   func(r *pipeline.Run)
+		since time.Time
+	}{
+		"nobody, while a worker works": {func(*pipeline.Run) {}, time.Time{}},
+		"a pause":                      {func(r *pipeline.Run) { r.Paused = &pipeline.Pause{At: noon.Add(time.Hour)} }, noon.Add(time.Hour)},
+		"an approval": {func(r *pipeline.Run) {
+			inProduction(r, 1).Stages[1].StartedAt = noon.Add(2 * time.Hour)
+		}, noon.Add(2 * time.Hour)},
+		"a question": {func(r *pipeline.Run) {
+			s := &inProduction(r, 2).Stages[2]
+			s.Asks, s.AskedAt, s.StartedAt = "promote?", noon.Add(3*time.Hour), noon
+		}, noon.Add(3 * time.Hour)},
+		"an undo that failed": {func(r *pipeline.Run) {
+			e := inProduction(r, 2)
+			e.State, e.Stages[2].Asks, e.Stages[2].StartedAt = pipeline.EnvironmentRollingBack, "mend it", noon.Add(time.Hour)
+		}, noon.Add(time.Hour)},
+		"not one that has ended": {func(r *pipeline.Run) {
+			e := inProduction(r, 2)
+			e.State, e.Stages[2].Asks = pipeline.EnvironmentFailed, "mend it"
+		}, time.Time{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRun()
+			c.set(r)
+			if got := waitsSince(*r); !got.Equal(c.since) {
+				t.Errorf("it waits since %s, want %s", got, c.since)
+			}
+		})
+	}
+}
+
+func TestTasksAreCountedByWhetherTheyHaveAWorker(t *testing.T) {
+	var f TaskFigures
+	for _, row := range []drive.TaskRow{
+		{LeaseUntil: noon.Add(20 * time.Second)},
+		{LeaseUntil: noon.Add(10 * time.Second)},
+		{NotBefore: noon.Add(-time.Minute)},
+		{NotBefore: noon.Add(-time.Hour), LeaseUntil: noon.Add(-2 * time.Minute)}, // its worker has been silent since
+		{NotBefore: noon.Add(time.Second)},
+	} {
+		f = f.with(row, noon)
+	}
+	want := TaskFigures{Leased: 2, Waiting: 2, Later: 1, WaitingFor: 2 * time.Minute, LeaseLeft: 10 * time.Second}
+	if f != want {
+		t.Errorf("the tasks are %+v, want %+v", f, want)
+	}
+}
+
+func TestTheAgeOfAMessageIsThatOfItsID(t *testing.T) {
+	id := func(age time.Duration) string {
+		return ulid.MustNew(ulid.Timestamp(noon.Add(-age)), ulid.DefaultEntropy()).String()
+	}
+	got := oldest([]drive.Message{{ID: id(time.Minute)}, {ID: id(time.Hour)}, {ID: "?"}}, noon)
+	if got.Round(time.Second) != time.Hour {
+		t.Errorf("the oldest is %s old", got)
+	}
+}

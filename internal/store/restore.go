@@ -1,0 +1,88 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/fairwayhq/fairway/internal/fault"
+)
+
+// Restore puts a backup into the place of the database, which no server may have open. With
+// replace a database that is there is kept beside it, under a name that it returns; else it
+// is a fault.Conflict. The backup itself stays.
+func Restore(ctx context.Context, file, database string, replace bool, now time.Time) (found Inventory, kept string, err error) {
+	path, err := prepareFile(database)
+	if err != nil {
+		return found, "", err
+	}
+	lock, err := acquireLock(path + ".lock")
+	if err != nil {
+		return found, "", err
+	}
+	defer func() { err = errors.Join(err, lock.release()) }()
+	if _, err := os.Stat(path); err == nil && !replace {
+		return found, "", fault.Errorf(fault.Conflict, "there is a database already: %s", path).
+			WithHint("--replace puts the backup into its place, and keeps it beside")
+	}
+	if found, err = Verify(ctx, file); err != nil {
+		return found, "", err
+	}
+	part := path + ".part"
+	defer os.Remove(part)
+	if err := copyFile(file, part); err != nil {
+		return found, "", err
+	}
+	if kept, err = setAside(path, now); err != nil {
+		return found, "", err
+	}
+	if err := os.Rename(part, path); err != nil {
+		return found, kept, err
+	}
+	return found, kept, syncFolder(filepath.Dir(path))
+}
+
+// setAside renames a database and what belongs to it.
+func setAside(path string, now time.Time) (kept string, err error) {
+	name := path + ".before-" + now.UTC().Format("20060102T150405Z")
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		err := os.Rename(path+suffix, name+suffix)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			return "", fileFault(err, filepath.Dir(path))
+		case suffix == "":
+			kept = name
+		}
+	}
+	return kept, nil
+}
+
+func copyFile(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return fileFault(err, filepath.Dir(from))
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fileFault(err, filepath.Dir(to))
+	}
+	_, err = io.Copy(out, in)
+	if err := errors.Join(err, out.Sync(), out.Close()); err != nil {
+		return fileFault(err, filepath.Dir(to))
+	}
+	return nil
+}
+
+func syncFolder(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}

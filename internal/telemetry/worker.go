@@ -1,0 +1,137 @@
+package telemetry
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/fairwayhq/fairway/internal/stage"
+	"github.com/fairwayhq/fairway/internal/worker"
+)
+
+// Worker measures what a worker has to do with its server.
+type Worker struct {
+	leased  prometheus.Counter
+	seconds *prometheus.HistogramVec
+	failed  *prometheus.CounterVec
+	running prometheus.GaugeFunc
+	cut     prometheus.GaugeFunc
+
+	mu    sync.Mutex
+	tasks map[string]bool // those that it holds, by ID
+	since time.Time       // the first failure after the last answer; zero while the server answers
+}
+
+// NewWorker returns a collector that has measured nothing.
+func NewWorker() *Worker {
+	w := &Worker{tasks: map[string]bool{}}
+	w.leased = prometheus.NewCounter(prometheus.CounterOpts{Name: "fairway_worker_leases_total", Help: "Tasks that the worker got."})
+	w.seconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "fairway_worker_report_duration_seconds", Help: "How long the server took to answer a report; kind is outcome or alive.",
+		Buckets: []float64{.0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5}}, []string{"kind"})
+	w.failed = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "fairway_worker_calls_failed_total", Help: "Calls of the server that got no answer or a refusal; call is lease or report."}, []string{"call"})
+	for _, call := range []string{"lease", "report"} { // a rate needs the zero that it begins with
+		w.failed.WithLabelValues(call)
+	}
+	for _, kind := range []string{"outcome", "alive"} {
+		w.seconds.WithLabelValues(kind)
+	}
+	w.running = prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "fairway_worker_tasks", Help: "Tasks that the worker carries out."}, w.held)
+	w.cut = prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "fairway_worker_cut_off_seconds", Help: "For how long the server has not answered; 0 while it does. Meanwhile tasks hold or retreat."}, w.cutOff)
+	return w
+}
+
+func (w *Worker) parts() []prometheus.Collector {
+	return []prometheus.Collector{w.leased, w.seconds, w.failed, w.running, w.cut}
+}
+
+// Describe and Collect make it a collector.
+func (w *Worker) Describe(ch chan<- *prometheus.Desc) {
+	for _, p := range w.parts() {
+		p.Describe(ch)
+	}
+}
+
+// Collect gives what was measured.
+func (w *Worker) Collect(ch chan<- prometheus.Metric) {
+	for _, p := range w.parts() {
+		p.Collect(ch)
+	}
+}
+
+// Server measures the calls of a server.
+func (w *Worker) Server(s worker.Server) worker.Server { return measuredServer{s, w} }
+
+type measuredServer struct {
+	worker.Server
+	w *Worker
+}
+
+func (m measuredServer) Lease(ctx context.Context, ask stage.LeaseAsk) ([]stage.Task, error) {
+	tasks, err := m.Server.Lease(ctx, ask)
+	m.w.answered(ctx, "lease", err)
+	m.w.leased.Add(float64(len(tasks)))
+	m.w.mu.Lock()
+	defer m.w.mu.Unlock()
+	for _, t := range tasks {
+		m.w.tasks[t.ID] = true
+	}
+	return tasks, err
+}
+
+func (m measuredServer) Report(ctx context.Context, r stage.Report) (stage.Reply, error) {
+	kind := "outcome"
+	if r.Alive {
+		kind = "alive"
+	}
+	began := time.Now()
+	reply, err := m.Server.Report(ctx, r)
+	m.w.seconds.WithLabelValues(kind).Observe(time.Since(began).Seconds())
+	m.w.answered(ctx, "report", err)
+	if r.Left || r.Seen > 0 || err == nil && reply.Cancelled {
+		m.w.mu.Lock()
+		defer m.w.mu.Unlock()
+		delete(m.w.tasks, r.Task)
+	}
+	return reply, err
+}
+
+// answered notes whether the server can be reached. That a worker stops is not the server's
+// silence; that an answer does not come in time is.
+func (w *Worker) answered(ctx context.Context, call string, err error) {
+	if err != nil && errors.Is(ctx.Err(), context.Canceled) {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case err == nil:
+		w.since = time.Time{}
+		return
+	case w.since.IsZero():
+		w.since = time.Now()
+	}
+	w.failed.WithLabelValues(call).Inc()
+}
+
+func (w *Worker) held() float64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return float64(len(w.tasks))
+}
+
+func (w *Worker) cutOff() float64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.since.IsZero() {
+		return 0
+	}
+	return time.Since(w.since).Seconds()
+}
+
+var _ worker.Server = measuredServer{}

@@ -1,0 +1,91 @@
+package worker_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/fairwayhq/fairway/internal/pipeline"
+	"github.com/fairwayhq/fairway/internal/stage"
+	"github.com/fairwayhq/fairway/internal/worker"
+)
+
+// heardLeft skips signs of life until the task is left, and returns what was told before.
+func heardLeft(t *testing.T, s *server) (before []stage.Report, left stage.Report) {
+	t.Helper()
+	for {
+		r := hear(t, s)
+		switch {
+		case r.Left:
+			return before, r
+		case !r.Alive:
+			before = append(before, r)
+		}
+	}
+}
+
+func TestAWorkerThatStopsTellsAllAndGivesItsTasksBack(t *testing.T) {
+	s := newServer(aTask("t1"))
+	ticks := make(chan struct{}, 10)
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	w := worker.New(worker.Config{Name: "w1", Server: s, Log: slog.New(slog.DiscardHandler), Executors: map[pipeline.Kind]stage.Executor{
+		pipeline.KindCanary: executor(func(stage.Task) (stage.Outcome, error) {
+			ticks <- struct{}{}
+			return stage.Outcome{Status: stage.Continue, State: json.RawMessage(`{"level":1}`), After: time.Hour}, nil
+		}),
+	}})
+	s.set(true) // what the tick came to is not heard before the stop
+	go func() { ended <- w.Run(ctx) }()
+	<-ticks
+	s.set(false)
+	stop()
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	before, left := heardLeft(t, s)
+	if len(before) != 1 || string(before[0].Outcome.State) != `{"level":1}` {
+		t.Errorf("before it was left the server heard %+v", before)
+	}
+	if left.Task != "t1" || left.Fence != 3 || left.Why != "" {
+		t.Errorf("it was left by %+v", left)
+	}
+}
+
+func TestAnEndingThatAStopCutsOffIsToldOnce(t *testing.T) {
+	s := newServer(aTask("t1"))
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	w := worker.New(worker.Config{Name: "w1", Server: s, Log: slog.New(slog.DiscardHandler), Executors: map[pipeline.Kind]stage.Executor{
+		pipeline.KindCanary: executor(func(stage.Task) (stage.Outcome, error) {
+			stop()
+			return stage.Outcome{Status: stage.Passed}, nil
+		}),
+	}})
+	go func() { ended <- w.Run(ctx) }()
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	numbers := map[int64]bool{}
+	for len(s.heard) > 0 {
+		if r := <-s.heard; !r.Alive && !r.Left {
+			numbers[r.Number] = r.Outcome.Status == stage.Passed
+		}
+	}
+	if len(numbers) != 1 || !numbers[1] {
+		t.Errorf("the server heard the endings %v", numbers)
+	}
+}
+
+func TestATaskOfANewerFairwayIsLeftWithTheReason(t *testing.T) {
+	s := newServer(aTask("t1"))
+	start(t, s, executor(func(stage.Task) (stage.Outcome, error) {
+		return stage.Outcome{}, fmt.Errorf("what it remembers was %w", stage.ErrNewer)
+	}), 1)
+	if before, left := heardLeft(t, s); len(before) != 0 || left.Why == "" {
+		t.Errorf("it was left by %+v after %+v", left, before)
+	}
+}

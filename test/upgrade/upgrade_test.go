@@ -1,0 +1,171 @@
+// Package upgrade brings releases to their end that earlier versions of Fairway have left in
+// the middle. Each folder in testdata is a recording of one version, made by record: the
+// database and the router's table at the instant at which its server was killed.
+//
+//	ls testdata
+//	go run ./record -help
+//
+// The tables are brought up to date, and today's drive and worker go on. In the place of the
+// platform that is gone there is one in memory, with the traffic that the router had; time
+// passes as fast as it can.
+package upgrade
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/fairwayhq/fairway/internal/auth"
+	"github.com/fairwayhq/fairway/internal/drive"
+	"github.com/fairwayhq/fairway/internal/pipeline"
+	"github.com/fairwayhq/fairway/internal/platform"
+	"github.com/fairwayhq/fairway/internal/release"
+	"github.com/fairwayhq/fairway/internal/store"
+	"github.com/fairwayhq/fairway/internal/worker"
+)
+
+// ending is how a recorded release must end, and which version is at home then.
+type ending struct {
+	state pipeline.RunState
+	home  string
+}
+
+var (
+	released = ending{pipeline.RunSucceeded, "v2"}
+	takenIn  = ending{pipeline.RunRolledBack, "v1"}
+)
+
+// decisions are what people do to the recorded releases once the new version runs.
+type decisions func(ctx context.Context, t *testing.T, c *release.Control)
+
+func consent(ctx context.Context, t *testing.T, c *release.Control) {
+	if err := c.Approve(ctx, rita, "approval@v2", release.Approval{}); err != nil {
+		t.Error(err)
+	}
+	if err := c.Resume(ctx, rita, "paused@v2", release.Action{}); err != nil {
+		t.Error(err)
+	}
+}
+
+func refuse(ctx context.Context, t *testing.T, c *release.Control) {
+	if err := c.Reject(ctx, rita, "approval@v2", release.Approval{}); err != nil {
+		t.Error(err)
+	}
+	if err := c.Resume(ctx, rita, "paused@v2", release.Action{}); err != nil {
+		t.Error(err)
+	}
+}
+
+var rita = auth.Identity{User: "rita", Roles: []auth.Role{auth.ReleaseManager}}
+
+func TestWhatEarlierVersionsLeftEndsAsItShould(t *testing.T) {
+	recordings, err := filepath.Glob("testdata/*/database.sql.gz")
+	if err != nil || len(recordings) < 4 {
+		t.Fatalf("there are %d recordings, %v", len(recordings), err)
+	}
+	cases := map[string]struct {
+		decide decisions
+		errors float64 // of the new version
+		ends   map[string]ending
+	}{
+		"a good version": {consent, 0.002, map[string]ending{
+			"canary": released, "watch": released, "paused": released, "approval": released, "undo": takenIn,
+		}},
+		"a bad version": {refuse, 0.4, map[string]ending{
+			"canary": takenIn, "watch": takenIn, "paused": takenIn, "approval": {pipeline.RunFailed, "v1"}, "undo": takenIn,
+		}},
+	}
+	for _, file := range recordings {
+		folder := filepath.Dir(file)
+		for name, c := range cases {
+			t.Run(filepath.Base(folder)+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				database := filepath.Join(t.TempDir(), "fairway.db")
+				unpack(t, file, database)
+				synctest.Test(t, func(t *testing.T) {
+					p := resume(t, database, filepath.Join(folder, "table.json"), c.errors)
+					c.decide(t.Context(), t, p.control)
+					for service, want := range c.ends {
+						p.ends(t, service, want)
+					}
+				})
+			})
+		}
+	}
+}
+
+// process is today's server with its worker, on a recorded database.
+type process struct {
+	control *release.Control
+	world   *world
+}
+
+// resume starts them a minute after the recorded server was killed.
+func resume(t *testing.T, database, table string, errors float64) *process {
+	ctx, stop := context.WithCancel(context.Background())
+	st, err := store.Open(ctx, store.Config{Path: database})
+	if err != nil {
+		t.Fatal(err)
+	}
+	began, killed := time.Now(), lastLine(t, st)
+	now := func() time.Time { return killed.Add(time.Minute + time.Since(began)) }
+	log := slog.New(slog.DiscardHandler)
+	if testing.Verbose() {
+		log = slog.New(slog.NewTextHandler(os.Stderr, nil))
+	}
+	d := drive.New(drive.Config{Store: st.Drive(), Now: now, Log: log})
+	if err := d.CatchUp(ctx); err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t, st, table, now, errors)
+	hands := worker.New(worker.Config{Name: "today", Server: d, Executors: w.executors(), Log: log})
+	ended := make(chan error, 2)
+	go func() { ended <- d.Run(ctx) }()
+	go func() { ended <- hands.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		for range 2 {
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+		}
+		if err := st.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return &process{control: release.New(release.Config{Store: st.Release(), Drive: d, Now: now}), world: w}
+}
+
+// ends waits for the end of the service's second release and compares it.
+func (p *process) ends(t *testing.T, service string, want ending) {
+	t.Helper()
+	ref, limit := service+"@v2", time.Now().Add(2*time.Hour)
+	var last release.Detail
+	for {
+		d, err := p.control.Get(t.Context(), rita, ref)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if last = d; d.Run.State.Final() || time.Now().After(limit) {
+			break
+		}
+		time.Sleep(time.Second) // of the test's own time
+	}
+	if last.Run.State != want.state {
+		t.Errorf("%s ended %s, not %s: %s", ref, last.Run.State, want.state, last.Run.Environments[0].Reason)
+	}
+	if v, err := p.control.Verify(t.Context(), ref); err != nil || v.Broken != "" {
+		t.Errorf("the chain of %s: %v, %s", ref, err, v.Broken)
+	}
+	target := platform.Target{Service: service, Environment: "production"}
+	if home := p.world.home(target); home != want.home {
+		t.Errorf("%s is at home, not %s", home, want.home)
+	}
+	if left := p.world.placed(target); left != 1 {
+		t.Errorf("%d versions of %s are left", left, service)
+	}
+}
