@@ -4,6 +4,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/fairwayhq/fairway/internal/api"
 	"github.com/fairwayhq/fairway/internal/auth"
+	"github.com/fairwayhq/fairway/internal/certificate"
 	"github.com/fairwayhq/fairway/internal/drive"
 	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/inquiry"
@@ -33,6 +35,8 @@ type ServerConfig struct {
 	DataDir string
 	// Listen is the address of the API and the UI.
 	Listen string
+	// TLS are the certificates to show, and, if it names a CA, from where workers must show theirs.
+	TLS certificate.Files
 	// NoWorker leaves the built-in worker out.
 	NoWorker bool
 	// WorkerEnvironments are those whose tasks the built-in worker takes; all if empty.
@@ -58,6 +62,10 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 	if c.Listen == "" { // to the system that would mean every network
 		return fault.Errorf(fault.Invalid, "the server has no address to listen on").
 			WithHint("for instance --listen 127.0.0.1:7878")
+	}
+	secure, err := c.secure()
+	if err != nil {
+		return err
 	}
 	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
 		return fault.Errorf(fault.Invalid, "the data folder %s cannot be made: %w", c.DataDir, err).
@@ -90,9 +98,13 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 	closing := make(chan struct{})
 	handler := api.New(api.Config{
 		Releases: control, Auth: identities, Drive: d, Desk: desk, UI: web.Handler(), Version: Version(), Now: clock.Now,
-		Log: c.Log, Wrap: traces, Closing: closing,
+		Log: c.Log, Wrap: traces, Closing: closing, WorkerCertificates: c.TLS.CA != "",
 	})
 	url := "http://" + listener.Addr().String()
+	if secure != nil {
+		url = "https://" + listener.Addr().String()
+		listener = tls.NewListener(listener, secure)
+	}
 	if err := firstToken(ctx, c, identities); err != nil {
 		return err
 	}
@@ -146,6 +158,16 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 		c.Ready(url)
 	}
 	return parts.wait()
+}
+
+// secure is how the server speaks TLS; nil where it does not.
+func (c ServerConfig) secure() (*tls.Config, error) {
+	if c.TLS == (certificate.Files{}) {
+		return nil, nil
+	}
+	return certificate.Server(c.TLS, func(err error) {
+		c.Log.Warn("Changed certificates are not used.", "error", err)
+	})
 }
 
 // shutdownGrace is how long requests in flight may go on after SIGTERM.

@@ -114,7 +114,7 @@ func setBack(o pipeline.Outage) time.Duration { return max(o.Began.Sub(o.Ended),
 // excuseTasks moves the tasks back with the clock, and lets those who held one at
 // the last sign of life hold it for a lease's time more.
 func (t *transition) excuseTasks(o pipeline.Outage, leaseFor time.Duration) error {
-	rows, err := t.tx.LeasableTasks(distant, nil, 0)
+	rows, err := t.tx.LeasableTasks(distant, nil, nil, 0)
 	if err != nil {
 		return err
 	}

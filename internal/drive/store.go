@@ -92,9 +92,9 @@ type Tasks interface {
 	// LoadTask returns the task, or fault.NotFound.
 	LoadTask(release, environment string) (TaskRow, error)
 	DeleteTask(release, environment string) error
-	// LeasableTasks returns at most limit tasks of the environments (all if empty)
-	// whose lease has run out and whose NotBefore is not after now, oldest first.
-	LeasableTasks(now time.Time, environments []string, limit int) ([]TaskRow, error)
+	// LeasableTasks returns at most limit tasks of the environments and regions (all if
+	// empty) whose lease has run out and whose NotBefore is not after now, oldest first.
+	LeasableTasks(now time.Time, environments, regions []string, limit int) ([]TaskRow, error)
 	// HeldTasks returns the tasks that the worker of that name holds.
 	HeldTasks(holder string) ([]TaskRow, error)
 	// NextFence returns a number greater than all it returned for the target before.

@@ -69,7 +69,7 @@ func (d *Drive) lease(ctx context.Context, ask LeaseAsk) ([]stage.Task, error) {
 	// A look without the writer's lock first: most looks find nothing.
 	found := false
 	err := d.store.View(ctx, func(tx Tx) error {
-		rows, err := tx.LeasableTasks(d.now(), ask.Environments, 1)
+		rows, err := tx.LeasableTasks(d.now(), ask.Environments, ask.Regions, 1)
 		found = len(rows) > 0
 		return err
 	})
@@ -79,7 +79,7 @@ func (d *Drive) lease(ctx context.Context, ask LeaseAsk) ([]stage.Task, error) {
 	var tasks []stage.Task
 	err = d.update(ctx, func(t *transition) error {
 		tasks = nil
-		rows, err := t.tx.LeasableTasks(t.now, ask.Environments, ask.Max)
+		rows, err := t.tx.LeasableTasks(t.now, ask.Environments, ask.Regions, ask.Max)
 		if err != nil {
 			return err
 		}
@@ -204,7 +204,7 @@ func (d *Drive) Report(ctx context.Context, rep Report) (Reply, error) {
 	err := d.update(ctx, func(t *transition) error {
 		reply = Reply{}
 		row, err := t.tx.LoadTask(rep.Release, rep.Environment)
-		if fault.CodeOf(err) == fault.NotFound || err == nil && (row.ID != rep.Task || row.Fence != rep.Fence || row.Holder != rep.Worker) {
+		if fault.CodeOf(err) == fault.NotFound || err == nil && !row.heldBy(rep) {
 			reply.Cancelled = true
 			return nil
 		}
@@ -222,6 +222,12 @@ func (d *Drive) Report(ctx context.Context, rep Report) (Reply, error) {
 		return t.report(row, rep.Outcome, d.leaseFor, &reply)
 	})
 	return reply, err
+}
+
+// heldBy tells whether the report comes from who holds the task now. The region is what
+// the worker's token was checked for; an older worker does not say it.
+func (row TaskRow) heldBy(rep Report) bool {
+	return row.ID == rep.Task && row.Fence == rep.Fence && row.Holder == rep.Worker && (rep.Region == "" || rep.Region == row.Region)
 }
 
 // fenced takes back a task whose target refused the fence. A target that has seen

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/platform"
 )
 
 const (
@@ -47,14 +48,15 @@ type open struct {
 
 // listener is a worker that takes inquiries.
 type listener struct {
-	environments []string
+	environments, regions []string
 	// waiting is how many of its wishes wait now; left is when the last one ended.
 	waiting int
 	left    time.Time
 }
 
-func (l *listener) takes(environment string) bool {
-	return len(l.environments) == 0 || slices.Contains(l.environments, environment)
+func (l *listener) takes(t platform.Target) bool {
+	return (len(l.environments) == 0 || slices.Contains(l.environments, t.Environment)) &&
+		(len(l.regions) == 0 || slices.Contains(l.regions, t.Region))
 }
 
 // NewDesk returns a desk without inquiries.
@@ -83,7 +85,7 @@ func (d *Desk) Ask(ctx context.Context, q Inquiry) (Answer, error) {
 		case <-look.C:
 			if !d.heard(mine) {
 				return Answer{}, fault.Errorf(fault.Unavailable, "no worker of %s is connected, and only a worker reaches what runs there", q.Target.Environment).
-					WithHint("start one where it reaches the platform: fairway worker --environments %s", q.Target.Environment)
+					WithHint("start one where it reaches the platform: fairway worker --environment %s", q.Target.Environment)
 			}
 		}
 	}
@@ -137,7 +139,7 @@ func (d *Desk) heard(o *open) bool {
 	for name, l := range d.workers {
 		gone := l.waiting == 0 && now.Sub(l.left) > patience
 		switch {
-		case !gone && l.takes(o.Target.Environment):
+		case !gone && l.takes(o.Target):
 			return true
 		case gone && now.Sub(l.left) > time.Hour:
 			delete(d.workers, name)
@@ -185,7 +187,7 @@ func (d *Desk) listen(w Wish) (end func()) {
 		l = &listener{}
 		d.workers[w.Worker] = l
 	}
-	l.environments = w.Environments
+	l.environments, l.regions = w.Environments, w.Regions
 	l.waiting++
 	return func() {
 		d.mu.Lock()
@@ -201,9 +203,9 @@ func (d *Desk) take(w Wish) (taken *open, changed <-chan struct{}, again time.Du
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now, again := time.Now(), mostWait
-	l := listener{environments: w.Environments}
+	l := listener{environments: w.Environments, regions: w.Regions}
 	for _, o := range d.open {
-		if !l.takes(o.Target.Environment) {
+		if !l.takes(o.Target) {
 			continue
 		}
 		if left := o.leased.Sub(now); left > 0 {
@@ -224,8 +226,8 @@ func (d *Desk) Answer(_ context.Context, a Answer) error {
 		if o.ID != a.Inquiry {
 			continue
 		}
-		if o.Target.Environment != a.Environment {
-			return fault.Errorf(fault.Conflict, "the inquiry is about %s, the answer about %s", o.Target.Environment, a.Environment).
+		if o.Target.Environment != a.Environment || a.Region != "" && o.Target.Region != a.Region {
+			return fault.Errorf(fault.Conflict, "the inquiry is about %s, the answer about %s", where(o.Target.Environment, o.Target.Region), where(a.Environment, a.Region)).
 				WithHint("a worker answers what it was asked")
 		}
 		select {
@@ -235,4 +237,11 @@ func (d *Desk) Answer(_ context.Context, a Answer) error {
 		return nil
 	}
 	return nil
+}
+
+func where(environment, region string) string {
+	if region == "" {
+		return environment
+	}
+	return environment + "/" + region
 }

@@ -6,8 +6,9 @@ import "time"
 type LeaseAsk struct {
 	// Worker is the worker's name; no two that run at the same time may share one.
 	Worker string `json:"worker"`
-	// Environments restricts the tasks; empty means all.
+	// Environments and Regions restrict the tasks; empty means all.
 	Environments []string `json:"environments,omitempty"`
+	Regions      []string `json:"regions,omitempty"`
 	// Max is how many tasks to lease at most, 1 to 100.
 	Max int `json:"max"`
 	// Wait is how long to wait for the first task, at most 30 s.
@@ -22,6 +23,7 @@ type Report struct {
 	Task        string `json:"task"`
 	Release     string `json:"release"`
 	Environment string `json:"environment"`
+	Region      string `json:"region,omitempty"`
 	Worker      string `json:"worker"`
 	Fence       int64  `json:"fence"`
 	// Number counts the reports of one lease from 1. A report whose number was taken

@@ -28,7 +28,7 @@ func (w *Worker) listen(ctx context.Context) {
 
 func (w *Worker) answerInquiries(ctx context.Context) {
 	for wait := retryFirst; ctx.Err() == nil; {
-		asked, err := w.c.Desk.Take(ctx, inquiry.Wish{Worker: w.c.Name, Environments: w.c.Environments, Wait: leaseWait})
+		asked, err := w.c.Desk.Take(ctx, inquiry.Wish{Worker: w.c.Name, Environments: w.c.Environments, Regions: w.c.Regions, Wait: leaseWait})
 		if err != nil {
 			// Leasing fails too then, and says so. An older server has no inquiries.
 			if ctx.Err() == nil {

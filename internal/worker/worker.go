@@ -31,8 +31,9 @@ type Server interface {
 // Config is what a worker needs.
 type Config struct {
 	Name string
-	// Environments restricts the tasks; empty means all that the server gives.
+	// Environments and Regions restrict the tasks; empty means all that the server gives.
 	Environments []string
+	Regions      []string
 	Server       Server
 	Executors    map[pipeline.Kind]stage.Executor
 	// Desk is where inquiries come from, and Respond finds their answers; nil answers none.
@@ -81,7 +82,7 @@ func (w *Worker) Run(ctx context.Context) error {
 			return nil
 		}
 		tasks, err := w.c.Server.Lease(ctx, stage.LeaseAsk{
-			Worker: w.c.Name, Environments: w.c.Environments, Max: free, Wait: leaseWait, Resume: resume,
+			Worker: w.c.Name, Environments: w.c.Environments, Regions: w.c.Regions, Max: free, Wait: leaseWait, Resume: resume,
 		})
 		w.give(free - len(tasks))
 		if err != nil {

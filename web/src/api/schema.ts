@@ -556,7 +556,7 @@ export interface paths {
         put?: never;
         /**
          * Take an inquiry
-         * @description Waits for one as long as asked, at most 30 s. It takes a worker's token, whose environments restrict the inquiries.
+         * @description Waits for one as long as asked, at most 30 s. It takes a worker's token, whose environments and regions restrict the inquiries.
          */
         post: operations["takeInquiries"];
         delete?: never;
@@ -576,7 +576,7 @@ export interface paths {
         put?: never;
         /**
          * Lease tasks
-         * @description Waits for the first task as long as asked, at most 30 s. It takes a worker's token, whose environments restrict the tasks.
+         * @description Waits for the first task as long as asked, at most 30 s. It takes a worker's token, whose environments and regions restrict the tasks.
          */
         post: operations["leaseTasks"];
         delete?: never;
@@ -616,6 +616,7 @@ export interface components {
             environment: string;
             inquiry: string;
             notes?: string[];
+            region?: string;
             trouble?: components["schemas"]["Trouble"];
             worker: string;
         };
@@ -1067,6 +1068,7 @@ export interface components {
             environments?: string[];
             /** Format: int64 */
             max: number;
+            regions?: string[];
             resume?: boolean;
             /** Format: int64 */
             wait: number;
@@ -1255,6 +1257,8 @@ export interface components {
              * @example ci
              */
             name: string;
+            /** @description the worker's; all if empty */
+            regions?: string[];
             /** @description whose; by default the caller's */
             user?: string;
             /** @description a token that only leases and reports tasks */
@@ -1599,6 +1603,7 @@ export interface components {
             /** Format: int64 */
             number?: number;
             outcome: components["schemas"]["Outcome"];
+            region?: string;
             release: string;
             /** Format: int64 */
             seen?: number;
@@ -1745,6 +1750,7 @@ export interface components {
             expiresAt?: string;
             id: string;
             name: string;
+            regions?: string[];
             /** @description told once, when it is made */
             secret?: string;
             user: string;
@@ -1837,6 +1843,7 @@ export interface components {
         };
         Wish: {
             environments?: string[];
+            regions?: string[];
             /** Format: int64 */
             wait: number;
             worker: string;
