@@ -17,6 +17,12 @@ const maxReport = maxReleaseBody*4/3 + maxBody
 
 func (s *server) registerWorker(a huma.API) {
 	route(s, a, huma.Operation{
+		OperationID: "greetServer", Method: http.MethodPost, Path: "/v1/worker/hello", Tags: []string{"workers"},
+		Summary:     "Introduce a worker",
+		Description: "Tells which versions of the workers' part of this API the server speaks, and what time it has. A worker that has none in common with it, or another time, asks for no tasks.",
+		Errors:      []int{http.StatusForbidden},
+	}, s.hello)
+	route(s, a, huma.Operation{
 		OperationID: "leaseTasks", Method: http.MethodPost, Path: "/v1/worker/lease", Tags: []string{"workers"},
 		Summary:     "Lease tasks",
 		Description: "Waits for the first task as long as asked, at most 30 s. It takes a worker's token, whose environments and regions restrict the tasks.",
@@ -28,6 +34,15 @@ func (s *server) registerWorker(a huma.API) {
 		Summary: "Report what a tick of a task came to", MaxBodyBytes: maxReport, BodyReadTimeout: time.Minute,
 		Errors: []int{http.StatusForbidden, http.StatusConflict},
 	}, s.report)
+}
+
+type helloInput struct{ Body stage.Hello }
+
+func (s *server) hello(ctx context.Context, in *helloInput) (*answer[stage.Welcome], error) {
+	if _, err := workerReach(who(ctx), reach{in.Body.Environments, in.Body.Regions}); err != nil {
+		return nil, err
+	}
+	return answered(stage.Welcome{Wire: stage.Wire, OldestWire: stage.OldestWorker, Version: s.Version, Now: s.Now()}, nil)
 }
 
 type leaseInput struct{ Body stage.LeaseAsk }

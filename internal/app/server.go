@@ -135,7 +135,7 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 		parts.run("keeper", func() error { host.platform.Keep(ctx); return nil })
 		w := worker.New(worker.Config{
 			Name: "built-in", Environments: c.WorkerEnvironments, Server: d, Executors: host.executors(), Log: c.Log,
-			Desk: desk, Respond: host.respondent("built-in").Respond,
+			Desk: desk, Respond: host.respondent("built-in").Respond, Now: clock.Now,
 		})
 		parts.run("worker", func() error { return w.Run(ctx) })
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/api/client"
@@ -56,6 +57,8 @@ func Worker(ctx context.Context, c WorkerConfig) error {
 	w := worker.New(worker.Config{
 		Name: c.Name, Environments: c.Environments, Regions: c.Regions, Server: server, Executors: host.executors(), Log: c.Log,
 		Desk: server, Respond: host.respondent(c.Name).Respond,
+		Greeter: server, Version: Version(), ClockOff: clock.correct, Now: clock.Now,
+		Journal: filepath.Join(c.DataDir, "journal"),
 	})
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()

@@ -50,6 +50,8 @@ type Runs interface {
 	SaveRun(r Record, wake time.Time) error
 	// AppendEvents adds lines to the ledger; each release's in order.
 	AppendEvents(lines []ledger.Event) error
+	// LinesBy returns the lines of the release that the actor has caused, in order.
+	LinesBy(release, actor string) ([]ledger.Event, error)
 	// DueRuns returns at most limit releases whose wake-up is not after now, oldest
 	// first; NextWake the earliest wake-up after now, or zero.
 	DueRuns(now time.Time, limit int) ([]string, error)

@@ -16,6 +16,9 @@ type LeaseAsk struct {
 	// Resume is for the first ask of a worker that has just started: it gets back
 	// at once what the worker of its name held before.
 	Resume bool `json:"resume,omitempty"`
+	// Holding are the IDs of the tasks that the worker has in hand. It is not given them
+	// anew, nor does Resume take them back.
+	Holding []string `json:"holding,omitempty"`
 }
 
 // Report is what a worker says after a tick.
@@ -24,8 +27,10 @@ type Report struct {
 	Release     string `json:"release"`
 	Environment string `json:"environment"`
 	Region      string `json:"region,omitempty"`
-	Worker      string `json:"worker"`
-	Fence       int64  `json:"fence"`
+	// Stage is the task's, by its name.
+	Stage  string `json:"stage,omitempty"`
+	Worker string `json:"worker"`
+	Fence  int64  `json:"fence"`
 	// Number counts the reports of one lease from 1. A report whose number was taken
 	// in before changes nothing: its answer was lost, and it is told again.
 	Number int64 `json:"number,omitempty"`
@@ -33,7 +38,14 @@ type Report struct {
 	Alive bool `json:"alive,omitempty"`
 	// Seen is the fence that the target has accepted when it refused this lease's;
 	// such a report gives the task back and says nothing else.
-	Seen    int64   `json:"seen,omitempty"`
+	Seen int64 `json:"seen,omitempty"`
+	// Part says that the outcome's state is the part that has changed since the last report
+	// that was taken in; see PartOf.
+	Part bool `json:"part,omitempty"`
+	// Late says that the worker was cut off when it happened, and has heard meanwhile that
+	// the task is not its own any more. The lines of such a report are kept, and nothing
+	// else comes of it.
+	Late    bool    `json:"late,omitempty"`
 	Outcome Outcome `json:"outcome"`
 }
 
@@ -41,6 +53,8 @@ type Report struct {
 type Reply struct {
 	// Cancelled says that the task is no longer this worker's: stop, and touch nothing.
 	Cancelled bool `json:"cancelled,omitempty"`
+	// Taken says that the report was taken in although the task is over now: it ended it.
+	Taken bool `json:"taken,omitempty"`
 	// Hold says why the task may not advance; Decision what a person decided.
 	Hold       string    `json:"hold,omitempty"`
 	Decision   string    `json:"decision,omitempty"`

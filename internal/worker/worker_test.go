@@ -96,7 +96,18 @@ func start(t *testing.T, s worker.Server, e stage.Executor, parallel int) {
 	})
 }
 
+// hear waits for the next report that says something.
 func hear(t *testing.T, s *server) stage.Report {
+	t.Helper()
+	for {
+		if r := hearAny(t, s); !r.Alive {
+			return r
+		}
+	}
+}
+
+// hearAny waits for the next report, or sign of life.
+func hearAny(t *testing.T, s *server) stage.Report {
 	t.Helper()
 	select {
 	case r := <-s.heard:

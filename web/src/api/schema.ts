@@ -545,6 +545,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/worker/hello": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Introduce a worker
+         * @description Tells which versions of the workers' part of this API the server speaks, and what time it has. A worker that has none in common with it, or another time, asks for no tasks.
+         */
+        post: operations["greetServer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/worker/inquiries": {
         parameters: {
             query?: never;
@@ -1005,6 +1025,16 @@ export interface components {
             /** Format: double */
             slower?: number;
         };
+        Hello: {
+            environments?: string[];
+            /** Format: int64 */
+            oldestWire: number;
+            regions?: string[];
+            version?: string;
+            /** Format: int64 */
+            wire: number;
+            worker: string;
+        };
         Histogram: {
             bounds?: number[];
             counts?: number[];
@@ -1066,6 +1096,7 @@ export interface components {
         };
         LeaseAsk: {
             environments?: string[];
+            holding?: string[];
             /** Format: int64 */
             max: number;
             regions?: string[];
@@ -1594,19 +1625,23 @@ export interface components {
             hold?: string;
             /** Format: date-time */
             leaseUntil: string;
+            taken?: boolean;
         };
         Report: {
             alive?: boolean;
             environment: string;
             /** Format: int64 */
             fence: number;
+            late?: boolean;
             /** Format: int64 */
             number?: number;
             outcome: components["schemas"]["Outcome"];
+            part?: boolean;
             region?: string;
             release: string;
             /** Format: int64 */
             seen?: number;
+            stage?: string;
             task: string;
             worker: string;
         };
@@ -1840,6 +1875,15 @@ export interface components {
              * @example 10m
              */
             warmUp?: string;
+        };
+        Welcome: {
+            /** Format: date-time */
+            now: string;
+            /** Format: int64 */
+            oldestWire: number;
+            version?: string;
+            /** Format: int64 */
+            wire: number;
         };
         Wish: {
             environments?: string[];
@@ -3628,6 +3672,57 @@ export interface operations {
             };
             /** @description Conflict */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    greetServer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Hello"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Welcome"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
