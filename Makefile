@@ -79,6 +79,10 @@ test: ## Run every test that this machine can run; needs nothing but Go and Node
 crash: ## Kill server and worker KILLS times (200) and see that nothing is lost
 	@go run ./test/crash -kills $(KILLS) $(ARGS)
 
+.PHONY: partition
+partition: ## Cut workers off from their server 100 times for a minute; ARGS="-n 10 -cut 20s"
+	@go run ./test/partition $(ARGS)
+
 .PHONY: test-cluster
 test-cluster: ## Test with a real Kubernetes, as root on Linux; the first time it is built
 	@go run ./test/cluster/up -prepare

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 	"github.com/fairwayhq/fairway/internal/api/client"
 	"github.com/fairwayhq/fairway/internal/certificate"
 	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/process"
 	"github.com/fairwayhq/fairway/internal/worker"
 )
 
@@ -54,11 +56,15 @@ func Worker(ctx context.Context, c WorkerConfig) error {
 	if err != nil {
 		return err
 	}
+	journal, err := c.journal()
+	if err != nil {
+		return err
+	}
 	w := worker.New(worker.Config{
 		Name: c.Name, Environments: c.Environments, Regions: c.Regions, Server: server, Executors: host.executors(), Log: c.Log,
 		Desk: server, Respond: host.respondent(c.Name).Respond,
 		Greeter: server, Version: Version(), ClockOff: clock.correct, Now: clock.Now,
-		Journal: filepath.Join(c.DataDir, "journal"),
+		Journal: journal,
 	})
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -71,6 +77,23 @@ func Worker(ctx context.Context, c WorkerConfig) error {
 	parts.run("keeper", func() error { host.platform.Keep(ctx); return nil })
 	parts.run("worker", func() error { return w.Run(ctx) })
 	return parts.wait()
+}
+
+// journal is the folder of what the server has not heard of this worker, for this process
+// alone: a second one of the same name would go on with the first one's tasks.
+func (c WorkerConfig) journal() (string, error) {
+	folder := filepath.Join(c.DataDir, "journal", "worker-"+url.QueryEscape(c.Name))
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return "", fault.Errorf(fault.Invalid, "the folder %s cannot be made: %w", folder, err).WithHint("choose another with --data-dir")
+	}
+	switch err := process.HoldLock(filepath.Join(folder, "lock")); {
+	case errors.Is(err, process.ErrLocked):
+		return "", fault.Errorf(fault.Conflict, "another worker with the name %s runs in %s", c.Name, c.DataDir).
+			WithHint("give this one a name of its own with --name")
+	case err != nil:
+		return "", fault.Errorf(fault.Unavailable, "the folder %s cannot be locked: %w", folder, err)
+	}
+	return folder, nil
 }
 
 // connect makes the client of the server; it does not connect yet.

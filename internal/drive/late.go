@@ -14,6 +14,9 @@ import (
 // lateKind is the kind of the lines of a worker that was cut off and told too late.
 const lateKind = "worker.late"
 
+// failedThere is the ending of a late report, which has no line of its own.
+const failedThere = "stage.failed-there"
+
 // mostLate is how many lines of a late report are kept.
 const mostLate = 200
 
@@ -48,7 +51,7 @@ func (t *transition) late(rep Report) error {
 	}
 	told := rep.Outcome.Lines
 	if rep.Outcome.Status == stage.Failed {
-		told = append(slices.Clone(told), stage.Line{Kind: "stage.failed", Text: "The stage had failed there: " + rep.Outcome.Reason})
+		told = append(slices.Clone(told), stage.Line{Kind: failedThere, Text: "The stage had failed there: " + rep.Outcome.Reason})
 	}
 	lines, err := t.lateLines(rec, rep, told[:min(len(told), mostLate)])
 	if err != nil || len(lines) == 0 {
@@ -71,6 +74,9 @@ func (t *transition) lateLines(rec Record, rep Report, told []stage.Line) ([]led
 	known := map[string]bool{}
 	for _, l := range before {
 		known[saying(l.Kind, l.Text, l.Data)] = true
+		if l.Kind == "stage.failed" && strings.Contains(l.Text, rep.Outcome.Reason) {
+			known[saying(failedThere, "The stage had failed there: "+rep.Outcome.Reason, nil)] = true
+		}
 	}
 	var lines []ledger.Event
 	for i, l := range told {

@@ -48,6 +48,10 @@ const (
 	unsure = "the server has not answered the worker yet"
 )
 
+// heldLeast is the least time between two ticks that are held because the worker is cut
+// off: who wants to go on at once may not.
+const heldLeast = 250 * time.Millisecond
+
 // carryOut ticks one task until it ends, is cancelled, or ctx ends. What was kept of an
 // earlier life of the worker goes on with what that had not told yet.
 func (w *Worker) carryOut(ctx context.Context, kept record) {
@@ -58,8 +62,6 @@ func (w *Worker) carryOut(ctx context.Context, kept record) {
 		log: w.c.Log.With("release", t.Release, "service", t.Service, "environment", t.Environment, "stage", t.Stage.Name, "task", t.ID, "worker", w.c.Name),
 	}
 	c.journal = w.journalOf(t, c.log)
-	w.hold(t.ID, true)
-	defer w.hold(t.ID, false)
 	ticking, lose := context.WithCancelCause(ctx)
 	c.lose = lose
 	var beside sync.WaitGroup
@@ -153,6 +155,11 @@ func (c *carrying) add(out stage.Outcome) {
 // before lets the next tick know whether it may advance.
 func (c *carrying) rest(ctx context.Context, after time.Duration) {
 	began := time.Now()
+	c.mu.Lock()
+	if c.lost {
+		after = max(after, heldLeast)
+	}
+	c.mu.Unlock()
 	c.await(ctx, max(after, answerWait), func() bool { return c.lost || !c.unsaid.any() })
 	left := after - time.Since(began)
 	c.mu.Lock()

@@ -122,8 +122,10 @@ func (w *Worker) Run(ctx context.Context) error {
 		}
 		resume, wait, w.said = false, retryFirst, ""
 		for _, t := range tasks {
+			w.hold(t.ID, true) // before the next wish for tasks
 			w.tasks.Go(func() {
 				defer w.give(1)
+				defer w.hold(t.ID, false)
 				w.carryOut(ctx, record{Task: t})
 			})
 		}
@@ -131,17 +133,17 @@ func (w *Worker) Run(ctx context.Context) error {
 	return nil
 }
 
-// resume goes on with what an earlier life of the worker could not tell the server.
+// resume goes on with what an earlier life of the worker could not tell the server. That
+// waits for no slot: users have what was begun.
 func (w *Worker) resume(ctx context.Context) {
 	for _, r := range readJournals(w.c.Journal, w.c.Log) {
 		w.c.Log.Info("A task goes on from the journal.", "release", r.Task.Release, "service", r.Task.Service, "environment", r.Task.Environment, "task", r.Task.ID, "worker", w.c.Name)
 		w.hold(r.Task.ID, true) // before the first wish for tasks
+		slot := w.takeNow()
 		w.tasks.Go(func() {
+			defer w.give(slot)
 			defer w.hold(r.Task.ID, false)
-			if w.takeOne(ctx) {
-				defer w.give(1)
-				w.carryOut(ctx, r)
-			}
+			w.carryOut(ctx, r)
 		})
 	}
 }
@@ -186,27 +188,27 @@ func (w *Worker) inHand() []string {
 	return slices.Sorted(maps.Keys(w.holding))
 }
 
-// takeOne waits for a free slot; false where ctx ends first.
-func (w *Worker) takeOne(ctx context.Context) bool {
-	select {
-	case w.slots <- struct{}{}:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
 // take waits for at least one free slot and takes all that are free.
 func (w *Worker) take(ctx context.Context) int {
-	if !w.takeOne(ctx) {
+	select {
+	case w.slots <- struct{}{}:
+	case <-ctx.Done():
 		return 0
 	}
-	for n := 1; ; n++ {
-		select {
-		case w.slots <- struct{}{}:
-		default:
-			return n
-		}
+	n := 1
+	for w.takeNow() > 0 {
+		n++
+	}
+	return n
+}
+
+// takeNow takes a slot, if one is free, and tells how many it took.
+func (w *Worker) takeNow() int {
+	select {
+	case w.slots <- struct{}{}:
+		return 1
+	default:
+		return 0
 	}
 }
 
