@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/fairwayhq/fairway/internal/api"
 	"github.com/fairwayhq/fairway/internal/api/client"
@@ -87,4 +88,21 @@ func TestWorkersShowTheirCertificateWhereTheyMust(t *testing.T) {
 	if res, body := r.call(http.MethodPost, "/v1/worker/lease", `{"worker":"w","max":1,"wait":0}`, token); res.StatusCode != http.StatusOK {
 		t.Errorf("with one: %s: %s", res.Status, body)
 	}
+}
+
+func TestAServerGreetsWorkers(t *testing.T) {
+	t.Parallel()
+	clock := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	r := newRig(t, func(c *api.Config) { c.Now = func() time.Time { return clock } })
+	west := r.regional("w-west", "west")
+	hello := stage.Hello{Worker: "w", Regions: []string{"west"}, Wire: stage.Wire, OldestWire: stage.OldestServer}
+	w, err := west.Hello(t.Context(), hello)
+	if err != nil || !w.Understood(hello) || !w.Now.Equal(clock) || w.Version != "test" {
+		t.Errorf("the welcome is %+v: %v", w, err)
+	}
+	hello.Regions = []string{"north"}
+	_, err = west.Hello(t.Context(), hello)
+	refused(t, err, fault.Denied, "the worker asks for all environments in north, and its token is for production in west")
+	_, err = r.person("ann", auth.Developer).Hello(t.Context(), hello)
+	refused(t, err, fault.Denied, "ann is not a worker")
 }

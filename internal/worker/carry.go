@@ -35,8 +35,8 @@ type carrying struct {
 	took  time.Duration
 	// changed is closed, and replaced, when any of this has changed.
 	changed chan struct{}
-	// news and ask wake who tells and who gives signs.
-	news, ask chan struct{}
+	// news and ask wake who tells and who gives signs; back wakes who waits to tell again.
+	news, ask, back chan struct{}
 }
 
 // errCancelled ends a task that was cancelled, or taken over, while it ran.
@@ -58,7 +58,7 @@ func (w *Worker) carryOut(ctx context.Context, kept record) {
 	t := kept.Task
 	c := &carrying{
 		w: w, task: t, unsaid: kept.pending(), heard: time.Now(), changed: make(chan struct{}),
-		lost: kept.Sent != nil || len(kept.Rest) > 0, news: make(chan struct{}, 1), ask: make(chan struct{}, 1),
+		lost: kept.Sent != nil || len(kept.Rest) > 0, news: make(chan struct{}, 1), ask: make(chan struct{}, 1), back: make(chan struct{}, 1),
 		log: w.c.Log.With("release", t.Release, "service", t.Service, "environment", t.Environment, "stage", t.Stage.Name, "task", t.ID, "worker", w.c.Name),
 	}
 	c.journal = w.journalOf(t, c.log)

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/fault"
@@ -40,13 +41,17 @@ func (c *carrying) tell(ctx context.Context) {
 		if ctx.Err() != nil || c.lighten(err) {
 			continue
 		}
-		c.log.Warn("The server did not take the report.", "error", err)
 		c.mu.Lock()
+		level := slog.LevelWarn
+		if c.lost { // that was told
+			level = slog.LevelDebug
+		}
 		c.disconnect()
 		c.mu.Unlock()
+		c.log.Log(ctx, level, "The server did not take the report; until it does, nothing advances.", "error", err)
 		retry := time.NewTimer(wait)
 		select {
-		case <-c.news: // a tick, or an answer to a sign of life
+		case <-c.back:
 		case <-retry.C:
 		case <-ctx.Done():
 		}
@@ -104,8 +109,11 @@ func (c *carrying) answered(reply stage.Reply, report bool) {
 	}
 	c.task.Hold, c.task.Decision, c.task.Deadline, c.task.LeaseUntil = reply.Hold, reply.Decision, reply.Deadline, reply.LeaseUntil
 	if c.unsaid.any() {
-		wake(c.news)
+		wake(c.back)
 		return
+	}
+	if c.lost {
+		c.log.Info("The server has heard what happened while it could not be reached.")
 	}
 	c.lost = false
 }

@@ -14,8 +14,10 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/inquiry"
@@ -164,10 +166,16 @@ func (w *Worker) lease(ctx context.Context, free int, resume bool) ([]stage.Task
 // complain tells why there are no tasks: when that changes, and once a minute.
 func (w *Worker) complain(err error) {
 	text := fault.MessageWithHint(err)
-	if text == w.said && time.Since(w.saidAt) < time.Minute {
+	wordsOnly := strings.Map(func(r rune) rune {
+		if unicode.IsDigit(r) { // of a time, for instance
+			return -1
+		}
+		return r
+	}, text)
+	if wordsOnly == w.said && time.Since(w.saidAt) < time.Minute {
 		return
 	}
-	w.said, w.saidAt = text, time.Now()
+	w.said, w.saidAt = wordsOnly, time.Now()
 	w.c.Log.Warn("The worker gets no tasks, and goes on trying.", "worker", w.c.Name, "error", text)
 }
 

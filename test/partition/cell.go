@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/api/client"
@@ -29,6 +30,9 @@ type cell struct {
 	left    chan struct{} // closed when the users have gone
 	number  int           // of the last release
 }
+
+// secretValue must not come to lie in a journal.
+const secretValue = "a-value-that-nobody-should-find"
 
 // rate is how many requests a second the users of a cell make.
 const rate = 60
@@ -76,6 +80,7 @@ func (c *cell) startWorker(ctx context.Context, name string) error {
 	}
 	c.workers[name] = c.process(name, "worker", "--server", p.url(), "--token-file", token, "--data-dir", c.path(c.region),
 		"--name", name, "--environment", "production", "--region", c.region)
+	c.workers[name].Env = append(c.workers[name].Env, "PARTITION_SECRET="+secretValue)
 	return c.workers[name].Start()
 }
 
@@ -105,7 +110,7 @@ environments:
     region: %s
     onUndecided: promote
     host: {listen: %q, instances: 1}
-    config: {env: {SHOP_VERSION: %s, SHOP_ERROR_RATE: "%s"}}
+    config: {env: {SHOP_VERSION: %s, SHOP_ERROR_RATE: "%s"}, secrets: {SHOP_KEY: "env:PARTITION_SECRET"}}
     stages:
       - {canary: {margin: {errors: 4pp, latency: 1000%%}, budget: 1000, block: 1s, warmUp: 1s, firstWeight: 20%%, every: 15s, dwell: 15s, observation: 40s, minimumSamples: 20}}
       - {watch: {for: 5s, holdback: 20%%, margin: {errors: 4pp, latency: 1000%%}, block: 1s, warmUp: 1s, minimumSamples: 20}}
@@ -147,6 +152,20 @@ func (c *cell) ended(ctx context.Context, id string, want pipeline.RunState) err
 		err = fmt.Errorf("the ledger of release %s is broken", id)
 	}
 	return err
+}
+
+// kept looks into the journals of the cell's workers: how many there are, and whether the
+// value of a secret is in one.
+func (c *cell) kept() (journals int, spilt bool) {
+	found, _ := filepath.Glob(c.path(c.region, "journal", "*", "*.journal"))
+	for _, f := range found {
+		text, err := os.ReadFile(f)
+		if err == nil {
+			journals++
+			spilt = spilt || strings.Contains(string(text), secretValue)
+		}
+	}
+	return journals, spilt
 }
 
 // visit lets users come.

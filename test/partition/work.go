@@ -29,6 +29,8 @@ type cutOff struct {
 	first, gone time.Time
 	// steps were made by the one that was cut off, late ones while it must have known.
 	steps, late int
+	// kept tells that there was a journal at the end of the cut.
+	kept bool
 	// told are the lines that came late into the ledger.
 	told int
 }
@@ -125,6 +127,11 @@ func (c *cell) cutOnce(ctx context.Context, r *result, bad bool, how cutting) er
 	}
 	sleep(ctx, time.Until(x.began.Add(c.o.cut)))
 	x.ends = time.Now()
+	journals, spilt := c.kept()
+	if spilt {
+		r.wrong("%s: the value of a secret is in a journal", c.region)
+	}
+	x.kept = journals > 0
 	p.cut(passing)
 	err = c.ended(ctx, d.ID, want)
 	c.judge(ctx, &x, who, d.ID)
