@@ -3,6 +3,7 @@ package client
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -188,6 +189,9 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 		return ctx.Err()
 	}
 	f := fault.Errorf(fault.Unavailable, "the server at %s does not answer: %w", c.base.Redacted(), err)
+	if unknown := new(tls.CertificateVerificationError); errors.As(err, &unknown) {
+		return f.WithHint("is it the right server? Name the authority of its certificate with `fairway worker --ca`, or for other commands in SSL_CERT_FILE")
+	}
 	return f.WithHint("start it with `fairway server`, or name another one with --server or FAIRWAY_SERVER")
 }
 
