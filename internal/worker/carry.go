@@ -114,7 +114,7 @@ func (c *carrying) ticks(ctx context.Context) (seen int64) {
 		}
 		c.rest(ctx, after)
 	}
-	c.untilTold(ctx)
+	c.untilTold(ctx, &retreat{executor: executor})
 	return 0
 }
 
@@ -178,12 +178,16 @@ func (c *carrying) rest(ctx context.Context, after time.Duration) {
 	}
 }
 
-// untilTold waits until the server has heard everything, however long that takes.
-func (c *carrying) untilTold(ctx context.Context) {
-	for !c.await(ctx, answerWait, func() bool { return c.over || !c.unsaid.any() }) && ctx.Err() == nil {
+// untilTold waits until the server has heard everything, however long that takes, and takes
+// back meanwhile what has failed.
+func (c *carrying) untilTold(ctx context.Context, r *retreat) {
+	wait := answerWait
+	for !c.await(ctx, wait, func() bool { return c.over || !c.unsaid.any() }) && ctx.Err() == nil {
 		c.mu.Lock()
 		c.disconnect()
 		c.mu.Unlock()
+		c.step(ctx, r)
+		wait = heldLeast
 	}
 }
 

@@ -55,6 +55,10 @@ func (w *Worker) greet(ctx context.Context) error {
 			return err
 		}
 	}
+	if w.greeted.IsZero() {
+		w.c.Log.Info("The worker and its server understand each other.", "worker", w.c.Name,
+			"environments", w.c.Environments, "regions", w.c.Regions, "version", welcome.Version, "clockOff", w.off)
+	}
 	w.greeted = time.Now()
 	return nil
 }

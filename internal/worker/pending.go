@@ -125,3 +125,8 @@ func (p *pending) lighten(refusal error) bool {
 func (p *pending) ends() bool {
 	return p.sent != nil && p.sent.Outcome.Status != stage.Continue || p.rest != nil && p.rest.Status != stage.Continue
 }
+
+// failed tells whether the ending is that the stage has failed.
+func (p *pending) failed() bool {
+	return p.sent != nil && p.sent.Outcome.Status == stage.Failed || p.rest != nil && p.rest.Status == stage.Failed
+}
