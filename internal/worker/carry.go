@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -90,7 +91,7 @@ func (c *carrying) ticks(ctx context.Context) (seen int64) {
 	}
 	wait := retryFirst
 	for ctx.Err() == nil && !c.ended() {
-		out, err := executor.Tick(ctx, c.next())
+		out, err := tick(ctx, executor, c.next())
 		after := out.After
 		switch {
 		case errors.Is(err, platform.ErrFenced):
@@ -116,6 +117,17 @@ func (c *carrying) ticks(ctx context.Context) (seen int64) {
 	}
 	c.untilTold(ctx, &retreat{executor: executor})
 	return 0
+}
+
+// tick ticks once. What one release makes panic must not end the worker: it would be given
+// the task again, and leave all others alone meanwhile.
+func tick(ctx context.Context, e stage.Executor, t stage.Task) (out stage.Outcome, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			out, err = stage.Outcome{}, fault.Errorf(fault.Internal, "panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return e.Tick(ctx, t)
 }
 
 // next is the task for the next tick. Where the server has not heard what came of the

@@ -45,7 +45,7 @@ func (c *carrying) step(ctx context.Context, r *retreat) {
 	}
 	t.Memories[t.Stage.Name] = t.State
 	t.Undo, t.State, t.Hold, t.Deadline = true, r.state, cutOff, c.w.c.Now().Add(undoLimit)
-	out, err := r.executor.Tick(ctx, t)
+	out, err := tick(ctx, r.executor, t)
 	switch {
 	case errors.Is(err, platform.ErrFenced), err == nil && out.Status != stage.Continue:
 		r.over = true

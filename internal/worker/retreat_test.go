@@ -2,6 +2,7 @@ package worker_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/fairwayhq/fairway/internal/platform"
@@ -84,5 +85,22 @@ func TestAnUndoingThatFailsIsNotTriedAgainWithoutTheServer(t *testing.T) {
 	hear(t, s)
 	if n != 1 {
 		t.Errorf("an undoing that failed was ticked %d times", n)
+	}
+}
+
+func TestAPanicEndsNoWorker(t *testing.T) {
+	s := newServer(aTask("t1"))
+	n := 0
+	start(t, s, executor(func(stage.Task) (stage.Outcome, error) {
+		if n++; n == 1 {
+			panic("index out of range")
+		}
+		return stage.Outcome{Status: stage.Passed}, nil
+	}), 1)
+	if r := hear(t, s); r.Outcome.Progress == nil || strings.Contains(r.Outcome.Progress.Now, "index") {
+		t.Errorf("the panic is told as %+v", r.Outcome)
+	}
+	if r := hear(t, s); r.Outcome.Status != stage.Passed {
+		t.Errorf("after it comes %+v", r.Outcome)
 	}
 }

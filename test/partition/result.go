@@ -113,9 +113,9 @@ func (r *result) table(w io.Writer) {
 	}
 	slices.Sort(names)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "RELEASE\tCUTS\tSWALLOWED\tSTEPS JUST BEGUN\tLATER STEPS\tTAKEN BACK DURING THE CUT\tMEDIAN\tJOURNALS\tTOLD LATE")
+	fmt.Fprintln(t, "RELEASE\tCUTS\tSWALLOWED\tSTEPS JUST BEGUN\tLATER STEPS\tTAKEN BACK DURING THE CUT\tMEDIAN\tJOURNALS")
 	for _, k := range names {
-		var steps, late, swallows, taken, kept, told int
+		var steps, late, swallows, taken, kept int
 		var times []time.Duration
 		for _, x := range kinds[k] {
 			steps, late = steps+x.steps-x.late, late+x.late
@@ -129,11 +129,8 @@ func (r *result) table(w io.Writer) {
 			if x.kept {
 				kept++
 			}
-			if x.told > 0 {
-				told++
-			}
 		}
-		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%s\t%d\t%d\n", k, len(kinds[k]), swallows, steps, late, taken, median(times).Round(10*time.Millisecond), kept, told)
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%s\t%d\n", k, len(kinds[k]), swallows, steps, late, taken, median(times).Round(10*time.Millisecond), kept)
 	}
 	_ = t.Flush()
 	fmt.Fprintf(w, "a bad version has traffic for %s with a connection (median of %d), for %s cut off (median of %d); %d kept it to the end of a cut\n",

@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/fairwayhq/fairway/internal/api/client"
 	"github.com/fairwayhq/fairway/internal/pipeline"
 )
 
@@ -31,8 +33,6 @@ type cutOff struct {
 	steps, late int
 	// kept tells that there was a journal at the end of the cut.
 	kept bool
-	// told are the lines that came late into the ledger.
-	told int
 }
 
 // kind is the row of the table.
@@ -134,13 +134,28 @@ func (c *cell) cutOnce(ctx context.Context, r *result, bad bool, how cutting) er
 	x.kept = journals > 0
 	p.cut(passing)
 	err = c.ended(ctx, d.ID, want)
-	c.judge(ctx, &x, who, d.ID)
+	c.judge(&x, who)
+	if told := c.toldLate(ctx, d.ID, x); err == nil && !told {
+		r.wrong("%s: what was done while cut off is not in the ledger of release %s", c.region, d.ID)
+	}
 	r.add(x)
 	return err
 }
 
+// toldLate waits until the ledger has what the worker did that was cut off and has lost its
+// task to the other one, where it did something.
+func (c *cell) toldLate(ctx context.Context, release string, x cutOff) bool {
+	if !x.two || !x.bad || !x.retreated() || c.o.cut < c.o.lease {
+		return true
+	}
+	return until(ctx, 30*time.Second, "it is told", func() bool {
+		page, err := c.api.Events(ctx, release, 0, 1000)
+		return err == nil && slices.ContainsFunc(page.Items, func(e client.Event) bool { return e.Kind == "worker.late" })
+	}) == nil
+}
+
 // judge reads off the looks what happened during the cut.
-func (c *cell) judge(ctx context.Context, x *cutOff, who, release string) {
+func (c *cell) judge(x *cutOff, who string) {
 	looks := c.watch.seen()
 	x.first, x.gone = back(looks)
 	for i := 1; i < len(looks); i++ {
@@ -150,15 +165,6 @@ func (c *cell) judge(ctx context.Context, x *cutOff, who, release string) {
 		}
 		if x.steps++; b.at.Sub(x.began) > underWay {
 			x.late++
-		}
-	}
-	page, err := c.api.Events(ctx, release, 0, 1000)
-	if err != nil {
-		return
-	}
-	for _, e := range page.Items {
-		if e.Kind == "worker.late" {
-			x.told++
 		}
 	}
 }
