@@ -84,6 +84,10 @@ crash-long: ## The same a thousand times with SQLite and a thousand times with P
 	@test/setup.sh postgresql >&2
 	@go run ./test/crash -kills 1000 -database both -limit 100m $(ARGS)
 
+.PHONY: partition
+partition: ## Cut workers off from their server 100 times for a minute; ARGS="-n 10 -cut 20s"
+	@go run ./test/partition $(ARGS)
+
 .PHONY: test-cluster
 test-cluster: ## Test with a real Kubernetes, as root on Linux; the first time it is built
 	@go run ./test/cluster/up -prepare

@@ -33,6 +33,9 @@ type clock struct {
 	seen, told time.Duration
 	// ahead is what is still to be lost to the wall.
 	ahead time.Duration
+	// off is what the wall clock is wrong by; corrected says that somebody has told.
+	off       time.Duration
+	corrected bool
 }
 
 func newClock(log *slog.Logger) *clock {
@@ -113,7 +116,9 @@ func (c *clock) look() time.Time {
 }
 
 // difference is how far the wall is ahead; negative where it is behind.
-func (c *clock) difference() time.Duration { return c.wall().Round(0).Sub(c.look().Round(0)) }
+func (c *clock) difference() time.Duration {
+	return c.wall().Round(0).Add(c.off).Sub(c.look().Round(0))
+}
 
 // check compares with the wall clock. Where that is far ahead, jumped is called
 // with its time first, while this clock is still behind; if it fails, the next
@@ -136,6 +141,19 @@ func (c *clock) check(jumped func(now time.Time) error) {
 	case -off-ahead > jumpWorthTelling:
 		c.log.Warn("The system's clock was set back; time goes on more slowly until it has caught up, or the process is started anew.", "by", (-off - ahead).Round(time.Millisecond))
 	}
+}
+
+// correct makes the clock that of another machine, by which the wall clock here is wrong
+// by off. At first, when nothing has been timed yet, that counts at once; later it is
+// followed as if the wall clock had been set.
+func (c *clock) correct(off time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.off = off
+	if !c.corrected {
+		c.told, c.ahead = c.told+c.difference(), 0
+	}
+	c.corrected = true
 }
 
 // follow moves on to the wall's time, if that is ahead.

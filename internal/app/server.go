@@ -5,6 +5,7 @@ package app
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/fairwayhq/fairway/internal/api"
 	"github.com/fairwayhq/fairway/internal/auth"
+	"github.com/fairwayhq/fairway/internal/certificate"
 	"github.com/fairwayhq/fairway/internal/drive"
 	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/notify"
@@ -35,6 +37,8 @@ type ServerConfig struct {
 	Database string
 	// Listen is the address of the API and the UI.
 	Listen string
+	// TLS are the certificates to show, and, if it names a CA, from where workers must show theirs.
+	TLS certificate.Files
 	// NoWorker leaves the built-in worker out.
 	NoWorker bool
 	// WorkerEnvironments are those whose tasks the built-in worker takes; all if empty.
@@ -68,6 +72,10 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 			WithHint("for instance --listen 127.0.0.1:7878")
 	}
 	c.Drain = cmp.Or(c.Drain, 10*time.Second)
+	secure, err := c.secure()
+	if err != nil {
+		return err
+	}
 	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
 		return fault.Errorf(fault.Invalid, "the data folder %s cannot be made: %w", c.DataDir, err).
 			WithHint("choose another with --data-dir")
@@ -109,10 +117,14 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 	closing := make(chan struct{})
 	handler := api.New(api.Config{
 		Releases: control, Auth: identities, Drive: d, Desk: desk, UI: web.Handler(), Version: Version(), Now: clock.Now,
-		Log: c.Log, Wrap: traces, Closing: closing,
+		Log: c.Log, Wrap: traces, Closing: closing, WorkerCertificates: c.TLS.CA != "",
 		Collectors: append(house.collectors(), measured, transitions, clockGauge(clock)),
 	})
 	url := "http://" + listener.Addr().String()
+	if secure != nil {
+		url = "https://" + listener.Addr().String()
+		listener = tls.NewListener(listener, secure)
+	}
 	if err := firstToken(ctx, c, identities); err != nil {
 		return err
 	}
@@ -145,7 +157,7 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 		parts.run("keeper", func() error { host.platform.Keep(ctx); return nil })
 		w := worker.New(worker.Config{
 			Name: "built-in", Environments: c.WorkerEnvironments, Server: d, Executors: host.executors(), Log: c.Log,
-			Desk: desk, Respond: host.respondent("built-in").Respond,
+			Desk: desk, Respond: host.respondent("built-in").Respond, Now: clock.Now,
 		})
 		parts.run("worker", func() error { return w.Run(ctx) })
 	}
@@ -180,6 +192,16 @@ func drain(ctx context.Context, srv *http.Server, c ServerConfig) error {
 		err = srv.Close()
 	}
 	return ignoreClosed(err)
+}
+
+// secure is how the server speaks TLS; nil where it does not.
+func (c ServerConfig) secure() (*tls.Config, error) {
+	if c.TLS == (certificate.Files{}) {
+		return nil, nil
+	}
+	return certificate.Server(c.TLS, func(err error) {
+		c.Log.Warn("Changed certificates are not used.", "error", err)
+	})
 }
 
 func ignoreClosed(err error) error {

@@ -111,7 +111,7 @@ func (d *Drive) sufferers(ctx context.Context, o pipeline.Outage) (releases []st
 func setBack(o pipeline.Outage) time.Duration { return max(o.Began.Sub(o.Ended), 0) }
 
 // allTasks are those that are held too.
-func allTasks(tx Tx) ([]TaskRow, error) { return tx.LeasableTasks(distant, nil, 0) }
+func allTasks(tx Tx) ([]TaskRow, error) { return tx.LeasableTasks(distant, nil, nil, 0) }
 
 // excuseTasks lets those who held a task at the last sign of life hold it for a lease's
 // time more.

@@ -67,6 +67,8 @@ type Runs interface {
 	SaveRun(r Record, wake time.Time) error
 	// AppendEvents adds lines to the ledger; each release's in order.
 	AppendEvents(lines []ledger.Event) error
+	// LinesBy returns the lines of the release that the actor has caused, in order.
+	LinesBy(release, actor string) ([]ledger.Event, error)
 	// DueRuns returns at most limit releases whose wake-up is not after now, oldest
 	// first; NextWake the earliest wake-up after now, or zero.
 	DueRuns(now time.Time, limit int) ([]string, error)
@@ -109,10 +111,10 @@ type Tasks interface {
 	// LoadTask returns the task, or fault.NotFound.
 	LoadTask(release, environment string) (TaskRow, error)
 	DeleteTask(release, environment string) error
-	// LeasableTasks returns at most limit tasks of the environments (all if empty)
-	// whose lease has run out and whose NotBefore is not after now, oldest first. An
+	// LeasableTasks returns at most limit tasks of the environments and regions (all if
+	// empty) whose lease has run out and whose NotBefore is not after now, oldest first. An
 	// update takes the turns of their services, and leaves out those that are taken.
-	LeasableTasks(now time.Time, environments []string, limit int) ([]TaskRow, error)
+	LeasableTasks(now time.Time, environments, regions []string, limit int) ([]TaskRow, error)
 	// HeldTasks returns the tasks that the worker of that name holds.
 	HeldTasks(holder string) ([]TaskRow, error)
 	// NextFence returns a number greater than all it returned for the target before.

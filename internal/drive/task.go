@@ -37,7 +37,7 @@ func (d *Drive) Lease(ctx context.Context, ask LeaseAsk) ([]stage.Task, error) {
 	changed, stop := d.Changed()
 	defer stop()
 	if ask.Resume {
-		if err := d.giveBack(ctx, ask.Worker); err != nil {
+		if err := d.giveBack(ctx, ask); err != nil {
 			return nil, err
 		}
 	}
@@ -74,8 +74,8 @@ func (d *Drive) lease(ctx context.Context, ask LeaseAsk) ([]stage.Task, error) {
 	// A look without the writer's lock first: most looks find nothing.
 	found := false
 	err := d.store.View(ctx, func(tx Tx) error {
-		rows, err := tx.LeasableTasks(d.now(), ask.Environments, 1)
-		found = len(rows) > 0
+		rows, err := tx.LeasableTasks(d.now(), ask.Environments, ask.Regions, 1+len(ask.Holding))
+		found = len(withoutHeld(rows, ask)) > 0
 		return err
 	})
 	if err != nil || !found {
@@ -84,11 +84,11 @@ func (d *Drive) lease(ctx context.Context, ask LeaseAsk) ([]stage.Task, error) {
 	var tasks []stage.Task
 	err = d.update(ctx, func(t *transition) error {
 		tasks = nil
-		rows, err := t.tx.LeasableTasks(t.now, ask.Environments, ask.Max)
+		rows, err := t.tx.LeasableTasks(t.now, ask.Environments, ask.Regions, ask.Max+len(ask.Holding))
 		if err != nil {
 			return err
 		}
-		for _, row := range rows {
+		for _, row := range withoutHeld(rows, ask) {
 			task, err := t.leaseTask(row, ask.Worker, d.leaseFor)
 			if fault.CodeOf(err) == fault.Unavailable {
 				return err // it is the store's trouble, not the task's
@@ -109,11 +109,18 @@ func (d *Drive) lease(ctx context.Context, ask LeaseAsk) ([]stage.Task, error) {
 	return tasks, err
 }
 
+// withoutHeld leaves out what the worker has in hand: it goes on with that under the fence
+// that it has, also where its lease ran out while it was cut off.
+func withoutHeld(rows []TaskRow, ask LeaseAsk) []TaskRow {
+	rest := slices.DeleteFunc(rows, func(row TaskRow) bool { return slices.Contains(ask.Holding, row.ID) })
+	return rest[:min(len(rest), ask.Max)]
+}
+
 // giveBack ends the leases of a worker that has just started again: who it was
 // before is gone, so its tasks need not wait for their leases to run out.
-func (d *Drive) giveBack(ctx context.Context, worker string) error {
-	return d.eachTask(ctx, func(tx Tx) ([]TaskRow, error) { return tx.HeldTasks(worker) }, func(t *transition, row TaskRow) error {
-		if row.Holder != worker {
+func (d *Drive) giveBack(ctx context.Context, ask LeaseAsk) error {
+	return d.eachTask(ctx, func(tx Tx) ([]TaskRow, error) { return tx.HeldTasks(ask.Worker) }, func(t *transition, row TaskRow) error {
+		if row.Holder != ask.Worker || slices.Contains(ask.Holding, row.ID) {
 			return nil
 		}
 		row.LeaseUntil = t.now
@@ -246,13 +253,16 @@ func RevisionOf(plan *pipeline.Plan, env *pipeline.Environment) platform.Revisio
 // with an old fence changes nothing and is answered with Cancelled; one that was
 // taken in before only renews the lease.
 func (d *Drive) Report(ctx context.Context, rep Report) (Reply, error) {
+	if reply, known, err := d.stillHeld(ctx, rep); known || err != nil {
+		return reply, err
+	}
 	var reply Reply
 	err := d.update(ctx, func(t *transition) error {
 		reply = Reply{}
 		row, err := t.tx.LoadTask(rep.Release, rep.Environment)
-		if fault.CodeOf(err) == fault.NotFound || err == nil && (row.ID != rep.Task || row.Fence != rep.Fence || row.Holder != rep.Worker) {
+		if fault.CodeOf(err) == fault.NotFound || err == nil && !row.heldBy(rep) {
 			reply.Cancelled = true
-			return nil
+			return t.late(rep)
 		}
 		if err != nil {
 			return err
@@ -266,10 +276,41 @@ func (d *Drive) Report(ctx context.Context, rep Report) (Reply, error) {
 		case rep.Alive, rep.Number > 0 && rep.Number <= row.Reported:
 			return t.renew(row, d.leaseFor, &reply)
 		}
+		if rep.Part {
+			if rep.Outcome.State, err = stage.WithPart(row.State, rep.Outcome.State); err != nil {
+				return err
+			}
+		}
 		row.Reported = rep.Number
 		return t.report(row, rep.Outcome, d.leaseFor, &reply)
 	})
 	return reply, err
+}
+
+// stillHeld answers a sign of life without writing anything, as long as much of the lease
+// is left.
+func (d *Drive) stillHeld(ctx context.Context, rep Report) (reply Reply, known bool, err error) {
+	if !rep.Alive {
+		return reply, false, nil
+	}
+	err = d.store.View(ctx, func(tx Tx) error {
+		row, err := tx.LoadTask(rep.Release, rep.Environment)
+		if err == nil && row.heldBy(rep) && row.LeaseUntil.Sub(d.now()) > d.leaseFor*3/4 {
+			reply, known = replyOf(row), true
+		}
+		return ignoreConflict(err)
+	})
+	return reply, known, err
+}
+
+func replyOf(row TaskRow) Reply {
+	return Reply{Hold: row.Hold, Decision: row.Decision, Deadline: row.Deadline, LeaseUntil: row.LeaseUntil}
+}
+
+// heldBy tells whether the report comes from who holds the task now. The region is what
+// the worker's token was checked for; an older worker does not say it.
+func (row TaskRow) heldBy(rep Report) bool {
+	return row.ID == rep.Task && row.Fence == rep.Fence && row.Holder == rep.Worker && (rep.Region == "" || rep.Region == row.Region)
 }
 
 // fenced takes back a task whose target refused the fence. A target that has seen
@@ -320,7 +361,7 @@ func (t *transition) report(row TaskRow, out stage.Outcome, leaseFor time.Durati
 	// What the report led to may have changed the task, or ended it.
 	now, err := t.tx.LoadTask(row.Release, row.Environment)
 	if fault.CodeOf(err) == fault.NotFound || err == nil && now.ID != row.ID {
-		reply.Cancelled = true
+		reply.Cancelled, reply.Taken = true, true
 		return nil
 	}
 	if err != nil {
@@ -344,7 +385,7 @@ func (t *transition) report(row TaskRow, out stage.Outcome, leaseFor time.Durati
 // renew prolongs the lease and tells the worker how the task stands.
 func (t *transition) renew(row TaskRow, leaseFor time.Duration, reply *Reply) error {
 	row.LeaseUntil = t.now.Add(leaseFor)
-	*reply = Reply{Hold: row.Hold, Decision: row.Decision, Deadline: row.Deadline, LeaseUntil: row.LeaseUntil}
+	*reply = replyOf(row)
 	return t.tx.PutTask(row)
 }
 
@@ -379,7 +420,7 @@ func (t *transition) appendLines(rec *Record, row TaskRow, told []stage.Line) er
 	for i, l := range told {
 		text := l.Text
 		if !l.At.IsZero() && t.now.Sub(l.At) > toldLate {
-			text += " (It happened at " + l.At.UTC().Format("15:04:05") + " UTC by the worker's clock; the server heard of it only now.)"
+			text += happened + l.At.UTC().Format("15:04:05") + " UTC; the server heard of it only now.)"
 		}
 		lines[i] = ledger.Event{
 			Release: row.Release, At: t.now, Kind: l.Kind, Actor: actorOf(row),
@@ -396,7 +437,7 @@ func actorOf(row TaskRow) string { return "worker " + row.Holder }
 
 // finish ends the task with its outcome.
 func (t *transition) finish(row TaskRow, out stage.Outcome, reply *Reply) error {
-	reply.Cancelled = true // there is nothing more to do for this lease
+	reply.Cancelled, reply.Taken = true, true // there is nothing more to do for this lease
 	if err := t.tx.DeleteTask(row.Release, row.Environment); err != nil {
 		return err
 	}

@@ -55,7 +55,8 @@ type listener struct {
 
 // takes tells whether the inquiry is one of those that are wished for.
 func (w Wish) takes(q Inquiry) bool {
-	return len(w.Environments) == 0 || slices.Contains(w.Environments, q.Target.Environment)
+	return (len(w.Environments) == 0 || slices.Contains(w.Environments, q.Target.Environment)) &&
+		(len(w.Regions) == 0 || slices.Contains(w.Regions, q.Target.Region))
 }
 
 // NewDesk returns a desk without inquiries.
@@ -95,7 +96,7 @@ func unanswered(q Inquiry) error {
 
 func unheard(q Inquiry) error {
 	return fault.Errorf(fault.Unavailable, "no worker of %s is connected, and only a worker reaches what runs there", q.Target.Environment).
-		WithHint("start one where it reaches the platform: fairway worker --environments %s", q.Target.Environment)
+		WithHint("start one where it reaches the platform: fairway worker --environment %s", q.Target.Environment)
 }
 
 // blame says whose trouble it was. What a worker is denied is not denied to who asks.
@@ -244,11 +245,18 @@ func (d *Desk) Answer(_ context.Context, a Answer) error {
 	return nil
 }
 
-// belongsTo refuses an answer about another environment than the inquiry's.
+// belongsTo refuses an answer about another environment or region than the inquiry's.
 func (a Answer) belongsTo(q Inquiry) error {
-	if q.Target.Environment == a.Environment {
+	if q.Target.Environment == a.Environment && (a.Region == "" || q.Target.Region == a.Region) {
 		return nil
 	}
-	return fault.Errorf(fault.Conflict, "the inquiry is about %s, the answer about %s", q.Target.Environment, a.Environment).
+	return fault.Errorf(fault.Conflict, "the inquiry is about %s, the answer about %s", where(q.Target.Environment, q.Target.Region), where(a.Environment, a.Region)).
 		WithHint("a worker answers what it was asked")
+}
+
+func where(environment, region string) string {
+	if region == "" {
+		return environment
+	}
+	return environment + "/" + region
 }

@@ -52,7 +52,7 @@ func (c *Control) Figures(ctx context.Context) (Figures, error) {
 			}
 			f.Releases[state] = len(list)
 		}
-		tasks, err := tx.LeasableTasks(someday, nil, manyRows)
+		tasks, err := tx.LeasableTasks(someday, nil, nil, manyRows)
 		if err != nil {
 			return err
 		}

@@ -111,7 +111,7 @@ type Line struct {
 	Kind string          `json:"kind"`
 	Text string          `json:"text"`
 	Data json.RawMessage `json:"data,omitempty"`
-	// At is when it happened, by the worker's clock.
+	// At is when it happened, by the worker's clock, which goes by the server's.
 	At time.Time `json:"at,omitzero"`
 }
 

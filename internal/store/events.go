@@ -44,6 +44,14 @@ func (tx *Tx) LoadEvents(release string, after int64, limit int) ([]ledger.Event
 	return lines, err
 }
 
+const selectLinesBy = `SELECT ` + eventColumns + ` FROM events WHERE release = $1 AND actor = $2 ORDER BY seq`
+
+// LinesBy returns the lines of the release that the actor has caused, in order.
+func (tx *Tx) LinesBy(release, actor string) ([]ledger.Event, error) {
+	lines, _, err := tx.events(selectLinesBy, release, actor)
+	return lines, err
+}
+
 const selectRecent = `SELECT ` + eventColumns + ` FROM events WHERE number > $1 AND number < $3 ORDER BY number LIMIT $2`
 
 // RecentEvents returns at most limit lines over all releases whose store-wide

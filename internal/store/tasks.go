@@ -62,19 +62,13 @@ const (
 	lockFreeTurns = ` FOR UPDATE SKIP LOCKED`
 )
 
-// LeasableTasks returns at most limit tasks of the environments (all if empty)
-// whose lease has run out and whose NotBefore is not after now, oldest first. An
+// LeasableTasks returns at most limit tasks of the environments and regions (all if
+// empty) whose lease has run out and whose NotBefore is not after now, oldest first. An
 // update takes the turns of their services, and leaves out those that are taken.
-func (tx *Tx) LeasableTasks(now time.Time, environments []string, limit int) ([]drive.TaskRow, error) {
+func (tx *Tx) LeasableTasks(now time.Time, environments, regions []string, limit int) ([]drive.TaskRow, error) {
 	query, args := selectLeasableTasks, []any{nanos(now)}
-	if len(environments) > 0 {
-		places := make([]string, len(environments))
-		for i, e := range environments {
-			args = append(args, e)
-			places[i] = fmt.Sprintf("$%d", len(args))
-		}
-		query += " AND environment IN (" + strings.Join(places, ", ") + ")"
-	}
+	query, args = among(query, args, "environment", environments)
+	query, args = among(query, args, "region", regions)
 	args = append(args, limited(limit))
 	query += fmt.Sprintf(" ORDER BY not_before, release, environment LIMIT $%d", len(args))
 	if tx.writable && tx.conn.dialect() == dialectPostgres {
@@ -87,6 +81,19 @@ func (tx *Tx) LeasableTasks(now time.Time, environments []string, limit int) ([]
 		}
 	}
 	return rows, err
+}
+
+// among restricts the query to rows whose column has one of the names, if there are any.
+func among(query string, args []any, column string, names []string) (string, []any) {
+	if len(names) == 0 {
+		return query, args
+	}
+	places := make([]string, len(names))
+	for i, name := range names {
+		args = append(args, name)
+		places[i] = fmt.Sprintf("$%d", len(args))
+	}
+	return query + " AND " + column + " IN (" + strings.Join(places, ", ") + ")", args
 }
 
 const selectHeldTasks = `SELECT ` + taskColumns + ` FROM tasks WHERE holder = $1 ORDER BY release, environment`

@@ -92,7 +92,7 @@ func TestTheTableCountsSurvivors(t *testing.T) {
 
 func TestWhatIsNotAsItShouldBeIsFound(t *testing.T) {
 	c := &campaign{rig: &rig{dir: t.TempDir()}}
-	trace := "1 9 lease shop/production 5\n2 9 lease shop/production 5\n3 9 verb route shop/production 7 ok\n4 9 verb place shop/production 6 ok\n5 9 verb place shop/production 3 fenced\n"
+	trace := "1 9 lease shop/production 5\n2 9 lease shop/production 5\n3 9 verb route shop/production 7 ok 3\n4 9 verb place shop/production 6 ok 4\n5 9 verb place shop/production 3 fenced 5\n"
 	if err := os.WriteFile(c.path("trace"), []byte(trace), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -52,7 +52,7 @@ func leasableTasks(t *testing.T, s Store) {
 		{ID: "late", Environment: "staging", NotBefore: at(10)},
 		{ID: "leased", Environment: "staging", LeaseUntil: at(30), Holder: "one"},
 		{ID: "early", Environment: "staging", NotBefore: at(-10)},
-		{ID: "elsewhere", Environment: "production", NotBefore: at(-20)},
+		{ID: "elsewhere", Environment: "production", Region: "north", NotBefore: at(-20)},
 		{ID: "run out", Environment: "production", NotBefore: at(-15), LeaseUntil: at(-1), Holder: "two"},
 	} {
 		task.Release = fmt.Sprintf("r%d", i)
@@ -62,19 +62,24 @@ func leasableTasks(t *testing.T, s Store) {
 	for _, c := range []struct {
 		now          time.Time
 		environments []string
+		regions      []string
 		limit        int
 		want         string
 	}{
-		{at(0), nil, 10, "elsewhere, run out, early"},
-		{at(0), []string{"staging"}, 10, "early"},
-		{at(0), []string{"production", "staging"}, 10, "elsewhere, run out, early"},
-		{at(0), []string{"none"}, 10, ""},
-		{at(0), nil, 1, "elsewhere"},
-		{at(10), []string{"staging"}, 10, "early, late"},
-		{at(30), []string{"staging"}, 10, "leased, early, late"},
+		{at(0), nil, nil, 10, "elsewhere, run out, early"},
+		{at(0), []string{"staging"}, nil, 10, "early"},
+		{at(0), []string{"production", "staging"}, nil, 10, "elsewhere, run out, early"},
+		{at(0), []string{"none"}, nil, 10, ""},
+		{at(0), nil, []string{"north", "west"}, 10, "elsewhere"},
+		{at(0), []string{"production"}, []string{"west"}, 10, ""},
+		{at(0), nil, nil, 1, "elsewhere"},
+		{at(10), []string{"staging"}, nil, 10, "early, late"},
+		{at(30), []string{"staging"}, nil, 10, "leased, early, late"},
 	} {
-		found := get(t, s, func(tx release.Tx) ([]drive.TaskRow, error) { return tx.LeasableTasks(c.now, c.environments, c.limit) })
-		equal(t, fmt.Sprintf("leasable at %v in %v", c.now, c.environments), names(found), c.want)
+		found := get(t, s, func(tx release.Tx) ([]drive.TaskRow, error) {
+			return tx.LeasableTasks(c.now, c.environments, c.regions, c.limit)
+		})
+		equal(t, fmt.Sprintf("leasable at %v in %v %v", c.now, c.environments, c.regions), names(found), c.want)
 	}
 }
 
