@@ -77,6 +77,9 @@ func (c *Control) service(tx Tx, name string) (ServiceView, error) {
 	plan := record.Run.Plan
 	v := ServiceView{Name: name, Owner: plan.Owner}
 	for i := range plan.Environments {
+		if e := &plan.Environments[i]; e.Leg != nil && e.Wave() == 0 {
+			continue // nothing is at home there
+		}
 		e, err := c.environmentView(tx, plan, plan.Environments[i].Name, homes)
 		if err != nil {
 			return v, err
@@ -111,15 +114,15 @@ func (c *Control) environmentView(tx Tx, plan *pipeline.Plan, name string, homes
 		}
 		v.HomeVersion = home.Version
 	}
-	entries, err := tx.Lane(laneOf(plan, name))
+	entries, err := tx.Lane(drive.LaneOf(plan, name))
 	if err != nil {
 		return v, err
 	}
 	v.Moving, v.Queue = inLane(entries)
-	if v.Drift, err = driftOf(tx, laneOf(plan, name), v.Home); err != nil {
+	if v.Drift, err = driftOf(tx, drive.TargetOf(plan, name).String(), v.Home); err != nil {
 		return v, err
 	}
-	v.Frozen, err = c.drive.Frozen(tx, plan.Service, name)
+	v.Frozen, err = c.drive.Frozen(tx, plan.Service, drive.TargetOf(plan, name).Environment)
 	return v, err
 }
 

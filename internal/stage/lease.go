@@ -22,8 +22,10 @@ type Report struct {
 	Task        string `json:"task"`
 	Release     string `json:"release"`
 	Environment string `json:"environment"`
-	Worker      string `json:"worker"`
-	Fence       int64  `json:"fence"`
+	// Entry is the task's; without it, it is the environment.
+	Entry  string `json:"entry,omitempty"`
+	Worker string `json:"worker"`
+	Fence  int64  `json:"fence"`
 	// Number counts the reports of one lease from 1. A report whose number was taken
 	// in before changes nothing: its answer was lost, and it is told again.
 	Number int64 `json:"number,omitempty"`

@@ -27,9 +27,12 @@ type Executor interface {
 // Task is one stage, or its undoing, leased to one worker for a while. It is
 // complete: an executor needs nothing else from the server.
 type Task struct {
-	ID          string `json:"id"`
-	Release     string `json:"release"`
-	Service     string `json:"service"`
+	ID      string `json:"id"`
+	Release string `json:"release"`
+	Service string `json:"service"`
+	// Entry is the entry of the release's plan: the environment's name, or that of one of its
+	// regions. Reports name it.
+	Entry       string `json:"entry,omitempty"`
 	Environment string `json:"environment"`
 	Region      string `json:"region,omitempty"`
 	Undo        bool   `json:"undo,omitempty"`

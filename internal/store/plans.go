@@ -18,13 +18,13 @@ const (
 // addPlan stores the plan once, whatever the number of releases that share it,
 // and returns its hash.
 func (tx *Tx) addPlan(p *pipeline.Plan) (string, error) {
-	body, err := jsonText(p)
+	body, err := p.Encode()
 	if err != nil {
 		return "", err
 	}
-	sum := sha256.Sum256([]byte(body))
+	sum := sha256.Sum256(body)
 	hash := hex.EncodeToString(sum[:])
-	_, err = tx.exec(insertPlan, hash, body)
+	_, err = tx.exec(insertPlan, hash, string(body))
 	return hash, err
 }
 

@@ -83,7 +83,7 @@ func (w *Worker) giveUp(ctx context.Context, t stage.Task, refusal error, log *s
 
 func (w *Worker) reportOf(t stage.Task) stage.Report {
 	return stage.Report{
-		Task: t.ID, Release: t.Release, Environment: t.Environment, Worker: w.c.Name, Fence: t.Fence,
+		Task: t.ID, Release: t.Release, Environment: t.Environment, Entry: t.Entry, Worker: w.c.Name, Fence: t.Fence,
 		Outcome: stage.Outcome{Status: stage.Continue},
 	}
 }
