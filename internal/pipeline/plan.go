@@ -384,9 +384,10 @@ func (p *Plan) Title() string {
 	return c.Service + " " + c.Version
 }
 
-// Hash is the SHA-256 of the plan's JSON in lower-case hexadecimal. Approvals are bound to it.
+// Hash is the SHA-256 of the plan as it is stored, in lower-case hexadecimal. Approvals are
+// bound to it.
 func (p *Plan) Hash() string {
-	b, err := json.Marshal(p)
+	b, err := p.Encode()
 	if err != nil {
 		// Every field is a plain value; only a hand-made Settings that is not JSON gets here.
 		b = []byte(err.Error())
