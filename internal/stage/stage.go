@@ -7,6 +7,7 @@
 package stage
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"time"
@@ -73,6 +74,9 @@ type Task struct {
 func (t Task) Target() platform.Target {
 	return platform.Target{Service: t.Service, Environment: t.Environment, Region: t.Region}
 }
+
+// place names the environment, or its region, for people: as the entry of the plan.
+func (t Task) place() string { return cmp.Or(t.Entry, t.Environment) }
 
 // Lease is the right with which the task changes its target.
 func (t Task) Lease() platform.Lease { return platform.Lease{Fence: t.Fence, Holder: t.Held} }
