@@ -139,6 +139,10 @@ bench-router: ## Throughput beside Caddy and nginx, added latency, requests fail
 bench-drive: binary ## Transitions per second, memory of waiting releases, time to start
 	@go run ./bench/drive -fairway bin/fairway $(ARGS)
 
+.PHONY: bench-waves
+bench-waves: ## Bad releases to 200 simulated regions, and good ones taken back everywhere
+	@go run ./bench/waves $(ARGS)
+
 .PHONY: bench-demo
 bench-demo: binary shops ## Seconds to promote and to roll back, and what bad versions cost; ARGS="-only live"
 	@go run ./bench/demo $(ARGS)
