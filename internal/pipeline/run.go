@@ -234,7 +234,7 @@ func (r *Run) foremost(among []int) int {
 		e := &r.Environments[i]
 		active := e.State == EnvironmentRunning || e.State == EnvironmentRollingBack
 		switch {
-		case e.Asks != "", active && e.Stages[e.Stage].Asks != "":
+		case e.Asks != "", active && e.Stages[e.Stage].Asks != "", active && r.approves(i):
 			return i
 		case active && moves < 0:
 			moves = i
@@ -251,6 +251,12 @@ func (r *Run) foremost(among []int) int {
 		return waits
 	}
 	return last
+}
+
+// approves tells whether the entry is at an approval.
+func (r *Run) approves(i int) bool {
+	e := &r.Environments[i]
+	return r.Plan != nil && e.Stages[e.Stage].State == StageRunning && r.Plan.Environments[i].Stages[e.Stage].Kind == KindApproval
 }
 
 // Foremost is the entry that a person means by a name, or nil: the one of that name, or that

@@ -89,6 +89,11 @@ func (s scene) last(state pipeline.EnvironmentState) string {
 }
 
 func (s scene) reason(state pipeline.EnvironmentState) string {
+	for _, e := range s.run.Environments { // of regions, the one that failed first of all
+		if e.State == state && e.FailedStage != "" {
+			return e.Reason
+		}
+	}
 	for _, e := range s.run.Environments {
 		if e.State == state && e.Reason != "" {
 			return e.Reason
@@ -99,7 +104,7 @@ func (s scene) reason(state pipeline.EnvironmentState) string {
 
 func (s scene) retreat() Story {
 	e := s.environment
-	st := Story{Headline: sentence(because("Rolling back in "+e.Name, e.Reason)), Next: "The revision that was home before gets the traffic."}
+	st := Story{Headline: sentence(because("Rolling back in "+e.Name, s.cause())), Next: "The revision that was home before gets the traffic."}
 	if s.live != nil && s.live.Now != "" {
 		st.Next, st.NextAt = sentence(s.live.Now), s.live.NextAt
 	}
@@ -107,6 +112,16 @@ func (s scene) retreat() Story {
 		st.Next = sentence(upper(asks))
 	}
 	return st
+}
+
+// cause is why the environment goes back: what failed in one of its regions, else its own reason.
+func (s scene) cause() string {
+	for _, i := range s.run.Plan.Entries(s.plan.In()) {
+		if e := &s.run.Environments[i]; e.FailedStage != "" {
+			return e.Reason
+		}
+	}
+	return s.environment.Reason
 }
 
 // pending tells about an environment whose turn it is but that has not begun.
