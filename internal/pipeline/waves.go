@@ -63,6 +63,18 @@ func (p *Plan) Entries(name string) []int {
 	return all
 }
 
+// Places returns the entries of that name that have a target: one, or those of an environment's
+// regions.
+func (p *Plan) Places(name string) []*Environment {
+	var all []*Environment
+	for _, i := range p.Entries(name) {
+		if e := &p.Environments[i]; e.Leg == nil || e.Leg.Wave > 0 {
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
 // Rate is the traffic to plan with in the entry, in requests per second; 0 if not told.
 func (p *Plan) Rate(e *Environment) float64 {
 	if e.Leg != nil {

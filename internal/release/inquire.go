@@ -101,8 +101,8 @@ func homeOf(tx Tx, service, environment string) (subject, error) {
 }
 
 func environmentOf(plan *pipeline.Plan, name string) (*pipeline.Environment, error) {
-	if all := plan.Entries(name); len(all) > 0 {
-		return &plan.Environments[all[len(all)-1]], nil // of regions any can tell
+	if all := plan.Places(name); len(all) > 0 {
+		return all[0], nil // of regions the first tells
 	}
 	var names []string
 	for _, e := range plan.Environments {
