@@ -136,7 +136,8 @@ bench-router: ## Throughput beside Caddy and nginx, added latency, requests fail
 	@go run ./bench/router $(ARGS)
 
 .PHONY: bench-drive
-bench-drive: binary ## Transitions per second, memory of waiting releases, time to start
+bench-drive: binary ## Transitions per second, with SQLite and PostgreSQL, memory, time to start
+	@test/setup.sh postgresql >&2
 	@go run ./bench/drive -fairway bin/fairway $(ARGS)
 
 .PHONY: bench-waves

@@ -4,7 +4,10 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/fairwayhq/fairway/internal/fault"
 )
 
 // clock is the time by which deadlines, leases and freezes go and lines are
@@ -22,6 +25,9 @@ type clock struct {
 	wall  func() time.Time
 	since func(time.Time) time.Duration
 
+	// ahead of the machine's own clock is the wall, in nanoseconds, where a database tells the time.
+	offset atomic.Int64
+
 	mu sync.Mutex
 	// seen and told are the monotonic clock's and this one's times at the last look, since start.
 	seen, told time.Duration
@@ -31,6 +37,55 @@ type clock struct {
 
 func newClock(log *slog.Logger) *clock {
 	return &clock{start: time.Now(), log: log, wall: time.Now, since: time.Since}
+}
+
+// newSharedClock goes by a clock that several machines share, which is ahead of this
+// one's by so much.
+func newSharedClock(log *slog.Logger, ahead time.Duration) *clock {
+	c := newClock(log)
+	c.offset.Store(int64(ahead))
+	c.told = ahead
+	c.wall = func() time.Time { return time.Now().Add(time.Duration(c.offset.Load())) }
+	return c
+}
+
+// mostAhead is how far off this machine's clock may be. What is a little off is made up
+// for; a clock that is far off says that something is wrong, and puts its marks on all
+// that does not ask Fairway for the time: logs, certificates, metrics.
+const mostAhead = time.Minute
+
+// farOff returns what is wrong with a clock that is so far behind the shared one.
+func farOff(ahead time.Duration) error {
+	if ahead.Abs() <= mostAhead {
+		return nil
+	}
+	direction := "behind"
+	if ahead < 0 {
+		direction = "ahead of"
+	}
+	return fault.Errorf(fault.Conflict, "this machine's clock is %s %s the database's: here it is %s", ahead.Abs().Round(time.Second), direction,
+		time.Now().UTC().Format(time.RFC3339)).WithHint("let both machines follow a time server (NTP), and start again")
+}
+
+// keepShared follows the shared clock until ctx ends.
+func (c *clock) keepShared(ctx context.Context, ask func(context.Context) (time.Duration, error)) {
+	ticker := time.NewTicker(10 * time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		ahead, err := ask(ctx)
+		if err != nil {
+			continue // what it was before is better than nothing, and others tell of the trouble
+		}
+		if err := farOff(ahead); err != nil {
+			c.log.Error("This machine's clock is far off.", "error", err)
+		}
+		c.offset.Store(int64(ahead))
+	}
 }
 
 const (

@@ -80,6 +80,8 @@ router as a process of its own, which goes on serving when the server stops.`,
 	flags.BoolVar(&c.NoWorker, "no-worker", false, "run no worker inside")
 	flags.StringSliceVar(&c.WorkerEnvironments, workerEnvironments, nil, "let the worker inside take tasks of these environments only (default: all)")
 	cmd.MarkFlagsMutuallyExclusive("no-worker", workerEnvironments)
+	addDatabase(cmd, &c.Database)
+	cmd.AddCommand(databaseCommands()...)
 	addOpeningKey(cmd, &c.OpeningKeyFile)
 	flags.DurationVar(&c.LeaseFor, "lease", 30*time.Second, "how long a worker holds a task without a sign of life")
 	flags.DurationVar(&c.DriftEvery, "drift-every", 5*time.Minute, "how often workers look whether what runs is as released; 0 is never")

@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -19,10 +18,8 @@ import (
 	"github.com/fairwayhq/fairway/internal/auth"
 	"github.com/fairwayhq/fairway/internal/drive"
 	"github.com/fairwayhq/fairway/internal/fault"
-	"github.com/fairwayhq/fairway/internal/inquiry"
 	"github.com/fairwayhq/fairway/internal/notify"
 	"github.com/fairwayhq/fairway/internal/release"
-	"github.com/fairwayhq/fairway/internal/store"
 	"github.com/fairwayhq/fairway/internal/worker"
 	"github.com/fairwayhq/fairway/web"
 )
@@ -31,6 +28,9 @@ import (
 type ServerConfig struct {
 	// DataDir holds the database and, with the built-in worker, what the host platform needs.
 	DataDir string
+	// Database is the URL of a PostgreSQL database, which several servers may share; empty
+	// keeps everything in a file in DataDir.
+	Database string
 	// Listen is the address of the API and the UI.
 	Listen string
 	// NoWorker leaves the built-in worker out.
@@ -63,7 +63,7 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 		return fault.Errorf(fault.Invalid, "the data folder %s cannot be made: %w", c.DataDir, err).
 			WithHint("choose another with --data-dir")
 	}
-	st, err := store.Open(ctx, store.Config{Path: filepath.Join(c.DataDir, "fairway.db")})
+	st, err := openStore(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -73,7 +73,14 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 		return fault.Errorf(fault.Unavailable, "the server cannot listen on %s: %w", c.Listen, err).
 			WithHint("another process has the address; stop it or choose another with --listen")
 	}
-	clock := newClock(c.Log)
+	ahead, err := st.Ahead(ctx)
+	if err != nil {
+		return err
+	}
+	if err := farOff(ahead); err != nil {
+		return err
+	}
+	clock := newSharedClock(c.Log, ahead)
 	traces, stopTraces, err := tracing(ctx, c.Log)
 	if err != nil {
 		return err
@@ -85,7 +92,7 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 	})
 	identities := auth.New(st.Auth())
 	identities.Now = clock.Now
-	desk := inquiry.NewDesk()
+	desk := openDesk(st, clock.Now)
 	control := release.New(release.Config{Store: seamOfRelease(st.Release()), Drive: d, Inquirer: desk, Now: clock.Now})
 	closing := make(chan struct{})
 	handler := api.New(api.Config{
@@ -100,14 +107,15 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 		return err
 	}
 
-	if err := d.CatchUp(ctx); err != nil {
-		return err
-	}
-
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	if err := st.Join(ctx, d.CatchUp); err != nil {
+		return err
+	}
 	parts := group{stop: stop}
-	parts.run("drift", func() error { lookForDrift(ctx, c.DriftEvery, control, c.Log); return nil })
+	parts.run("others", func() error { hearOthers(ctx, st, d, desk); return nil })
+	parts.run("shared clock", func() error { clock.keepShared(ctx, st.Ahead); return nil })
+	parts.run("drift", func() error { lookForDrift(ctx, c.DriftEvery, mine(st, clock), control, c.Log); return nil })
 	parts.run("drive", func() error { return d.Run(ctx) })
 	parts.run("clock", func() error {
 		watchClock(ctx, clock, func(now time.Time) error { return d.StoodStill(ctx, now) })
@@ -126,6 +134,11 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 			Desk: desk, Respond: host.respondent("built-in").Respond,
 		})
 		parts.run("worker", func() error { return w.Run(ctx) })
+	}
+	if c.Pprof != "" {
+		if err := serveProfiles(ctx, c.Pprof, &parts); err != nil {
+			return err
+		}
 	}
 	srv := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelWarn)}
 	parts.run("api", func() error { return ignoreClosed(srv.Serve(listener)) })

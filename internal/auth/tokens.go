@@ -69,6 +69,7 @@ func (s *Service) RevokeToken(ctx context.Context, by Identity, id string) error
 	} else if err := mustBeSelf(by, whose, "revoke tokens"); err != nil {
 		return err
 	}
+	defer s.lately.forget()
 	return s.Store.Update(ctx, func(tx Tx) error {
 		tokens, err := tx.ListTokens(whose)
 		if err != nil {

@@ -16,6 +16,9 @@ import (
 // Update returns nil, and nothing of it is there when f or the commit fails.
 // Several updates may share one commit. View runs f on a consistent snapshot.
 // f may be run again after a conflict, so it must have no other effects.
+//
+// Several servers may share a store. What belongs to one service is then changed by one
+// transaction at a time; see Turns.
 type Store interface {
 	Update(ctx context.Context, f func(Tx) error) error
 	View(ctx context.Context, f func(Tx) error) error
@@ -23,6 +26,7 @@ type Store interface {
 
 // Tx is one transaction, valid only inside the function it was given to.
 type Tx interface {
+	Turns
 	Runs
 	Tasks
 	Lanes
@@ -30,6 +34,19 @@ type Tx interface {
 	Points
 	Signs
 	Drifts
+}
+
+// Turns keep the transactions of several servers apart.
+type Turns interface {
+	// Turn waits until no other transaction changes what belongs to the services (their
+	// releases, lanes, tasks, fences and homes), and keeps all others from it until this
+	// one ends. In an update LoadRun and LoadTask take the turn of the release's service
+	// by themselves. Who reads something else of a service first, or needs several of
+	// them, takes their turns before, in one call.
+	Turn(services ...string) error
+	// Claim tells whether the work of that name, which is done once every so often by one
+	// of all servers, is now the caller's; nobody else then gets it before until.
+	Claim(work string, now, until time.Time) (bool, error)
 }
 
 // Record is a run as stored, with the head of its chain in the ledger.
@@ -95,7 +112,8 @@ type Tasks interface {
 	LoadTask(release, entry string) (TaskRow, error)
 	DeleteTask(release, entry string) error
 	// LeasableTasks returns at most limit tasks of the environments (all if empty)
-	// whose lease has run out and whose NotBefore is not after now, oldest first.
+	// whose lease has run out and whose NotBefore is not after now, oldest first. An
+	// update takes the turns of their services, and leaves out those that are taken.
 	LeasableTasks(now time.Time, environments []string, limit int) ([]TaskRow, error)
 	// HeldTasks returns the tasks that the worker of that name holds.
 	HeldTasks(holder string) ([]TaskRow, error)
@@ -161,7 +179,8 @@ type Message struct {
 // Outbox keeps messages from the commit that causes them until they are delivered.
 type Outbox interface {
 	PutMessage(m Message) error
-	// DueMessages returns at most limit messages whose NotBefore is not after now.
+	// DueMessages returns at most limit messages whose NotBefore is not after now. An
+	// update leaves out those that another one is about to change.
 	DueMessages(now time.Time, limit int) ([]Message, error)
 	// DeleteMessage removes a delivered (or given up) message.
 	DeleteMessage(id string) error

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/fault"
@@ -86,6 +87,9 @@ func (d *Drive) lease(ctx context.Context, ask LeaseAsk) ([]stage.Task, error) {
 		}
 		for _, row := range rows {
 			task, err := t.leaseTask(row, ask.Worker, d.leaseFor)
+			if fault.CodeOf(err) == fault.Unavailable {
+				return err // it is the store's trouble, not the task's
+			}
 			if err != nil {
 				// One release that cannot be read must not hold up all others.
 				d.log.Error("A task cannot be leased.", "release", row.Release, "environment", row.Entry, "task", row.ID, "error", err)
@@ -105,19 +109,57 @@ func (d *Drive) lease(ctx context.Context, ask LeaseAsk) ([]stage.Task, error) {
 // giveBack ends the leases of a worker that has just started again: who it was
 // before is gone, so its tasks need not wait for their leases to run out.
 func (d *Drive) giveBack(ctx context.Context, worker string) error {
-	return d.update(ctx, func(t *transition) error {
-		rows, err := t.tx.HeldTasks(worker)
+	return d.eachTask(ctx, func(tx Tx) ([]TaskRow, error) { return tx.HeldTasks(worker) }, func(t *transition, row TaskRow) error {
+		if row.Holder != worker {
+			return nil
+		}
+		row.LeaseUntil = t.now
+		return t.tx.PutTask(row)
+	})
+}
+
+// taskBatch is how many tasks are changed in one transaction.
+const taskBatch = 100
+
+// eachTask finds tasks in a view and gives each to change as it then is, many of them in
+// one transaction.
+func (d *Drive) eachTask(ctx context.Context, find func(Tx) ([]TaskRow, error), change func(*transition, TaskRow) error) error {
+	var rows []TaskRow
+	err := d.store.View(ctx, func(tx Tx) (err error) {
+		rows, err = find(tx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for some := range slices.Chunk(rows, taskBatch) {
+		services := make([]string, len(some))
+		for i, row := range some {
+			services[i] = row.Service
+		}
+		err := d.update(ctx, func(t *transition) error {
+			if err := t.tx.Turn(services...); err != nil {
+				return err
+			}
+			for _, row := range some {
+				now, err := t.tx.LoadTask(row.Release, row.Entry)
+				switch {
+				case fault.CodeOf(err) == fault.NotFound:
+					continue
+				case err != nil:
+					return err
+				}
+				if err := change(t, now); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 		if err != nil {
 			return err
 		}
-		for _, row := range rows {
-			row.LeaseUntil = t.now
-			if err := t.tx.PutTask(row); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	}
+	return nil
 }
 
 func (t *transition) leaseTask(row TaskRow, worker string, leaseFor time.Duration) (stage.Task, error) {

@@ -53,6 +53,9 @@ func (c *Control) Drill(ctx context.Context, who auth.Identity, a Drill) (string
 			id = first.ID
 			return a.sameAs(*first)
 		}
+		if err := tx.Turn(a.Service); err != nil {
+			return err
+		}
 		home, plan, err := a.plan(tx, now)
 		if err != nil {
 			return err

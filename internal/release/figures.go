@@ -2,8 +2,6 @@ package release
 
 import (
 	"context"
-	"math"
-	"sort"
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/pipeline"
@@ -44,7 +42,7 @@ func (c *Control) Figures(ctx context.Context) (Figures, error) {
 			return err
 		}
 		f.Tasks, f.Outbox = len(tasks), len(messages)
-		f.Lines, err = lastLine(tx)
+		f.Lines, err = tx.LastNumber()
 		return err
 	})
 	return f, err
@@ -55,23 +53,10 @@ func (c *Control) LastLine(ctx context.Context) (int64, error) {
 	var last int64
 	err := c.view(ctx, func(tx Tx) error {
 		var err error
-		last, err = lastLine(tx)
+		last, err = tx.LastNumber()
 		return err
 	})
 	return last, err
-}
-
-// lastLine finds the end by halving, since a store only tells what comes after a number.
-func lastLine(tx Tx) (int64, error) {
-	var failed error
-	end := sort.Search(math.MaxInt32, func(n int) bool {
-		lines, _, err := tx.RecentEvents(int64(n), 1)
-		if err != nil {
-			failed = err
-		}
-		return len(lines) == 0
-	})
-	return int64(end), failed
 }
 
 // Ready returns an error if the store does not answer.

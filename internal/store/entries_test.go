@@ -1,31 +1,39 @@
 package store_test
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
+
+	"github.com/pressly/goose/v3"
 
 	"github.com/fairwayhq/fairway/internal/drive"
 	"github.com/fairwayhq/fairway/internal/store"
 )
 
-// beforeEntries is the table of tasks as it was, with one task in it.
-const beforeEntries = `DROP TABLE tasks;
-CREATE TABLE tasks (
-  release TEXT NOT NULL REFERENCES releases (id), environment TEXT NOT NULL, id TEXT NOT NULL, service TEXT NOT NULL,
-  region TEXT NOT NULL, stage TEXT NOT NULL, undo INTEGER NOT NULL, state TEXT, progress TEXT, hold TEXT NOT NULL,
-  decision TEXT NOT NULL, deadline INTEGER NOT NULL, not_before INTEGER NOT NULL, holder TEXT NOT NULL, fence INTEGER NOT NULL,
-  lease_until INTEGER NOT NULL, reported INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (release, environment)
-) STRICT;
-CREATE INDEX tasks_by_time ON tasks (not_before);
-CREATE INDEX tasks_by_holder ON tasks (holder);
-INSERT INTO tasks VALUES ('r1', 'staging', 't1', 'shop', 'eu', 'canary', 1, '{"level":1}', NULL, 'frozen', '', 0, 0, 'w1', 3, 0, 8);
-DELETE FROM goose_db_version WHERE version_id = 9;`
+// taskOfThen is a task as it was stored before tasks had entries, with what it refers to.
+const taskOfThen = `INSERT INTO plans VALUES ('p', '{}');
+INSERT INTO releases (id, service, version, artifact, digest, author, note, plan, rollback_to, created_at, definition)
+	VALUES ('r1', 'shop', '', '', '', '', '', 'p', '', 0, '');
+INSERT INTO tasks VALUES ('r1', 'staging', 't1', 'shop', 'eu', 'canary', 1, '{"level":1}', NULL, 'frozen', '', 0, 0, 'w1', 3, 0, 8);`
 
 func TestATaskOfAnEarlierServerIsGoneOnWith(t *testing.T) {
-	path := filled(t)
-	rawExec(t, path, beforeEntries)
+	path := filepath.Join(t.TempDir(), "fairway.db")
+	db := store.Raw(t, path)
+	earlier, err := goose.NewProvider(goose.DialectSQLite3, db, os.DirFS("migrations/sqlite"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := earlier.UpTo(t.Context(), 7); err != nil {
+		t.Fatal(err)
+	}
+	if err := earlier.Close(); err != nil {
+		t.Fatal(err)
+	}
+	rawExec(t, path, taskOfThen)
 	st := openAt(t, path)
 	var row drive.TaskRow
-	err := st.View(t.Context(), func(tx *store.Tx) (err error) {
+	err = st.View(t.Context(), func(tx *store.Tx) (err error) {
 		row, err = tx.LoadTask("r1", "staging")
 		return err
 	})

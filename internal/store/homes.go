@@ -1,7 +1,6 @@
 package store
 
 import (
-	"database/sql"
 	"strings"
 )
 
@@ -17,8 +16,7 @@ const (
 func (tx *Tx) SetHome(target, release string) error {
 	service, place, _ := strings.Cut(target, "/")
 	environment, _, _ := strings.Cut(place, "/")
-	_, err := tx.exec(upsertHome, target, service, environment, release)
-	return err
+	return tx.write(upsertHome, target, service, environment, release)
 }
 
 // Home returns which release the target's home belongs to, or "".
@@ -32,7 +30,7 @@ func (tx *Tx) Home(target string) (string, error) {
 // name of its entry; where the regions of an environment differ, the last region's is its.
 func (tx *Tx) Homes(service string) (map[string]string, error) {
 	homes := make(map[string]string)
-	err := tx.rows(func(r *sql.Rows) error {
+	err := tx.rows(func(r rows) error {
 		var target, environment, release string
 		err := r.Scan(&target, &environment, &release)
 		_, entry, _ := strings.Cut(target, "/")

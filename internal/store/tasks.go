@@ -1,7 +1,6 @@
 package store
 
 import (
-	"database/sql"
 	"fmt"
 	"strings"
 	"time"
@@ -23,10 +22,9 @@ const upsertTask = `INSERT INTO tasks (` + taskColumns + `)
 
 // PutTask inserts the task, or replaces the one of the same release and entry.
 func (tx *Tx) PutTask(t drive.TaskRow) error {
-	_, err := tx.exec(upsertTask, t.Release, t.Entry, t.Environment, t.ID, t.Service, t.Region, t.Stage, number(t.Undo),
+	return tx.write(upsertTask, t.Release, t.Entry, t.Environment, t.ID, t.Service, t.Region, t.Stage, t.Undo,
 		rawText(t.State), rawText(t.Progress), t.Hold, t.Decision,
 		nanos(t.Deadline), nanos(t.NotBefore), t.Holder, t.Fence, nanos(t.LeaseUntil), t.Reported)
-	return err
 }
 
 const selectTask = `SELECT ` + taskColumns + ` FROM tasks WHERE release = $1 AND entry = $2`
@@ -34,6 +32,9 @@ const selectTask = `SELECT ` + taskColumns + ` FROM tasks WHERE release = $1 AND
 // LoadTask returns the task of the entry, or fault.NotFound.
 func (tx *Tx) LoadTask(release, entry string) (drive.TaskRow, error) {
 	var t drive.TaskRow
+	if err := tx.turnOf(release); err != nil {
+		return t, err
+	}
 	found, err := tx.row(taskInto(&t), selectTask, release, entry)
 	if err == nil && !found {
 		return t, fault.Errorf(fault.NotFound, "release %s has no task in %s", release, entry)
@@ -51,14 +52,19 @@ const deleteTask = `DELETE FROM tasks WHERE release = $1 AND entry = $2`
 
 // DeleteTask removes the task if there is one.
 func (tx *Tx) DeleteTask(release, entry string) error {
-	_, err := tx.exec(deleteTask, release, entry)
-	return err
+	return tx.write(deleteTask, release, entry)
 }
 
-const selectLeasableTasks = `SELECT ` + taskColumns + ` FROM tasks WHERE not_before <= $1 AND lease_until <= $1`
+const (
+	selectLeasableTasks = `SELECT ` + taskColumns + ` FROM tasks WHERE not_before <= $1 AND lease_until <= $1`
+	// A service whose turn is taken is left out, so that leasing never waits.
+	joinFreeTurns = ` FROM tasks JOIN turns ON turns.name = tasks.service`
+	lockFreeTurns = ` FOR UPDATE SKIP LOCKED`
+)
 
 // LeasableTasks returns at most limit tasks of the environments (all if empty)
-// whose lease has run out and whose NotBefore is not after now, oldest first.
+// whose lease has run out and whose NotBefore is not after now, oldest first. An
+// update takes the turns of their services, and leaves out those that are taken.
 func (tx *Tx) LeasableTasks(now time.Time, environments []string, limit int) ([]drive.TaskRow, error) {
 	query, args := selectLeasableTasks, []any{nanos(now)}
 	if len(environments) > 0 {
@@ -71,8 +77,16 @@ func (tx *Tx) LeasableTasks(now time.Time, environments []string, limit int) ([]
 	}
 	args = append(args, limited(limit))
 	query += fmt.Sprintf(" ORDER BY not_before, id LIMIT $%d", len(args))
-
-	return tx.tasks(query, args...)
+	if tx.writable && tx.conn.dialect() == dialectPostgres {
+		query = strings.Replace(query, " FROM tasks", joinFreeTurns, 1) + lockFreeTurns
+	}
+	rows, err := tx.tasks(query, args...)
+	if tx.writable {
+		for _, t := range rows {
+			tx.conn.took(t.Release)
+		}
+	}
+	return rows, err
 }
 
 const selectHeldTasks = `SELECT ` + taskColumns + ` FROM tasks WHERE holder = $1 ORDER BY release, entry`
@@ -84,19 +98,11 @@ func (tx *Tx) HeldTasks(holder string) ([]drive.TaskRow, error) {
 
 func (tx *Tx) tasks(query string, args ...any) ([]drive.TaskRow, error) {
 	var all []drive.TaskRow
-	err := tx.rows(func(r *sql.Rows) error {
+	err := tx.rows(func(r rows) error {
 		var t drive.TaskRow
 		err := r.Scan(taskInto(&t)...)
 		all = append(all, t)
 		return err
 	}, query, args...)
 	return all, err
-}
-
-// number writes a truth as 0 or 1.
-func number(b bool) int64 {
-	if b {
-		return 1
-	}
-	return 0
 }

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"database/sql"
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/auth"
@@ -19,7 +18,7 @@ func (tx *Tx) AddToken(t auth.Token) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.exec(insertToken, t.ID, t.User, t.Name, t.Hash, number(t.Worker), environments,
+	_, err = tx.exec(insertToken, t.ID, t.User, t.Name, t.Hash, t.Worker, environments,
 		nanos(t.CreatedAt), nanos(t.ExpiresAt), nanos(t.RevokedAt))
 	switch fault.CodeOf(err) {
 	case fault.Conflict:
@@ -58,7 +57,7 @@ func (tx *Tx) ListTokens(user string) (all []auth.Token, err error) {
 	if user != "" {
 		query, args = selectTokensOfUser, []any{user}
 	}
-	err = tx.rows(func(r *sql.Rows) error {
+	err = tx.rows(func(r rows) error {
 		var t auth.Token
 		err := r.Scan(tokenInto(&t)...)
 		all = append(all, t)

@@ -138,3 +138,29 @@ func fencesGrow(t *testing.T, s Store) {
 		t.Error("no fence was ever given out")
 	}
 }
+
+func chores(t *testing.T, s Store) {
+	claim := func(work string, now, until int) (mine bool) {
+		s.update(t, func(tx release.Tx) (err error) {
+			mine, err = tx.Claim(work, at(now), at(until))
+			return err
+		})
+		return mine
+	}
+	for i, c := range []struct {
+		work       string
+		now, until int
+		want       bool
+	}{
+		{"sweep", 0, 10, true},
+		{"sweep", 1, 20, false},
+		{"count", 1, 20, true},
+		{"sweep", 9, 20, false},
+		{"sweep", 10, 20, true},
+		{"sweep", 11, 30, false},
+	} {
+		if got := claim(c.work, c.now, c.until); got != c.want {
+			t.Errorf("claim %d of %s at %d: %v, want %v", i, c.work, c.now, got, c.want)
+		}
+	}
+}
