@@ -136,7 +136,9 @@ func (s *SQLite) View(ctx context.Context, f func(*Tx) error) error {
 }
 
 // Join calls alone: a database file has no other server.
-func (s *SQLite) Join(ctx context.Context, alone func(context.Context) error) error { return alone(ctx) }
+func (s *SQLite) Join(ctx context.Context, alone func(context.Context) error) error {
+	return alone(ctx)
+}
 
 // Rung never gets a signal.
 func (s *SQLite) Rung() <-chan struct{} { return nil }
