@@ -149,6 +149,10 @@ bench-drive: binary ## Transitions per second, with SQLite and PostgreSQL, memor
 	@test/setup.sh postgresql >&2
 	@go run ./bench/drive -fairway bin/fairway $(ARGS)
 
+.PHONY: bench-waves
+bench-waves: ## Bad releases to 200 simulated regions, and good ones taken back everywhere
+	@go run ./bench/waves $(ARGS)
+
 .PHONY: bench-demo
 bench-demo: binary shops ## Seconds to promote and to roll back, and what bad versions cost; ARGS="-only live"
 	@go run ./bench/demo $(ARGS)

@@ -226,7 +226,7 @@ func lease(t *testing.T, c *client.Client) stage.Task {
 func report(t *testing.T, c *client.Client, task stage.Task, o stage.Outcome) stage.Reply {
 	t.Helper()
 	reply, err := c.Report(t.Context(), stage.Report{
-		Task: task.ID, Release: task.Release, Environment: task.Environment, Region: task.Region, Worker: "w", Fence: task.Fence, Outcome: o,
+		Task: task.ID, Release: task.Release, Environment: task.Environment, Region: task.Region, Entry: task.Entry, Worker: "w", Fence: task.Fence, Outcome: o,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -10,7 +10,6 @@ import (
 	"github.com/teambition/rrule-go"
 
 	"github.com/fairwayhq/fairway/internal/fault"
-	"github.com/fairwayhq/fairway/internal/pipeline"
 )
 
 // Matches tells whether the freeze is about the service's environment.
@@ -228,7 +227,7 @@ func (t *transition) checkLane(lane string) error {
 		if err != nil {
 			return err
 		}
-		if rec.Run.Environment(e.Environment).State != pipeline.EnvironmentRunning {
+		if !advances(&rec.Run, e.Environment) {
 			continue
 		}
 		if err := t.tellFrozen(rec, e.Environment, reason); err != nil {

@@ -1,6 +1,7 @@
 package drive
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -44,7 +45,7 @@ func (t *transition) late(rep Report) error {
 	if err != nil {
 		return ignoreConflict(err)
 	}
-	env := rec.Run.Plan.Environment(rep.Environment)
+	env := rec.Run.Plan.Environment(entryOf(rep))
 	known := env != nil && (rep.Stage == "" || slices.ContainsFunc(env.Stages, func(s pipeline.Stage) bool { return s.Name == rep.Stage }))
 	if !known || rep.Region != "" && rep.Region != env.Region {
 		return fault.Errorf(fault.Conflict, "release %s does not go through %s in %s, which a report came from", rep.Release, rep.Stage, rep.Environment)
@@ -62,6 +63,9 @@ func (t *transition) late(rep Report) error {
 	}
 	return t.tx.SaveRun(rec, rec.Wake)
 }
+
+// entryOf is the entry of the plan that a report is about; without one the environment is.
+func entryOf(rep Report) string { return cmp.Or(rep.Entry, rep.Environment) }
 
 // lateLines are the lines that are not in the ledger yet, neither late nor, where the report
 // had been taken in and only its answer was lost, in time.
@@ -92,7 +96,7 @@ func (t *transition) lateLines(rec Record, rep Report, told []stage.Line) ([]led
 			text += happened + l.At.UTC().Format("15:04:05") + " UTC.)"
 		}
 		lines = append(lines, ledger.Event{
-			Release: rep.Release, At: t.now, Kind: lateKind, Actor: actor, Environment: rep.Environment,
+			Release: rep.Release, At: t.now, Kind: lateKind, Actor: actor, Environment: entryOf(rep),
 			Stage: rep.Stage, Text: text, Data: data,
 		})
 	}

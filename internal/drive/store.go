@@ -81,11 +81,13 @@ type Runs interface {
 }
 
 // TaskRow is a task as stored: what changes while a stage runs. There is at most
-// one per release and environment.
+// one per release and entry of its plan.
 type TaskRow struct {
-	ID          string
-	Release     string
-	Service     string
+	ID      string
+	Release string
+	Service string
+	// Entry is the entry of the plan: the environment's name, or that of one of its regions.
+	Entry       string
 	Environment string
 	Region      string
 	Stage       string
@@ -106,11 +108,11 @@ type TaskRow struct {
 
 // Tasks keeps the stages that workers carry out.
 type Tasks interface {
-	// PutTask inserts the task, or replaces the one of the same release and environment.
+	// PutTask inserts the task, or replaces the one of the same release and entry.
 	PutTask(t TaskRow) error
-	// LoadTask returns the task, or fault.NotFound.
-	LoadTask(release, environment string) (TaskRow, error)
-	DeleteTask(release, environment string) error
+	// LoadTask returns the task of the entry, or fault.NotFound.
+	LoadTask(release, entry string) (TaskRow, error)
+	DeleteTask(release, entry string) error
 	// LeasableTasks returns at most limit tasks of the environments and regions (all if
 	// empty) whose lease has run out and whose NotBefore is not after now, oldest first. An
 	// update takes the turns of their services, and leaves out those that are taken.
@@ -186,11 +188,14 @@ type Outbox interface {
 	DeleteMessage(id string) error
 }
 
-// Points keeps the samples that were judged, append-only.
+// Points keeps the samples that were judged, append-only. A region's are kept under the name
+// of its entry.
 type Points interface {
 	AppendPoints(release, environment, stage string, points []stage.Point) error
+	// FirstPoints returns the first points, at most so many, of the release in the entry.
+	FirstPoints(release, entry string, points int) ([]stage.Point, error)
 	// EarlyPoints returns the first points, at most so many, of each of the service's
 	// last releases before the given one that have succeeded and were judged in the
-	// environment; the newest release first.
+	// task's entry; the newest release first.
 	EarlyPoints(before TaskRow, releases, points int) ([][]stage.Point, error)
 }

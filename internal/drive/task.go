@@ -95,7 +95,7 @@ func (d *Drive) lease(ctx context.Context, ask LeaseAsk) ([]stage.Task, error) {
 			}
 			if err != nil {
 				// One release that cannot be read must not hold up all others.
-				d.log.Error("A task cannot be leased.", "release", row.Release, "environment", row.Environment, "task", row.ID, "error", err)
+				d.log.Error("A task cannot be leased.", "release", row.Release, "environment", row.Entry, "task", row.ID, "error", err)
 				row.NotBefore = t.now.Add(unreadableWait)
 				if err := t.tx.PutTask(row); err != nil {
 					return err
@@ -152,7 +152,7 @@ func (d *Drive) eachTask(ctx context.Context, find func(Tx) ([]TaskRow, error), 
 				return err
 			}
 			for _, row := range some {
-				now, err := t.tx.LoadTask(row.Release, row.Environment)
+				now, err := t.tx.LoadTask(row.Release, row.Entry)
 				switch {
 				case fault.CodeOf(err) == fault.NotFound:
 					continue
@@ -188,11 +188,9 @@ func (t *transition) leaseTask(row TaskRow, worker string, leaseFor time.Duratio
 	}
 	task := taskOf(rec, row)
 	if task.Learns() {
-		past, err := t.tx.EarlyPoints(row, stage.ExperienceReleases, stage.ExperiencePoints)
-		if err != nil {
+		if task.Experience, err = t.experience(rec, row); err != nil {
 			return stage.Task{}, err
 		}
-		task.Experience = stage.Learn(past)
 	}
 	return task, nil
 }
@@ -201,16 +199,16 @@ func (t *transition) leaseTask(row TaskRow, worker string, leaseFor time.Duratio
 // before it left.
 func taskOf(rec Record, row TaskRow) stage.Task {
 	plan := rec.Run.Plan
-	env := plan.Environment(row.Environment)
+	env := plan.Environment(row.Entry)
 	task := stage.Task{
-		ID: row.ID, Release: row.Release, Service: row.Service, Environment: row.Environment, Region: row.Region,
+		ID: row.ID, Release: row.Release, Service: row.Service, Entry: row.Entry, Environment: row.Environment, Region: row.Region,
 		Undo: row.Undo, Platform: env.Platform, Settings: env.Settings, Metrics: env.Metrics, Git: env.Git, OnUndecided: env.OnUndecided,
 		Revision: RevisionOf(plan, env), State: row.State, Hold: row.Hold, Decision: row.Decision, Deadline: row.Deadline,
-		ExpectedRate: plan.ExpectedRate, Drill: plan.Drill,
+		ExpectedRate: plan.Rate(env), Drill: plan.Drill,
 		Fence: row.Fence, Held: row.Holder, LeaseUntil: row.LeaseUntil,
 		Memories: map[string]json.RawMessage{},
 	}
-	run := rec.Run.Environment(row.Environment)
+	run := rec.Run.Environment(row.Entry)
 	for i, s := range env.Stages {
 		if s.Name == row.Stage {
 			task.Stage = s
@@ -259,7 +257,7 @@ func (d *Drive) Report(ctx context.Context, rep Report) (Reply, error) {
 	var reply Reply
 	err := d.update(ctx, func(t *transition) error {
 		reply = Reply{}
-		row, err := t.tx.LoadTask(rep.Release, rep.Environment)
+		row, err := t.tx.LoadTask(rep.Release, entryOf(rep))
 		if fault.CodeOf(err) == fault.NotFound || err == nil && !row.heldBy(rep) {
 			reply.Cancelled = true
 			return t.late(rep)
@@ -348,7 +346,7 @@ const mostFence = 1 << 53
 
 func (t *transition) report(row TaskRow, out stage.Outcome, leaseFor time.Duration, reply *Reply) error {
 	if len(out.Points) > 0 {
-		if err := t.tx.AppendPoints(row.Release, row.Environment, row.Stage, out.Points); err != nil {
+		if err := t.tx.AppendPoints(row.Release, row.Entry, row.Stage, out.Points); err != nil {
 			return err
 		}
 	}
@@ -359,7 +357,7 @@ func (t *transition) report(row TaskRow, out stage.Outcome, leaseFor time.Durati
 		return err
 	}
 	// What the report led to may have changed the task, or ended it.
-	now, err := t.tx.LoadTask(row.Release, row.Environment)
+	now, err := t.tx.LoadTask(row.Release, row.Entry)
 	if fault.CodeOf(err) == fault.NotFound || err == nil && now.ID != row.ID {
 		reply.Cancelled, reply.Taken = true, true
 		return nil
@@ -396,7 +394,7 @@ func (t *transition) tell(row TaskRow, out stage.Outcome) error {
 	if err != nil {
 		return err
 	}
-	env := rec.Run.Environment(row.Environment)
+	env := rec.Run.Environment(row.Entry)
 	s := env.Stages[env.Stage]
 	changed := !row.Undo && (out.Exposed && !s.Exposed || out.Asks != s.Asks)
 	if len(out.Lines) == 0 && !changed {
@@ -406,7 +404,7 @@ func (t *transition) tell(row TaskRow, out stage.Outcome) error {
 		return err
 	}
 	ev := pipeline.Event{
-		Kind: pipeline.EventStageReported, Actor: actorOf(row), Environment: row.Environment, Stage: row.Stage,
+		Kind: pipeline.EventStageReported, Actor: actorOf(row), Environment: row.Entry, Stage: row.Stage,
 		Exposed: out.Exposed, Asks: out.Asks, Memory: out.State,
 	}
 	if row.Undo {
@@ -424,7 +422,7 @@ func (t *transition) appendLines(rec *Record, row TaskRow, told []stage.Line) er
 		}
 		lines[i] = ledger.Event{
 			Release: row.Release, At: t.now, Kind: l.Kind, Actor: actorOf(row),
-			Environment: row.Environment, Stage: row.Stage, Text: text, Data: l.Data,
+			Environment: row.Entry, Stage: row.Stage, Text: text, Data: l.Data,
 		}
 	}
 	return t.append(rec, lines)
@@ -438,7 +436,7 @@ func actorOf(row TaskRow) string { return "worker " + row.Holder }
 // finish ends the task with its outcome.
 func (t *transition) finish(row TaskRow, out stage.Outcome, reply *Reply) error {
 	reply.Cancelled, reply.Taken = true, true // there is nothing more to do for this lease
-	if err := t.tx.DeleteTask(row.Release, row.Environment); err != nil {
+	if err := t.tx.DeleteTask(row.Release, row.Entry); err != nil {
 		return err
 	}
 	rec, err := t.tx.LoadRun(row.Release)
@@ -449,7 +447,7 @@ func (t *transition) finish(row TaskRow, out stage.Outcome, reply *Reply) error 
 		return err
 	}
 	ev := pipeline.Event{
-		Actor: actorOf(row), Environment: row.Environment, Stage: row.Stage,
+		Actor: actorOf(row), Environment: row.Entry, Stage: row.Stage,
 		Reason: out.Reason, Exposed: out.Exposed, Memory: out.State,
 	}
 	switch {

@@ -28,7 +28,9 @@ type Report struct {
 	Environment string `json:"environment"`
 	Region      string `json:"region,omitempty"`
 	// Stage is the task's, by its name.
-	Stage  string `json:"stage,omitempty"`
+	Stage string `json:"stage,omitempty"`
+	// Entry is the task's; without it, it is the environment.
+	Entry  string `json:"entry,omitempty"`
 	Worker string `json:"worker"`
 	Fence  int64  `json:"fence"`
 	// Number counts the reports of one lease from 1. A report whose number was taken

@@ -18,13 +18,13 @@ const (
 // addPlan stores the plan once, whatever the number of releases that share it,
 // and returns its hash.
 func (tx *Tx) addPlan(p *pipeline.Plan) (string, error) {
-	body, err := jsonText(p)
+	body, err := p.Encode()
 	if err != nil {
 		return "", err
 	}
-	sum := sha256.Sum256([]byte(body))
+	sum := sha256.Sum256(body)
 	hash := hex.EncodeToString(sum[:])
-	return hash, tx.write(insertPlan, hash, body)
+	return hash, tx.write(insertPlan, hash, string(body))
 }
 
 // plan returns the plan of the hash. Many runs share the value, which is safe

@@ -79,24 +79,31 @@ func (tx *Tx) EarlyPoints(before drive.TaskRow, releases, points int) ([][]stage
 		err := r.Scan(&id)
 		earlier = append(earlier, id)
 		return err
-	}, selectEarlier, before.Service, before.Release, before.Environment, releases)
+	}, selectEarlier, before.Service, before.Release, before.Entry, releases)
 	if err != nil {
 		return nil, err
 	}
 	all := make([][]stage.Point, len(earlier))
 	for i, id := range earlier {
-		loaded, err := tx.LoadPoints(id, before.Environment, 0, points)
-		if fault.CodeOf(err) == fault.Internal {
-			continue // damaged points must not hold up the releases after them
-		}
-		if err != nil {
+		if all[i], err = tx.FirstPoints(id, before.Entry, points); err != nil {
 			return nil, err
-		}
-		for _, p := range loaded {
-			all[i] = append(all[i], p.Point)
 		}
 	}
 	return all, nil
+}
+
+// FirstPoints returns the first points of the release in the entry; none where they are damaged,
+// since they must not hold up who would learn from them.
+func (tx *Tx) FirstPoints(release, entry string, points int) ([]stage.Point, error) {
+	loaded, err := tx.LoadPoints(release, entry, 0, points)
+	if fault.CodeOf(err) == fault.Internal {
+		return nil, nil
+	}
+	var first []stage.Point
+	for _, p := range loaded {
+		first = append(first, p.Point)
+	}
+	return first, err
 }
 
 // LoadPoints returns at most limit points of the release in the environment (in

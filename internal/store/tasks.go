@@ -9,50 +9,50 @@ import (
 	"github.com/fairwayhq/fairway/internal/fault"
 )
 
-const taskColumns = `release, environment, id, service, region, stage, undo, state, progress, hold, decision,
+const taskColumns = `release, entry, environment, id, service, region, stage, undo, state, progress, hold, decision,
 	deadline, not_before, holder, fence, lease_until, reported`
 
 const upsertTask = `INSERT INTO tasks (` + taskColumns + `)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
-	ON CONFLICT (release, environment) DO UPDATE SET
-	id = excluded.id, service = excluded.service, region = excluded.region, stage = excluded.stage, undo = excluded.undo,
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+	ON CONFLICT (release, entry) DO UPDATE SET
+	environment = excluded.environment, id = excluded.id, service = excluded.service, region = excluded.region, stage = excluded.stage, undo = excluded.undo,
 	state = excluded.state, progress = excluded.progress, hold = excluded.hold, decision = excluded.decision,
 	deadline = excluded.deadline, not_before = excluded.not_before, holder = excluded.holder,
 	fence = excluded.fence, lease_until = excluded.lease_until, reported = excluded.reported`
 
-// PutTask inserts the task, or replaces the one of the same release and environment.
+// PutTask inserts the task, or replaces the one of the same release and entry.
 func (tx *Tx) PutTask(t drive.TaskRow) error {
-	return tx.write(upsertTask, t.Release, t.Environment, t.ID, t.Service, t.Region, t.Stage, t.Undo,
+	return tx.write(upsertTask, t.Release, t.Entry, t.Environment, t.ID, t.Service, t.Region, t.Stage, t.Undo,
 		rawText(t.State), rawText(t.Progress), t.Hold, t.Decision,
 		nanos(t.Deadline), nanos(t.NotBefore), t.Holder, t.Fence, nanos(t.LeaseUntil), t.Reported)
 }
 
-const selectTask = `SELECT ` + taskColumns + ` FROM tasks WHERE release = $1 AND environment = $2`
+const selectTask = `SELECT ` + taskColumns + ` FROM tasks WHERE release = $1 AND entry = $2`
 
-// LoadTask returns the task, or fault.NotFound.
-func (tx *Tx) LoadTask(release, environment string) (drive.TaskRow, error) {
+// LoadTask returns the task of the entry, or fault.NotFound.
+func (tx *Tx) LoadTask(release, entry string) (drive.TaskRow, error) {
 	var t drive.TaskRow
 	if err := tx.turnOf(release); err != nil {
 		return t, err
 	}
-	found, err := tx.row(taskInto(&t), selectTask, release, environment)
+	found, err := tx.row(taskInto(&t), selectTask, release, entry)
 	if err == nil && !found {
-		return t, fault.Errorf(fault.NotFound, "release %s has no task in %s", release, environment)
+		return t, fault.Errorf(fault.NotFound, "release %s has no task in %s", release, entry)
 	}
 	return t, err
 }
 
 func taskInto(t *drive.TaskRow) []any {
-	return []any{&t.Release, &t.Environment, &t.ID, &t.Service, &t.Region, &t.Stage, &t.Undo,
+	return []any{&t.Release, &t.Entry, &t.Environment, &t.ID, &t.Service, &t.Region, &t.Stage, &t.Undo,
 		rawInto{&t.State}, rawInto{&t.Progress}, &t.Hold, &t.Decision,
 		timeInto{&t.Deadline}, timeInto{&t.NotBefore}, &t.Holder, &t.Fence, timeInto{&t.LeaseUntil}, &t.Reported}
 }
 
-const deleteTask = `DELETE FROM tasks WHERE release = $1 AND environment = $2`
+const deleteTask = `DELETE FROM tasks WHERE release = $1 AND entry = $2`
 
 // DeleteTask removes the task if there is one.
-func (tx *Tx) DeleteTask(release, environment string) error {
-	return tx.write(deleteTask, release, environment)
+func (tx *Tx) DeleteTask(release, entry string) error {
+	return tx.write(deleteTask, release, entry)
 }
 
 const (
@@ -70,7 +70,7 @@ func (tx *Tx) LeasableTasks(now time.Time, environments, regions []string, limit
 	query, args = among(query, args, "environment", environments)
 	query, args = among(query, args, "region", regions)
 	args = append(args, limited(limit))
-	query += fmt.Sprintf(" ORDER BY not_before, release, environment LIMIT $%d", len(args))
+	query += fmt.Sprintf(" ORDER BY not_before, id LIMIT $%d", len(args))
 	if tx.writable && tx.conn.dialect() == dialectPostgres {
 		query = strings.Replace(query, " FROM tasks", joinFreeTurns, 1) + lockFreeTurns
 	}
@@ -96,7 +96,7 @@ func among(query string, args []any, column string, names []string) (string, []a
 	return query + " AND " + column + " IN (" + strings.Join(places, ", ") + ")", args
 }
 
-const selectHeldTasks = `SELECT ` + taskColumns + ` FROM tasks WHERE holder = $1 ORDER BY release, environment`
+const selectHeldTasks = `SELECT ` + taskColumns + ` FROM tasks WHERE holder = $1 ORDER BY release, entry`
 
 // HeldTasks returns the tasks whose holder is the worker of that name, also where the lease has run out.
 func (tx *Tx) HeldTasks(holder string) ([]drive.TaskRow, error) {

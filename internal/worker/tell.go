@@ -183,7 +183,7 @@ func (w *Worker) send(ctx context.Context, r stage.Report) (stage.Reply, error) 
 
 func (w *Worker) reportOf(t stage.Task) stage.Report {
 	return stage.Report{
-		Task: t.ID, Release: t.Release, Environment: t.Environment, Region: t.Region, Stage: t.Stage.Name, Worker: w.c.Name, Fence: t.Fence,
+		Task: t.ID, Release: t.Release, Environment: t.Environment, Region: t.Region, Entry: t.Entry, Stage: t.Stage.Name, Worker: w.c.Name, Fence: t.Fence,
 		Outcome: stage.Outcome{Status: stage.Continue},
 	}
 }

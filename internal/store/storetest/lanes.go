@@ -165,7 +165,7 @@ func homes(t *testing.T, s Store) {
 		}
 		equal(t, "home", home, "r4")
 		homes, err := tx.Homes("shop")
-		equal(t, "homes", homes, map[string]string{"staging": "r4", "production": "r2"})
+		equal(t, "homes", homes, map[string]string{"staging": "r4", "production": "r2", "production/eu": "r2"})
 		return err
 	})
 }

@@ -14,10 +14,10 @@ import (
 
 func taskRoundTrip(t *testing.T, s Store) {
 	s.addRelease(t, "r1", "shop")
-	task := drive.TaskRow{ID: "t1", Release: "r1", Service: "shop", Environment: "staging", Region: "eu", Stage: "canary", Undo: true,
+	task := drive.TaskRow{ID: "t1", Release: "r1", Service: "shop", Entry: "staging", Environment: "staging", Region: "eu", Stage: "canary", Undo: true,
 		State: []byte(` {"level": 1}`), Progress: []byte(`{"now":"<b>"}`), Hold: "frozen", Decision: "promote", Deadline: at(90),
 		NotBefore: at(5), Holder: "worker one", Fence: 3, LeaseUntil: at(30), Reported: 8}
-	bare := drive.TaskRow{ID: "t2", Release: "r1", Environment: "production"}
+	bare := drive.TaskRow{ID: "t2", Release: "r1", Entry: "production/eu", Environment: "production"}
 	s.update(t, func(tx release.Tx) error {
 		if err := tx.PutTask(task); err != nil {
 			return err
@@ -28,9 +28,9 @@ func taskRoundTrip(t *testing.T, s Store) {
 		return get(t, s, func(tx release.Tx) (drive.TaskRow, error) { return tx.LoadTask("r1", environment) })
 	}
 	equal(t, "task", loaded("staging"), task)
-	equal(t, "bare task", loaded("production"), bare)
+	equal(t, "bare task", loaded("production/eu"), bare)
 
-	next := drive.TaskRow{ID: "t3", Release: "r1", Environment: "staging", Stage: "watch"}
+	next := drive.TaskRow{ID: "t3", Release: "r1", Entry: "staging", Environment: "staging", Stage: "watch"}
 	s.update(t, func(tx release.Tx) error { return tx.PutTask(next) })
 	equal(t, "replaced task", loaded("staging"), next)
 
@@ -88,7 +88,7 @@ func heldTasks(t *testing.T, s Store) {
 		id := fmt.Sprintf("r%d", i)
 		s.addRelease(t, id, "shop")
 		s.update(t, func(tx release.Tx) error {
-			return tx.PutTask(drive.TaskRow{ID: "t" + id, Release: id, Environment: "staging", Holder: holder, LeaseUntil: at(1)})
+			return tx.PutTask(drive.TaskRow{ID: "t" + id, Release: id, Entry: "staging", Environment: "staging", Holder: holder, LeaseUntil: at(1)})
 		})
 	}
 	for holder, want := range map[string]string{"one": "tr0, tr2", "two": "tr1", "three": ""} {

@@ -882,6 +882,7 @@ export interface components {
             /** Format: double */
             falseAlarm: number;
             git?: components["schemas"]["Git"];
+            leg?: components["schemas"]["Leg"];
             metrics?: components["schemas"]["Metrics"];
             name: string;
             needs?: components["schemas"]["Need"][];
@@ -895,6 +896,7 @@ export interface components {
             stages: components["schemas"]["Stage"][];
         };
         EnvironmentRun: {
+            asks?: string;
             /**
              * @description a duration, for instance 90s, 10m or 1h30m
              * @example 10m
@@ -1104,6 +1106,19 @@ export interface components {
             /** Format: int64 */
             wait: number;
             worker: string;
+        };
+        Leg: {
+            /**
+             * @description a duration, for instance 90s, 10m or 1h30m
+             * @example 10m
+             */
+            bake?: string;
+            environment: string;
+            /** Format: double */
+            expectedRate?: number;
+            takeBack: string;
+            /** Format: int64 */
+            wave: number;
         };
         Line: {
             /** Format: date-time */
@@ -1629,6 +1644,7 @@ export interface components {
         };
         Report: {
             alive?: boolean;
+            entry?: string;
             environment: string;
             /** Format: int64 */
             fence: number;
@@ -1748,6 +1764,7 @@ export interface components {
             deadline: string;
             decision?: string;
             drill?: components["schemas"]["Drill"];
+            entry?: string;
             environment: string;
             /** Format: double */
             expectedRate?: number;
