@@ -26,10 +26,10 @@ type retreat struct {
 // undoLimit is how long what recovers by itself is waited for.
 const undoLimit = time.Hour
 
-// undoable are the kinds of stages that move traffic, whose undoing only ever gives it back.
-func undoable(k pipeline.Kind) bool {
-	return k == pipeline.KindDeploy || k == pipeline.KindCanary || k == pipeline.KindPromote
-}
+// undoable are the kinds of stages that move traffic, whose undoing only ever gives it back,
+// and that do not give it back themselves when they fail, as a canary does: whoever gets its
+// task next reads from what is left of it that it was taken back.
+func undoable(k pipeline.Kind) bool { return k == pipeline.KindDeploy || k == pipeline.KindPromote }
 
 // step does the next step of the undoing, if there is one to do.
 func (c *carrying) step(ctx context.Context, r *retreat) {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fairwayhq/fairway/internal/pipeline"
 	"github.com/fairwayhq/fairway/internal/platform"
 	"github.com/fairwayhq/fairway/internal/stage"
 )
@@ -27,8 +28,14 @@ func failing(s *server, undoes chan stage.Task, end func(n int) (stage.Outcome, 
 	}
 }
 
+func promotion(id string) stage.Task {
+	t := aTask(id)
+	t.Stage = pipeline.Stage{Name: "promote", Kind: pipeline.KindPromote}
+	return t
+}
+
 func TestWhatFailsWhileCutOffIsTakenBackAtOnce(t *testing.T) {
-	s := newServer(aTask("t1"))
+	s := newServer(promotion("t1"))
 	undoes := make(chan stage.Task, 100)
 	start(t, s, failing(s, undoes, func(n int) (stage.Outcome, error) {
 		if n < 3 {
@@ -38,7 +45,7 @@ func TestWhatFailsWhileCutOffIsTakenBackAtOnce(t *testing.T) {
 	}), 1)
 	hear(t, s)
 	first, second := <-undoes, <-undoes
-	if string(first.Memories["canary"]) != `{"n":2}` || first.State != nil || first.Fence != 3 || first.Hold == "" {
+	if string(first.Memories["promote"]) != `{"n":2}` || first.State != nil || first.Fence != 3 || first.Hold == "" {
 		t.Errorf("the undoing begins with %+v", first)
 	}
 	if string(second.State) != `{"back":1}` {
@@ -55,7 +62,7 @@ func TestWhatFailsWhileCutOffIsTakenBackAtOnce(t *testing.T) {
 }
 
 func TestATargetThatObeysAnotherIsNotTakenBack(t *testing.T) {
-	s := newServer(aTask("t1"))
+	s := newServer(promotion("t1"))
 	undoes := make(chan stage.Task, 100)
 	start(t, s, failing(s, undoes, func(int) (stage.Outcome, error) {
 		return stage.Outcome{}, platform.Fenced(platform.Target{}, 3, 4)
@@ -71,7 +78,7 @@ func TestATargetThatObeysAnotherIsNotTakenBack(t *testing.T) {
 
 // An undoing that fails asks a person; only the server can.
 func TestAnUndoingThatFailsIsNotTriedAgainWithoutTheServer(t *testing.T) {
-	undo := aTask("t1")
+	undo := promotion("t1")
 	undo.Undo = true
 	s := newServer(undo)
 	n := 0

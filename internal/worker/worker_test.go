@@ -85,7 +85,7 @@ func start(t *testing.T, s worker.Server, e stage.Executor, parallel int) {
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	w := worker.New(worker.Config{
-		Name: "w1", Server: s, Parallel: parallel, Executors: map[pipeline.Kind]stage.Executor{pipeline.KindCanary: e},
+		Name: "w1", Server: s, Parallel: parallel, Executors: map[pipeline.Kind]stage.Executor{pipeline.KindCanary: e, pipeline.KindPromote: e},
 		Log: slog.New(slog.DiscardHandler),
 	})
 	go func() { done <- w.Run(ctx) }()

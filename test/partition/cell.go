@@ -122,7 +122,7 @@ func (c *cell) ship(ctx context.Context, bad bool) (client.ReleaseDetail, error)
 	c.number++
 	version, errors := fmt.Sprintf("good-%d", c.number), "0"
 	if bad {
-		version, errors = fmt.Sprintf("bad-%d", c.number), "0.12"
+		version, errors = fmt.Sprintf("bad-%d", c.number), fmt.Sprint(c.o.harm)
 	}
 	c.watch.begin()
 	return c.api.Create(ctx, client.NewRelease{

@@ -36,6 +36,8 @@ type options struct {
 	cut   time.Duration
 	cells int
 	lease time.Duration
+	// harm is the share of answers that fail in a bad version.
+	harm float64
 	// plain is how many bad releases each cell sees with a connection, to compare with.
 	plain int
 	seed  uint64
@@ -50,6 +52,7 @@ func main() {
 	flag.DurationVar(&o.cut, "cut", time.Minute, "how long each cut lasts")
 	flag.IntVar(&o.cells, "cells", 8, "how many regions work at the same time")
 	flag.DurationVar(&o.lease, "lease", 30*time.Second, "the server's lease")
+	flag.Float64Var(&o.harm, "harm", 0.12, "share of answers that fail in a bad version")
 	flag.IntVar(&o.plain, "plain", 4, "bad releases with a connection in each cell, to compare with")
 	flag.Uint64Var(&o.seed, "seed", uint64(time.Now().UnixNano()), "the moments of the cuts, to come close to an earlier run")
 	flag.DurationVar(&o.limit, "limit", 40*time.Minute, "give up after this time")

@@ -16,7 +16,7 @@ func TestCutOffAWorkerOnlyMakesThingsSafer(t *testing.T) {
 	}
 	t.Chdir("../..")
 	r, err := run(t.Context(), options{
-		cuts: 6, cut: 8 * time.Second, cells: 3, lease: 4 * time.Second, plain: 1,
+		cuts: 6, cut: 10 * time.Second, cells: 3, lease: 6 * time.Second, plain: 1, harm: 0.2,
 		seed: uint64(time.Now().UnixNano()), limit: 5 * time.Minute, out: t.Output(),
 	})
 	if err != nil {

@@ -149,7 +149,7 @@ func (c *cell) toldLate(ctx context.Context, release string, x cutOff) bool {
 		return true
 	}
 	return until(ctx, 30*time.Second, "it is told", func() bool {
-		page, err := c.api.Events(ctx, release, 0, 1000)
+		page, err := c.api.Events(ctx, release, 0, 200)
 		return err == nil && slices.ContainsFunc(page.Items, func(e client.Event) bool { return e.Kind == "worker.late" })
 	}) == nil
 }
