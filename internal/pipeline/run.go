@@ -256,7 +256,7 @@ func (r *Run) foremost(among []int) int {
 // approves tells whether the entry is at an approval.
 func (r *Run) approves(i int) bool {
 	e := &r.Environments[i]
-	return r.Plan != nil && e.Stages[e.Stage].State == StageRunning && r.Plan.Environments[i].Stages[e.Stage].Kind == KindApproval
+	return r.Plan != nil && i < len(r.Plan.Environments) && e.Stages[e.Stage].State == StageRunning && r.Plan.Environments[i].Stages[e.Stage].Kind == KindApproval
 }
 
 // Foremost is the entry that a person means by a name, or nil: the one of that name, or that

@@ -63,6 +63,8 @@ type planCache struct {
 	limit  int
 	recent *list.List // of cachedPlan, the latest first
 	byHash map[string]*list.Element
+	// runs are the large runs, which whoever has the plans has too.
+	runs runCache
 }
 
 type cachedPlan struct {

@@ -13,7 +13,7 @@ const selectRun = `SELECT plan, digest, seq, hash, wake_at, body,
 	EXISTS (SELECT 1 FROM evidence WHERE evidence.digest = runs.digest)
 	FROM runs WHERE release = $1`
 
-// LoadRun returns the run with its plan and evidence, or fault.NotFound. The plan is shared: do not change it.
+// LoadRun returns the run with its plan and evidence, or fault.NotFound. Plan and run are shared: do not change them.
 func (tx *Tx) LoadRun(release string) (drive.Record, error) {
 	r := drive.Record{Release: release}
 	if err := tx.turnOf(release); err != nil {
@@ -21,7 +21,7 @@ func (tx *Tx) LoadRun(release string) (drive.Record, error) {
 	}
 	var plan, digest string
 	var facts bool
-	found, err := tx.row([]any{&plan, &digest, &r.Seq, &r.Hash, timeInto{&r.Wake}, jsonInto{&r.Run}, &facts}, selectRun, release)
+	found, err := tx.row([]any{&plan, &digest, &r.Seq, &r.Hash, timeInto{&r.Wake}, runInto{&r.Run, &tx.plans.runs}, &facts}, selectRun, release)
 	switch {
 	case err != nil:
 		return drive.Record{}, err
