@@ -79,6 +79,15 @@ test: ## Run every test that this machine can run; needs nothing but Go and Node
 crash: ## Kill server and worker KILLS times (200) and see that nothing is lost
 	@go run ./test/crash -kills $(KILLS) $(ARGS)
 
+.PHONY: crash-long
+crash-long: ## The same a thousand times with SQLite and a thousand times with PostgreSQL, in two hours
+	@test/setup.sh postgresql >&2
+	@go run ./test/crash -kills 1000 -database both -limit 100m $(ARGS)
+
+.PHONY: partition
+partition: ## Cut workers off from their server 100 times for a minute; ARGS="-n 10 -cut 20s"
+	@go run ./test/partition $(ARGS)
+
 .PHONY: test-cluster
 test-cluster: ## Test with a real Kubernetes, as root on Linux; the first time it is built
 	@go run ./test/cluster/up -prepare
@@ -136,8 +145,13 @@ bench-router: ## Throughput beside Caddy and nginx, added latency, requests fail
 	@go run ./bench/router $(ARGS)
 
 .PHONY: bench-drive
-bench-drive: binary ## Transitions per second, memory of waiting releases, time to start
+bench-drive: binary ## Transitions per second, with SQLite and PostgreSQL, memory, time to start
+	@test/setup.sh postgresql >&2
 	@go run ./bench/drive -fairway bin/fairway $(ARGS)
+
+.PHONY: bench-waves
+bench-waves: ## Bad releases to 200 simulated regions, and good ones taken back everywhere
+	@go run ./bench/waves $(ARGS)
 
 .PHONY: bench-demo
 bench-demo: binary shops ## Seconds to promote and to roll back, and what bad versions cost; ARGS="-only live"

@@ -87,12 +87,16 @@ func names(t *testing.T) []string {
 // workerMetrics are those of a worker process, whose token its server refuses.
 func workerMetrics(t *testing.T, url string) string {
 	t.Helper()
+	token := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(token, []byte("none"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	address := make(chan string, 1)
 	ended := make(chan error, 1)
 	go func() {
 		ended <- app.Worker(ctx, app.WorkerConfig{
-			Server: url, Token: "none", Name: "w", DataDir: t.TempDir(), MetricsListen: "127.0.0.1:0",
+			Server: url, TokenFile: token, Name: "w", DataDir: t.TempDir(), MetricsListen: "127.0.0.1:0",
 			Log: slog.New(slog.DiscardHandler), MetricsReady: func(a string) { address <- a },
 		})
 	}()

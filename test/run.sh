@@ -61,9 +61,11 @@ part() {
 npm_packages() { make web/node_modules/.package-lock.json; }
 
 setup() {
-  test/setup.sh chromium prometheus nginx-light wrk gcc libc6-dev
+  test/setup.sh chromium prometheus postgresql nginx-light wrk gcc libc6-dev
   [ "$(id -u)" = 0 ] || leave_out "full disks" "mounting a small file system needs root"
   command -v prometheus >/dev/null || leave_out "real Prometheus" "there is no prometheus on this machine"
+  compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null ||
+    leave_out "PostgreSQL" "there is none on this machine"
   [ "$(uname)" = Linux ] || leave_out "processes by /proc" "this is not Linux"
 }
 

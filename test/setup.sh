@@ -10,6 +10,7 @@ have() {
   case $1 in
     chromium) [ -x "${CHROMIUM:-/usr/bin/chromium}" ] ;;
     nginx-light) command -v nginx || [ -x /usr/sbin/nginx ] ;;
+    postgresql) command -v initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb' ;;
     iproute2) command -v ip ;;
     nftables) command -v nft ;;
     containernetworking-plugins) [ -x /usr/lib/cni/ptp ] || [ -x /opt/cni/bin/ptp ] ;;

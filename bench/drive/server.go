@@ -26,6 +26,8 @@ func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 // server is a real server process on a folder.
 type server struct {
 	dir, address, token string
+	database            string // empty for a file in dir
+	pid                 int
 	emptyMB, filledMB   float64
 }
 
@@ -91,7 +93,8 @@ type process struct{ cmd *exec.Cmd }
 
 // start runs the server and returns how long it took to be ready.
 func (s *server) start(ctx context.Context, fairway string) (process, time.Duration, error) {
-	cmd := exec.CommandContext(ctx, fairway, "server", "--no-worker", "--data-dir", s.dir, "--listen", s.address, "--log-level", "error")
+	cmd := exec.CommandContext(ctx, fairway, "server", "--no-worker", "--data-dir", s.dir, "--listen", s.address, "--log-level", "error",
+		"--database", s.database)
 	cmd.Stdout, cmd.Stderr = io.Discard, os.Stderr
 	began := time.Now()
 	if err := cmd.Start(); err != nil {

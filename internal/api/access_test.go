@@ -145,13 +145,13 @@ func TestAWorkersTokenIsForWorkersOnly(t *testing.T) {
 		t.Errorf("me = %v", err)
 	}
 	_, err = production.Lease(t.Context(), stage.LeaseAsk{Worker: "w", Max: 1, Environments: []string{"staging"}})
-	refused(t, err, fault.Denied, "not for [staging]")
+	refused(t, err, fault.Denied, "the worker asks for staging, and its token is for production")
 	if tasks, err := production.Lease(t.Context(), stage.LeaseAsk{Worker: "w", Max: 1}); err != nil || len(tasks) != 0 {
 		t.Errorf("a worker of production leased %v, %v", tasks, err)
 	}
 	task := lease(t, staging)
 	_, err = production.Report(t.Context(), stage.Report{Task: task.ID, Release: task.Release, Environment: "staging", Worker: "w", Fence: task.Fence, Outcome: passed})
-	refused(t, err, fault.Denied, "not for [staging]")
+	refused(t, err, fault.Denied, "the worker asks for staging, and its token is for production")
 	report(t, staging, task, passed)
 	if _, err := sue.Approve(t.Context(), d.ID, client.Approval{}); err != nil {
 		t.Fatal(err)

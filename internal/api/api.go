@@ -59,6 +59,9 @@ type Config struct {
 	Wrap func(http.Handler) http.Handler
 	// SecureCookies marks the session cookie Secure also where TLS ends before this process.
 	SecureCookies bool
+	// WorkerCertificates demands a client certificate of workers. That it is from a known
+	// authority has been seen to when the connection was made.
+	WorkerCertificates bool
 	// Closing ends live streams when it is closed, so that a shutdown need not wait for them.
 	Closing <-chan struct{}
 	// Collectors are more metrics to expose.

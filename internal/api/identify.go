@@ -58,6 +58,9 @@ func (s *server) identify(next http.Handler) http.Handler {
 		if p == nil && c.Worker && !forWorkers(r.URL.Path) {
 			p = newProblem(http.StatusForbidden, "a worker's token opens only the routes of workers", "use a token of a person or of CI")
 		}
+		if p == nil && strings.HasPrefix(r.URL.Path, workerRoutes) {
+			p = s.certified(r)
+		}
 		if p != nil {
 			if p.Status == http.StatusUnauthorized {
 				w.Header().Set("WWW-Authenticate", `Bearer realm="fairway"`)
@@ -70,7 +73,18 @@ func (s *server) identify(next http.Handler) http.Handler {
 	})
 }
 
-func forWorkers(path string) bool { return strings.HasPrefix(path, "/v1/worker/") || path == "/v1/me" }
+const workerRoutes = "/v1/worker/"
+
+func forWorkers(path string) bool { return strings.HasPrefix(path, workerRoutes) || path == "/v1/me" }
+
+// certified refuses a worker without a client certificate, where they must have one.
+func (s *server) certified(r *http.Request) *problem {
+	if !s.WorkerCertificates || r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
+		return nil
+	}
+	return newProblem(http.StatusForbidden, "workers of this server must show a certificate",
+		"start the worker with --client-cert and --client-key; --tls-client-ca of the server says from which authority")
+}
 
 // callerOf reads the token or the session of the request.
 func (s *server) callerOf(r *http.Request) (caller, *problem) {

@@ -31,7 +31,7 @@ func (s *server) registerInquiries(a huma.API) {
 	route(s, a, huma.Operation{
 		OperationID: "takeInquiries", Method: http.MethodPost, Path: "/v1/worker/inquiries", Tags: []string{"workers"},
 		Summary:         "Take an inquiry",
-		Description:     "Waits for one as long as asked, at most 30 s. It takes a worker's token, whose environments restrict the inquiries.",
+		Description:     "Waits for one as long as asked, at most 30 s. It takes a worker's token, whose environments and regions restrict the inquiries.",
 		BodyReadTimeout: -1, Errors: []int{http.StatusForbidden},
 	}, s.takeInquiries)
 	route(s, a, huma.Operation{
@@ -77,10 +77,11 @@ func (s *server) takeInquiries(ctx context.Context, in *takeInput) (*answer[[]in
 	ctx, stop := s.untilClosing(ctx)
 	defer stop()
 	wish := in.Body
-	var err error
-	if wish.Environments, err = workerEnvironments(who(ctx), wish.Environments); err != nil {
+	may, err := workerReach(who(ctx), reach{wish.Environments, wish.Regions})
+	if err != nil {
 		return nil, err
 	}
+	wish.Environments, wish.Regions = may.environments, may.regions
 	taken, err := s.Desk.Take(ctx, wish)
 	if taken == nil {
 		taken = []inquiry.Inquiry{}
@@ -90,11 +91,11 @@ func (s *server) takeInquiries(ctx context.Context, in *takeInput) (*answer[[]in
 
 type answerInput struct{ Body inquiry.Answer }
 
-func (s *server) answerInquiry(ctx context.Context, in *answerInput) (*done, error) {
-	if _, err := workerEnvironments(who(ctx), []string{in.Body.Environment}); err != nil {
+func (s *server) answerInquiry(ctx context.Context, given *answerInput) (*done, error) {
+	if _, err := workerReach(who(ctx), in(given.Body.Environment, given.Body.Region)); err != nil {
 		return nil, err
 	}
-	return &done{}, s.Desk.Answer(ctx, in.Body)
+	return &done{}, s.Desk.Answer(ctx, given.Body)
 }
 
 // untilClosing ends with the server, so that nobody who waits holds up its end.

@@ -41,7 +41,7 @@ type rig struct {
 	log     *syncBuffer
 }
 
-func newRig(t *testing.T) *rig {
+func newRig(t *testing.T, change ...func(*api.Config)) *rig {
 	t.Helper()
 	st, err := store.Open(t.Context(), store.Config{Path: filepath.Join(t.TempDir(), "fairway.db")})
 	if err != nil {
@@ -54,14 +54,18 @@ func newRig(t *testing.T) *rig {
 	r.auth.PasswordCost = bcrypt.MinCost
 	desk := inquiry.NewDesk()
 	r.control = release.New(release.Config{Store: st.Release(), Drive: r.drive, Inquirer: desk})
-	handler := api.New(api.Config{
+	config := api.Config{
 		Releases: r.control,
 		Auth:     r.auth, Drive: r.drive, Desk: desk, Log: log, Closing: r.closing, Version: "test",
 		Heartbeat: 50 * time.Millisecond, Patience: 500 * time.Millisecond,
 		UI: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, "the page")
 		}),
-	})
+	}
+	for _, f := range change {
+		f(&config)
+	}
+	handler := api.New(config)
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() {
@@ -222,7 +226,7 @@ func lease(t *testing.T, c *client.Client) stage.Task {
 func report(t *testing.T, c *client.Client, task stage.Task, o stage.Outcome) stage.Reply {
 	t.Helper()
 	reply, err := c.Report(t.Context(), stage.Report{
-		Task: task.ID, Release: task.Release, Environment: task.Environment, Worker: "w", Fence: task.Fence, Outcome: o,
+		Task: task.ID, Release: task.Release, Environment: task.Environment, Region: task.Region, Entry: task.Entry, Worker: "w", Fence: task.Fence, Outcome: o,
 	})
 	if err != nil {
 		t.Fatal(err)

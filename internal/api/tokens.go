@@ -50,7 +50,7 @@ type addTokenInput struct{ Body client.NewToken }
 
 func (s *server) addToken(ctx context.Context, in *addTokenInput) (*answer[client.Token], error) {
 	b := in.Body
-	n := auth.NewToken{User: or(b.User, who(ctx).User), Name: b.Name, Worker: b.Worker, Environments: b.Environments}
+	n := auth.NewToken{User: or(b.User, who(ctx).User), Name: b.Name, Worker: b.Worker, Environments: b.Environments, Regions: b.Regions}
 	if b.For != "" {
 		lasts, err := pipeline.ParseDuration(b.For)
 		if err != nil || lasts < pipeline.Duration(time.Minute) {
@@ -82,7 +82,7 @@ func or(s, instead string) string {
 
 func wireToken(t auth.Token) client.Token {
 	return client.Token{
-		ID: t.ID, User: t.User, Name: t.Name, Worker: t.Worker, Environments: t.Environments,
+		ID: t.ID, User: t.User, Name: t.Name, Worker: t.Worker, Environments: t.Environments, Regions: t.Regions,
 		CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt,
 	}
 }

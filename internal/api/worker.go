@@ -3,13 +3,10 @@ package api
 import (
 	"context"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/fairwayhq/fairway/internal/auth"
-	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/stage"
 )
 
@@ -20,9 +17,15 @@ const maxReport = maxReleaseBody*4/3 + maxBody
 
 func (s *server) registerWorker(a huma.API) {
 	route(s, a, huma.Operation{
+		OperationID: "greetServer", Method: http.MethodPost, Path: "/v1/worker/hello", Tags: []string{"workers"},
+		Summary:     "Introduce a worker",
+		Description: "Tells which versions of the workers' part of this API the server speaks, and what time it has. A worker that has none in common with it, or another time, asks for no tasks.",
+		Errors:      []int{http.StatusForbidden},
+	}, s.hello)
+	route(s, a, huma.Operation{
 		OperationID: "leaseTasks", Method: http.MethodPost, Path: "/v1/worker/lease", Tags: []string{"workers"},
 		Summary:     "Lease tasks",
-		Description: "Waits for the first task as long as asked, at most 30 s. It takes a worker's token, whose environments restrict the tasks.",
+		Description: "Waits for the first task as long as asked, at most 30 s. It takes a worker's token, whose environments and regions restrict the tasks.",
 		// A deadline for reading the body would end the wait that follows.
 		BodyReadTimeout: -1, Errors: []int{http.StatusForbidden},
 	}, s.lease)
@@ -33,14 +36,24 @@ func (s *server) registerWorker(a huma.API) {
 	}, s.report)
 }
 
+type helloInput struct{ Body stage.Hello }
+
+func (s *server) hello(ctx context.Context, in *helloInput) (*answer[stage.Welcome], error) {
+	if _, err := workerReach(who(ctx), reach{in.Body.Environments, in.Body.Regions}); err != nil {
+		return nil, err
+	}
+	return answered(stage.Welcome{Wire: stage.Wire, OldestWire: stage.OldestWorker, Version: s.Version, Now: s.Now()}, nil)
+}
+
 type leaseInput struct{ Body stage.LeaseAsk }
 
 func (s *server) lease(ctx context.Context, in *leaseInput) (*answer[[]stage.Task], error) {
 	ask := in.Body
-	var err error
-	if ask.Environments, err = workerEnvironments(who(ctx), ask.Environments); err != nil {
+	may, err := workerReach(who(ctx), reach{ask.Environments, ask.Regions})
+	if err != nil {
 		return nil, err
 	}
+	ask.Environments, ask.Regions = may.environments, may.regions
 	tasks, err := s.Drive.Lease(ctx, ask)
 	if tasks == nil {
 		tasks = []stage.Task{}
@@ -50,39 +63,9 @@ func (s *server) lease(ctx context.Context, in *leaseInput) (*answer[[]stage.Tas
 
 type reportInput struct{ Body stage.Report }
 
-func (s *server) report(ctx context.Context, in *reportInput) (*answer[stage.Reply], error) {
-	if _, err := workerEnvironments(who(ctx), []string{in.Body.Environment}); err != nil {
+func (s *server) report(ctx context.Context, told *reportInput) (*answer[stage.Reply], error) {
+	if _, err := workerReach(who(ctx), in(told.Body.Environment, told.Body.Region)); err != nil {
 		return nil, err
 	}
-	return answered(s.Drive.Report(ctx, in.Body))
-}
-
-// workerEnvironments narrows what is asked to what the worker's token allows;
-// empty means all.
-func workerEnvironments(id auth.Identity, asked []string) ([]string, error) {
-	if !id.Worker && !id.Has(auth.Admin) {
-		return nil, fault.Errorf(fault.Denied, "%s is not a worker", id.User).
-			WithHint("make a worker's token with `fairway token add --worker`")
-	}
-	var allowed []string
-	if id.Token != nil {
-		allowed = id.Token.Environments
-	}
-	if len(allowed) == 0 {
-		return asked, nil
-	}
-	if len(asked) == 0 {
-		return allowed, nil
-	}
-	var both []string
-	for _, e := range asked {
-		if slices.Contains(allowed, e) {
-			both = append(both, e)
-		}
-	}
-	if len(both) == 0 {
-		return nil, fault.Errorf(fault.Denied, "the worker's token is not for %v", asked).
-			WithHint("it is for %v", allowed)
-	}
-	return both, nil
+	return answered(s.Drive.Report(ctx, told.Body))
 }

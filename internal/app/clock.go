@@ -4,7 +4,10 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/fairwayhq/fairway/internal/fault"
 )
 
 // clock is the time by which deadlines, leases and freezes go and lines are
@@ -22,15 +25,70 @@ type clock struct {
 	wall  func() time.Time
 	since func(time.Time) time.Duration
 
+	// ahead of the machine's own clock is the wall, in nanoseconds, where a database tells the time.
+	offset atomic.Int64
+
 	mu sync.Mutex
 	// seen and told are the monotonic clock's and this one's times at the last look, since start.
 	seen, told time.Duration
 	// ahead is what is still to be lost to the wall.
 	ahead time.Duration
+	// off is what the wall clock is wrong by; corrected says that somebody has told.
+	off       time.Duration
+	corrected bool
 }
 
 func newClock(log *slog.Logger) *clock {
 	return &clock{start: time.Now(), log: log, wall: time.Now, since: time.Since}
+}
+
+// newSharedClock goes by a clock that several machines share, which is ahead of this
+// one's by so much.
+func newSharedClock(log *slog.Logger, ahead time.Duration) *clock {
+	c := newClock(log)
+	c.offset.Store(int64(ahead))
+	c.told = ahead
+	c.wall = func() time.Time { return time.Now().Add(time.Duration(c.offset.Load())) }
+	return c
+}
+
+// mostAhead is how far off this machine's clock may be. What is a little off is made up
+// for; a clock that is far off says that something is wrong, and puts its marks on all
+// that does not ask Fairway for the time: logs, certificates, metrics.
+const mostAhead = time.Minute
+
+// farOff returns what is wrong with a clock that is so far behind the shared one.
+func farOff(ahead time.Duration) error {
+	if ahead.Abs() <= mostAhead {
+		return nil
+	}
+	direction := "behind"
+	if ahead < 0 {
+		direction = "ahead of"
+	}
+	return fault.Errorf(fault.Conflict, "this machine's clock is %s %s the database's: here it is %s", ahead.Abs().Round(time.Second), direction,
+		time.Now().UTC().Format(time.RFC3339)).WithHint("let both machines follow a time server (NTP), and start again")
+}
+
+// keepShared follows the shared clock until ctx ends.
+func (c *clock) keepShared(ctx context.Context, ask func(context.Context) (time.Duration, error)) {
+	ticker := time.NewTicker(10 * time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		ahead, err := ask(ctx)
+		if err != nil {
+			continue // what it was before is better than nothing, and others tell of the trouble
+		}
+		if err := farOff(ahead); err != nil {
+			c.log.Error("This machine's clock is far off.", "error", err)
+		}
+		c.offset.Store(int64(ahead))
+	}
 }
 
 const (
@@ -58,7 +116,9 @@ func (c *clock) look() time.Time {
 }
 
 // difference is how far the wall is ahead; negative where it is behind.
-func (c *clock) difference() time.Duration { return c.wall().Round(0).Sub(c.look().Round(0)) }
+func (c *clock) difference() time.Duration {
+	return c.wall().Round(0).Add(c.off).Sub(c.look().Round(0))
+}
 
 // check compares with the wall clock. Where that is far ahead, jumped is called
 // with its time first, while this clock is still behind; if it fails, the next
@@ -81,6 +141,19 @@ func (c *clock) check(jumped func(now time.Time) error) {
 	case -off-ahead > jumpWorthTelling:
 		c.log.Warn("The system's clock was set back; time goes on more slowly until it has caught up, or the process is started anew.", "by", (-off - ahead).Round(time.Millisecond))
 	}
+}
+
+// correct makes the clock that of another machine, by which the wall clock here is wrong
+// by off. At first, when nothing has been timed yet, that counts at once; later it is
+// followed as if the wall clock had been set.
+func (c *clock) correct(off time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.off = off
+	if !c.corrected {
+		c.told, c.ahead = c.told+c.difference(), 0
+	}
+	c.corrected = true
 }
 
 // follow moves on to the wall's time, if that is ahead.

@@ -165,3 +165,29 @@ func TestTheClockNeverRunsBackwards(t *testing.T) {
 		}
 	}
 }
+
+func TestAClockIsThatOfAnotherMachine(t *testing.T) {
+	for _, off := range []time.Duration{40 * time.Second, -40 * time.Second} {
+		m := newMachine(t)
+		m.pass(3 * time.Second)
+		m.correct(off)
+		m.last = m.Now()
+		if got := m.off(); got != off {
+			t.Errorf("told that the wall is off by %s, the clock is off by %s", off, got)
+		}
+		if took := m.pass(30 * time.Second); took != 30*time.Second {
+			t.Errorf("with the clock off by %s half a minute took %s", off, took)
+		}
+		// What is found later is followed as if the wall had been set: never backwards.
+		m.correct(off - 5*time.Second)
+		m.pass(2 * time.Minute)
+		if got := m.off(); got != off-5*time.Second {
+			t.Errorf("later the clock is off by %s, not by %s", got, off-5*time.Second)
+		}
+		m.correct(off)
+		m.pass(2 * time.Second)
+		if got := m.off(); got != off {
+			t.Errorf("at last the clock is off by %s, not by %s", got, off)
+		}
+	}
+}

@@ -80,7 +80,12 @@ router as a process of its own, which goes on serving when the server stops.`,
 	flags.BoolVar(&c.NoWorker, "no-worker", false, "run no worker inside")
 	flags.StringSliceVar(&c.WorkerEnvironments, workerEnvironments, nil, "let the worker inside take tasks of these environments only (default: all)")
 	cmd.MarkFlagsMutuallyExclusive("no-worker", workerEnvironments)
+	addDatabase(cmd, &c.Database)
+	cmd.AddCommand(databaseCommands()...)
 	addOpeningKey(cmd, &c.OpeningKeyFile)
+	flags.StringVar(&c.TLS.Cert, "tls-cert", "", "file with the server's certificate, in PEM; without one it speaks plain HTTP")
+	flags.StringVar(&c.TLS.Key, "tls-key", "", "file with its key, in PEM")
+	flags.StringVar(&c.TLS.CA, "tls-client-ca", "", "file with the authorities, in PEM, from which workers must show a certificate")
 	flags.DurationVar(&c.LeaseFor, "lease", 30*time.Second, "how long a worker holds a task without a sign of life")
 	flags.DurationVar(&c.Drain, "drain", 10*time.Second, "how long requests in flight may go on once it was told to stop")
 	flags.DurationVar(&c.DriftEvery, "drift-every", 5*time.Minute, "how often workers look whether what runs is as released; 0 is never")
@@ -117,21 +122,19 @@ func named(environments []string) ([]string, error) {
 func workerCommand() *cobra.Command {
 	var c WorkerConfig
 	var logs logFlags
-	var tokenFile string
 	cmd := &cobra.Command{
 		Use:   "worker",
 		Short: "Run a worker that takes its tasks from a server",
-		Args:  cobra.NoArgs,
+		Long: `Run a worker near what it releases to. It only connects outwards, to the server; what it
+needs to reach its targets stays with it. The token and the certificates may be replaced
+in their files at any time. Cut off from the server it goes on looking after what has
+traffic, and may hold it or take it back, never give it more.`,
+		Example: "  fairway worker --server https://fairway.example.com --token-file token --environment production --region eu-west-1",
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if c.Log, err = logs.logger(cmd.ErrOrStderr()); err != nil {
 				return err
 			}
-			token, err := os.ReadFile(tokenFile)
-			if err != nil {
-				return fault.Errorf(fault.Invalid, "the token cannot be read: %w", err).
-					WithHint("make one with `fairway token add --name NAME --worker`, and put it into the file")
-			}
-			c.Token = strings.TrimSpace(string(token))
 			return Worker(cmd.Context(), c)
 		},
 	}
@@ -148,10 +151,15 @@ func workerCommand() *cobra.Command {
 		return nil
 	}
 	flags.StringVar(&c.DataDir, "data-dir", cli.DataDir(), "folder of what the worker needs (FAIRWAY_DATA_DIR)")
-	flags.StringVar(&tokenFile, "token-file", "", "file with the worker's token")
+	flags.StringVar(&c.TokenFile, "token-file", "", "file with the worker's token; it is read again when it changes")
 	flags.StringVar(&c.Name, "name", "", "the worker's own name (default: the machine's)")
 	flags.StringSliceVar(&c.Environments, "environment", nil, "take tasks of these environments only")
 	flags.StringVar(&c.MetricsListen, "metrics-listen", "", "address of the worker's own /metrics and /healthz, for instance 127.0.0.1:7879")
+	flags.StringSliceVar(&c.Regions, "region", nil, "take tasks of these regions only")
+	flags.StringVar(&c.TLS.CA, "ca", "", "file with the authorities of the server's certificate, in PEM (default: the system's)")
+	flags.StringVar(&c.TLS.Cert, "client-cert", "", "file with the certificate to show to the server, in PEM")
+	flags.StringVar(&c.TLS.Key, "client-key", "", "file with its key, in PEM")
+	flags.BoolVar(&c.PlainHTTP, "plain-http", false, "let the token travel unencrypted to a server on another machine")
 	addOpeningKey(cmd, &c.OpeningKeyFile)
 	_ = cmd.MarkFlagRequired("token-file")
 	logs.add(cmd)

@@ -8,8 +8,8 @@ import (
 	"github.com/fairwayhq/fairway/internal/release"
 )
 
-// lookForDrift looks again and again, until ctx ends.
-func lookForDrift(ctx context.Context, every time.Duration, control *release.Control, log *slog.Logger) {
+// lookForDrift looks again and again, until ctx ends, where no other server does.
+func lookForDrift(ctx context.Context, every time.Duration, mine chore, control *release.Control, log *slog.Logger) {
 	if every <= 0 {
 		return
 	}
@@ -20,6 +20,13 @@ func lookForDrift(ctx context.Context, every time.Duration, control *release.Con
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
+		}
+		switch due, err := mine(ctx, "look for drift", every); {
+		case err != nil && ctx.Err() == nil:
+			log.Warn("Looking for drift was put off.", "error", err)
+			continue
+		case !due:
+			continue
 		}
 		if err := control.LookForDrift(ctx); err != nil && ctx.Err() == nil {
 			log.Warn("Not every lane could be looked at for drift.", "error", err)

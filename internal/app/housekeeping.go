@@ -80,14 +80,14 @@ const retainEvery = time.Hour
 // housekeepingDelay leaves the first minute of a server to its releases.
 const housekeepingDelay = time.Minute
 
-// run does both again and again until ctx ends.
-func (h *housekeeping) run(ctx context.Context, verifyEvery time.Duration, keep release.Retention) {
+// run does both again and again until ctx ends, where no other server does.
+func (h *housekeeping) run(ctx context.Context, verifyEvery time.Duration, keep release.Retention, mine chore) {
 	looks := map[string]*look{}
 	if verifyEvery > 0 {
-		looks["Verifying the ledger failed."] = &look{every: verifyEvery, do: h.verify}
+		looks["verify the ledger"] = &look{every: verifyEvery, do: h.verify}
 	}
 	if keep != (release.Retention{}) {
-		looks["Removing what is old failed."] = &look{every: retainEvery, do: func(ctx context.Context) error { return h.retain(ctx, keep) }}
+		looks["remove what is old"] = &look{every: retainEvery, do: func(ctx context.Context) error { return h.retain(ctx, keep) }}
 	}
 	if len(looks) == 0 {
 		return
@@ -100,13 +100,17 @@ func (h *housekeeping) run(ctx context.Context, verifyEvery time.Duration, keep 
 			return
 		case <-timer.C:
 		}
-		for failed, l := range looks {
+		for work, l := range looks {
 			if time.Since(l.last) < l.every {
 				continue
 			}
 			l.last = time.Now()
-			if err := l.do(ctx); err != nil && ctx.Err() == nil {
-				h.log.Error(failed, "error", err)
+			due, err := mine(ctx, work, l.every)
+			if err == nil && due {
+				err = l.do(ctx)
+			}
+			if err != nil && ctx.Err() == nil {
+				h.log.Error("Housekeeping failed.", "work", work, "error", err)
 			}
 		}
 	}

@@ -78,7 +78,7 @@ func TestAChangedHistoryIsFoundAndTold(t *testing.T) {
 
 func TestNothingToDoNeedsNobody(t *testing.T) {
 	h := newHousekeeping(nil, slog.New(slog.DiscardHandler), time.Now)
-	h.run(context.Background(), 0, release.Retention{}) // it would wait for ever otherwise
+	h.run(context.Background(), 0, release.Retention{}, nil) // it would wait for ever otherwise
 }
 
 func TestAPeriodMayBeGivenInDays(t *testing.T) {

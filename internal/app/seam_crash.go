@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/fairwayhq/fairway/internal/command"
 	"github.com/fairwayhq/fairway/internal/drive"
@@ -213,6 +214,7 @@ func (d dyingCommands) Start(ctx context.Context, id string, spec command.Spec) 
 func dyingVerb(verb string, t platform.Target, fence int64, call func() error) error {
 	theAims.at("before", verb)
 	done := theAims.during(verb)
+	began := time.Now()
 	err := call()
 	done()
 	how := "ok"
@@ -223,7 +225,7 @@ func dyingVerb(verb string, t platform.Target, fence int64, call func() error) e
 		how = "failed"
 	}
 	if fence > 0 {
-		theAims.trace("verb %s %s %d %s", verb, t, fence, how)
+		theAims.trace("verb %s %s %d %s %d", verb, t, fence, how, began.UnixNano())
 	}
 	theAims.at("after", verb)
 	return err

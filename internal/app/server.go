@@ -5,6 +5,7 @@ package app
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -17,12 +18,11 @@ import (
 
 	"github.com/fairwayhq/fairway/internal/api"
 	"github.com/fairwayhq/fairway/internal/auth"
+	"github.com/fairwayhq/fairway/internal/certificate"
 	"github.com/fairwayhq/fairway/internal/drive"
 	"github.com/fairwayhq/fairway/internal/fault"
-	"github.com/fairwayhq/fairway/internal/inquiry"
 	"github.com/fairwayhq/fairway/internal/notify"
 	"github.com/fairwayhq/fairway/internal/release"
-	"github.com/fairwayhq/fairway/internal/store"
 	"github.com/fairwayhq/fairway/internal/telemetry"
 	"github.com/fairwayhq/fairway/internal/worker"
 	"github.com/fairwayhq/fairway/web"
@@ -32,8 +32,13 @@ import (
 type ServerConfig struct {
 	// DataDir holds the database and, with the built-in worker, what the host platform needs.
 	DataDir string
+	// Database is the URL of a PostgreSQL database, which several servers may share; empty
+	// keeps everything in a file in DataDir.
+	Database string
 	// Listen is the address of the API and the UI.
 	Listen string
+	// TLS are the certificates to show, and, if it names a CA, from where workers must show theirs.
+	TLS certificate.Files
 	// NoWorker leaves the built-in worker out.
 	NoWorker bool
 	// WorkerEnvironments are those whose tasks the built-in worker takes; all if empty.
@@ -67,11 +72,15 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 			WithHint("for instance --listen 127.0.0.1:7878")
 	}
 	c.Drain = cmp.Or(c.Drain, 10*time.Second)
+	secure, err := c.secure()
+	if err != nil {
+		return err
+	}
 	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
 		return fault.Errorf(fault.Invalid, "the data folder %s cannot be made: %w", c.DataDir, err).
 			WithHint("choose another with --data-dir")
 	}
-	st, err := store.Open(ctx, store.Config{Path: databaseFile(c.DataDir)})
+	st, err := openStore(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -81,7 +90,14 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 		return fault.Errorf(fault.Unavailable, "the server cannot listen on %s: %w", c.Listen, err).
 			WithHint("another process has the address; stop it or choose another with --listen")
 	}
-	clock := newClock(c.Log)
+	ahead, err := st.Ahead(ctx)
+	if err != nil {
+		return err
+	}
+	if err := farOff(ahead); err != nil {
+		return err
+	}
+	clock := newSharedClock(c.Log, ahead)
 	traces, stopTraces, err := tracing(ctx, c.Log)
 	if err != nil {
 		return err
@@ -95,16 +111,20 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 	})
 	identities := auth.New(st.Auth())
 	identities.Now = clock.Now
-	desk := inquiry.NewDesk()
+	desk := openDesk(st, clock.Now)
 	control := release.New(release.Config{Store: measured.Release(seamOfRelease(st.Release())), Drive: d, Inquirer: desk, Now: clock.Now})
 	house := newHousekeeping(control, c.Log, clock.Now)
 	closing := make(chan struct{})
 	handler := api.New(api.Config{
 		Releases: control, Auth: identities, Drive: d, Desk: desk, UI: web.Handler(), Version: Version(), Now: clock.Now,
-		Log: c.Log, Wrap: traces, Closing: closing,
+		Log: c.Log, Wrap: traces, Closing: closing, WorkerCertificates: c.TLS.CA != "",
 		Collectors: append(house.collectors(), measured, transitions, clockGauge(clock)),
 	})
 	url := "http://" + listener.Addr().String()
+	if secure != nil {
+		url = "https://" + listener.Addr().String()
+		listener = tls.NewListener(listener, secure)
+	}
 	if err := firstToken(ctx, c, identities); err != nil {
 		return err
 	}
@@ -112,15 +132,16 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 		return err
 	}
 
-	if err := d.CatchUp(ctx); err != nil {
-		return err
-	}
-
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	if err := st.Join(ctx, d.CatchUp); err != nil {
+		return err
+	}
 	parts := group{stop: stop}
-	parts.run("drift", func() error { lookForDrift(ctx, c.DriftEvery, control, c.Log); return nil })
-	parts.run("housekeeping", func() error { house.run(ctx, c.VerifyEvery, c.Keep); return nil })
+	parts.run("others", func() error { hearOthers(ctx, st, d, desk); return nil })
+	parts.run("shared clock", func() error { clock.keepShared(ctx, st.Ahead); return nil })
+	parts.run("drift", func() error { lookForDrift(ctx, c.DriftEvery, mine(st, clock), control, c.Log); return nil })
+	parts.run("housekeeping", func() error { house.run(ctx, c.VerifyEvery, c.Keep, mine(st, clock)); return nil })
 	parts.run("drive", func() error { return d.Run(ctx) })
 	parts.run("clock", func() error {
 		watchClock(ctx, clock, func(now time.Time) error { return d.StoodStill(ctx, now) })
@@ -136,9 +157,14 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 		parts.run("keeper", func() error { host.platform.Keep(ctx); return nil })
 		w := worker.New(worker.Config{
 			Name: "built-in", Environments: c.WorkerEnvironments, Server: d, Executors: host.executors(), Log: c.Log,
-			Desk: desk, Respond: host.respondent("built-in").Respond,
+			Desk: desk, Respond: host.respondent("built-in").Respond, Now: clock.Now,
 		})
 		parts.run("worker", func() error { return w.Run(ctx) })
+	}
+	if c.Pprof != "" {
+		if err := serveProfiles(ctx, c.Pprof, &parts); err != nil {
+			return err
+		}
 	}
 	srv := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelWarn)}
 	parts.run("api", func() error { return ignoreClosed(srv.Serve(listener)) })
@@ -166,6 +192,16 @@ func drain(ctx context.Context, srv *http.Server, c ServerConfig) error {
 		err = srv.Close()
 	}
 	return ignoreClosed(err)
+}
+
+// secure is how the server speaks TLS; nil where it does not.
+func (c ServerConfig) secure() (*tls.Config, error) {
+	if c.TLS == (certificate.Files{}) {
+		return nil, nil
+	}
+	return certificate.Server(c.TLS, func(err error) {
+		c.Log.Warn("Changed certificates are not used.", "error", err)
+	})
 }
 
 func ignoreClosed(err error) error {

@@ -2,23 +2,34 @@ package app
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/api/client"
+	"github.com/fairwayhq/fairway/internal/certificate"
 	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/process"
 	"github.com/fairwayhq/fairway/internal/telemetry"
 	"github.com/fairwayhq/fairway/internal/worker"
 )
 
 // WorkerConfig is what a worker process is started with.
 type WorkerConfig struct {
-	// Server is the server's URL, Token the worker's token.
-	Server, Token string
+	// Server is the server's URL, TokenFile has the worker's token.
+	Server, TokenFile string
+	// PlainHTTP allows http:// to a server that is not on this machine.
+	PlainHTTP bool
+	// TLS are the certificates with which the server is spoken to.
+	TLS certificate.Files
 	// Name must be the worker's own; default: the host's name.
-	Name         string
-	Environments []string
+	Name                  string
+	Environments, Regions []string
 	// DataDir holds what the host platform needs.
 	DataDir string
 	// OpeningKeyFile has the keys that open values of Secrets; empty where it has none.
@@ -46,7 +57,11 @@ func Worker(ctx context.Context, c WorkerConfig) error {
 		return err
 	}
 	defer host.clusters.Close()
-	server, err := client.New(client.Config{URL: c.Server, Token: c.Token})
+	server, err := c.connect()
+	if err != nil {
+		return err
+	}
+	journal, err := c.journal()
 	if err != nil {
 		return err
 	}
@@ -56,8 +71,10 @@ func Worker(ctx context.Context, c WorkerConfig) error {
 	}
 	measured := telemetry.NewWorker()
 	w := worker.New(worker.Config{
-		Name: c.Name, Environments: c.Environments, Server: measured.Server(server), Executors: host.executors(), Log: c.Log,
+		Name: c.Name, Environments: c.Environments, Regions: c.Regions, Server: measured.Server(server), Executors: host.executors(), Log: c.Log,
 		Desk: server, Respond: host.respondent(c.Name).Respond,
+		Greeter: server, Version: Version(), ClockOff: clock.correct, Now: clock.Now,
+		Journal: journal,
 	})
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -78,4 +95,51 @@ func Worker(ctx context.Context, c WorkerConfig) error {
 	}
 	parts.run("worker", func() error { return w.Run(ctx) })
 	return parts.wait()
+}
+
+// journal is the folder of what the server has not heard of this worker, for this process
+// alone: a second one of the same name would go on with the first one's tasks.
+func (c WorkerConfig) journal() (string, error) {
+	folder := filepath.Join(c.DataDir, "journal", "worker-"+url.QueryEscape(c.Name))
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return "", fault.Errorf(fault.Invalid, "the folder %s cannot be made: %w", folder, err).WithHint("choose another with --data-dir")
+	}
+	switch err := process.HoldLock(filepath.Join(folder, "lock")); {
+	case errors.Is(err, process.ErrLocked):
+		return "", fault.Errorf(fault.Conflict, "another worker with the name %s runs in %s", c.Name, c.DataDir).
+			WithHint("give this one a name of its own with --name")
+	case err != nil:
+		return "", fault.Errorf(fault.Unavailable, "the folder %s cannot be locked: %w", folder, err)
+	}
+	return folder, nil
+}
+
+// connect makes the client of the server; it does not connect yet.
+func (c WorkerConfig) connect() (*client.Client, error) {
+	if err := c.private(); err != nil {
+		return nil, err
+	}
+	token, err := openTokenFile(c.TokenFile, c.Log)
+	if err != nil {
+		return nil, err
+	}
+	transport, err := certificate.Transport(c.TLS, func(err error) {
+		c.Log.Warn("Changed certificates are not used.", "error", err)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return client.New(client.Config{
+		URL: c.Server, TokenNow: token.Now, HTTP: &http.Client{Transport: transport}, Agent: "fairway-worker/" + Version(),
+	})
+}
+
+// private refuses to show the token, and what is released, to everybody on the way.
+func (c WorkerConfig) private() error {
+	u, err := url.Parse(c.Server)
+	if err != nil || u.Scheme != "http" || c.PlainHTTP || u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback() {
+		return nil
+	}
+	return fault.Errorf(fault.Invalid, "the way to %s is not encrypted: everybody on it could read the worker's token", c.Server).
+		WithHint("use https://, or --plain-http where the network between is your own")
 }

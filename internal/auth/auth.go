@@ -52,9 +52,11 @@ type Token struct {
 	Name string
 	// Hash is the SHA-256 of the secret, in hexadecimal.
 	Hash string
-	// Worker tokens may only lease and report tasks, of these environments (all if empty).
+	// Worker tokens may only lease and report tasks, of these environments and regions
+	// (all if empty).
 	Worker       bool
 	Environments []string
+	Regions      []string
 	CreatedAt    time.Time
 	ExpiresAt    time.Time // zero: never
 	RevokedAt    time.Time // zero: not revoked
@@ -100,11 +102,14 @@ func (i Identity) Has(roles ...Role) bool {
 	return false
 }
 
-// MayLease tells whether the identity may lease tasks of the environment: a
-// worker of it, or an admin.
-func (i Identity) MayLease(environment string) bool {
+// MayLease tells whether the identity may lease tasks of the environment in the region: a
+// worker of both, or an admin.
+func (i Identity) MayLease(environment, region string) bool {
 	if !i.Worker {
 		return i.Has(Admin)
 	}
-	return i.Token != nil && (len(i.Token.Environments) == 0 || slices.Contains(i.Token.Environments, environment))
+	return i.Token != nil && covers(i.Token.Environments, environment) && covers(i.Token.Regions, region)
 }
+
+// covers tells whether the list, which means all where it is empty, has the name.
+func covers(list []string, name string) bool { return len(list) == 0 || slices.Contains(list, name) }

@@ -7,13 +7,21 @@ import (
 )
 
 // Authenticate returns whose token it is. A token that is unknown, revoked or
-// expired is fault.Denied with ErrNoIdentity. A worker's identity has no roles.
+// expired is fault.Denied with ErrNoIdentity; that a worker's was revoked by another
+// server is known within a second. A worker's identity has no roles.
 func (s *Service) Authenticate(ctx context.Context, bearer string) (Identity, error) {
+	now := s.Now()
+	if who, ok := s.lately.find(bearer, now); ok {
+		return who, nil
+	}
 	var who Identity
 	err := s.Store.View(ctx, func(tx Tx) (err error) {
 		who, err = s.identify(tx, bearer)
 		return err
 	})
+	if err == nil {
+		s.lately.note(bearer, who, now)
+	}
 	return who, err
 }
 

@@ -22,6 +22,7 @@ type Service struct {
 	PasswordCost int
 
 	attempts *attempts
+	lately   lately
 	// hashing bounds the logins that burn a processor at once.
 	hashing chan struct{}
 }

@@ -181,10 +181,10 @@ func TestAWorkersTokenIsBoundToItsEnvironments(t *testing.T) {
 		t.Fatal(err)
 	}
 	who, err := a.Authenticate(t.Context(), text)
-	if err != nil || !who.Worker || who.Has(auth.Roles...) || !who.MayLease("staging") || who.MayLease("production") {
+	if err != nil || !who.Worker || who.Has(auth.Roles...) || !who.MayLease("staging", "") || who.MayLease("production", "") {
 		t.Errorf("the worker is %+v, %v; want no roles, and only staging", who, err)
 	}
-	if person := (auth.Identity{User: "ann", Roles: []auth.Role{auth.SRE}}); person.MayLease("staging") || !admin.MayLease("staging") {
+	if person := (auth.Identity{User: "ann", Roles: []auth.Role{auth.SRE}}); person.MayLease("staging", "") || !admin.MayLease("staging", "") {
 		t.Error("leasing is for workers and admins")
 	}
 	_, err = a.LoginWithToken(t.Context(), text)

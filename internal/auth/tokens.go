@@ -13,9 +13,11 @@ type NewToken struct {
 	User string
 	// Name tells the user's tokens apart.
 	Name string
-	// Worker makes a token that may only lease and report tasks of Environments (all if empty).
+	// Worker makes a token that may only lease and report tasks of Environments in Regions
+	// (all if empty).
 	Worker       bool
 	Environments []string
+	Regions      []string
 	// For is how long it lasts; zero for ever.
 	For time.Duration
 }
@@ -35,12 +37,15 @@ func (s *Service) CreateToken(ctx context.Context, by Identity, n NewToken) (str
 	case n.Name == "" || len(n.Name) > 100:
 		return "", Token{}, fault.Errorf(fault.Invalid, "a token needs a name of at most 100 bytes").
 			WithHint("say what it is for, for instance \"ci\"")
-	case !n.Worker && len(n.Environments) > 0:
-		return "", Token{}, fault.Errorf(fault.Invalid, "only a worker's token is bound to environments")
+	case !n.Worker && len(n.Environments)+len(n.Regions) > 0:
+		return "", Token{}, fault.Errorf(fault.Invalid, "only a worker's token is bound to environments and regions")
+	case slices.Contains(n.Environments, "") || slices.Contains(n.Regions, ""):
+		return "", Token{}, fault.Errorf(fault.Invalid, "a token cannot be bound to an environment or a region without a name").
+			WithHint("leave both out for a token of all of them")
 	case n.For < 0:
 		return "", Token{}, fault.Errorf(fault.Invalid, "a token cannot last for %s", n.For)
 	}
-	t := Token{User: n.User, Name: n.Name, Worker: n.Worker, Environments: n.Environments}
+	t := Token{User: n.User, Name: n.Name, Worker: n.Worker, Environments: n.Environments, Regions: n.Regions}
 	if n.For > 0 {
 		t.ExpiresAt = s.Now().Add(n.For)
 	}
@@ -69,6 +74,7 @@ func (s *Service) RevokeToken(ctx context.Context, by Identity, id string) error
 	} else if err := mustBeSelf(by, whose, "revoke tokens"); err != nil {
 		return err
 	}
+	defer s.lately.forget()
 	return s.Store.Update(ctx, func(tx Tx) error {
 		tokens, err := tx.ListTokens(whose)
 		if err != nil {

@@ -101,9 +101,9 @@ func tokenList(c *command) *cobra.Command {
 					if t.Worker {
 						kind = "worker"
 					}
-					rows = append(rows, []string{t.ID, t.User, t.Name, kind, strings.Join(t.Environments, ", "), ago(t.CreatedAt)})
+					rows = append(rows, []string{t.ID, t.User, t.Name, kind, strings.Join(t.Environments, ", "), strings.Join(t.Regions, ", "), ago(t.CreatedAt)})
 				}
-				printTable(w, []string{"TOKEN", "USER", "NAME", "FOR", "ENVIRONMENTS", "MADE"}, rows)
+				printTable(w, []string{"TOKEN", "USER", "NAME", "FOR", "ENVIRONMENTS", "REGIONS", "MADE"}, rows)
 			})
 		},
 	}
@@ -115,7 +115,7 @@ func tokenAdd(c *command) *cobra.Command {
 	var t client.NewToken
 	cmd := &cobra.Command{
 		Use: "add", Short: "Make a token; its secret is shown once", Args: cobra.NoArgs,
-		Example: "  fairway token add --name worker-1 --worker --environment production",
+		Example: "  fairway token add --name worker-1 --worker --environment production --region eu-west-1",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			api, err := c.client()
 			if err != nil {
@@ -133,6 +133,7 @@ func tokenAdd(c *command) *cobra.Command {
 	flags.StringVar(&t.Name, "name", "", "what it is for")
 	flags.BoolVar(&t.Worker, "worker", false, "it may only carry out tasks")
 	flags.StringSliceVar(&t.Environments, "environment", nil, "a worker's environments (default: all)")
+	flags.StringSliceVar(&t.Regions, "region", nil, "a worker's regions (default: all)")
 	flags.StringVar(&t.For, "for", "", "how long it is good, for instance 720h")
 	_ = cmd.MarkFlagRequired("name")
 	return cmd

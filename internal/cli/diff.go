@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -97,7 +98,8 @@ func atHome(ctx context.Context, api *client.Client, service, environment string
 	if err != nil {
 		return home{}, err
 	}
-	i := slices.IndexFunc(s.Environments, func(e client.ServiceEnvironment) bool { return e.Name == environment })
+	whole, _, _ := strings.Cut(environment, "/") // it may be a region
+	i := slices.IndexFunc(s.Environments, func(e client.ServiceEnvironment) bool { return e.Name == whole })
 	if i < 0 {
 		return home{}, fault.Errorf(fault.NotFound, "%s has no environment %q", service, environment).
 			WithHint("`fairway status %s` shows those that it has", service)
@@ -110,11 +112,12 @@ func atHome(ctx context.Context, api *client.Client, service, environment string
 	if err != nil {
 		return home{}, err
 	}
-	env := r.Plan.Environment(environment)
-	if env == nil {
-		return home{}, fault.Errorf(fault.Internal, "the plan of %s has no environment %s", r.ID, environment)
+	places := r.Plan.Places(environment)
+	if len(places) == 0 {
+		return home{}, fault.Errorf(fault.NotFound, "%s %s does not go to %s", service, r.Version, environment).
+			WithHint("`fairway status %s` shows where it goes", r.ID)
 	}
-	objects, err := planned(r.Plan, env)
+	objects, err := planned(r.Plan, places[0])
 	return home{side{environment, r.ID, r.Version, r.Artifact, r.Digest}, objects}, err
 }
 

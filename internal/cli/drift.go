@@ -66,8 +66,10 @@ func comparable(ctx context.Context, api *client.Client, service string) ([]stri
 		if err != nil {
 			return nil, err
 		}
-		if env := home.Plan.Environment(e.Name); env != nil && env.Platform == pipeline.PlatformKubernetes {
-			names = append(names, e.Name)
+		for _, place := range home.Plan.Places(e.Name) {
+			if place.Platform == pipeline.PlatformKubernetes {
+				names = append(names, place.Name)
+			}
 		}
 	}
 	if len(names) == 0 {

@@ -183,8 +183,9 @@ func reportOf(ctx context.Context, api *client.Client, id, environment string) (
 	if err != nil {
 		return r, err
 	}
+	whole, _, _ := strings.Cut(environment, "/") // it may be a region
 	for _, e := range service.Environments {
-		if e.Name == environment {
+		if e.Name == whole {
 			r.Back = undone && detail.State.Final() && detail.Plan.Drill != nil && e.Home == detail.Plan.Drill.Of
 		}
 	}

@@ -89,7 +89,13 @@ func (c *command) plan(find Find) *cobra.Command {
 }
 
 func printPlan(w io.Writer, p *pipeline.Plan, o forecast.Outlook, metrics []counted) {
-	for _, e := range p.Environments {
+	for i, e := range p.Environments {
+		if e.Wave() > 0 && i > 0 && p.Environments[i-1].Wave() > 0 && p.Environments[i-1].In() == e.In() {
+			continue // its first region stands for all
+		}
+		if e.Wave() > 0 {
+			printWaves(w, p, i)
+		}
 		fmt.Fprintf(w, "%s  %s on %s%s\n", e.Name, p.Service, e.Platform, needs(e))
 		var rows [][]string
 		for _, s := range e.Stages {
@@ -103,8 +109,12 @@ func printPlan(w io.Writer, p *pipeline.Plan, o forecast.Outlook, metrics []coun
 		fmt.Fprintf(w, "What is seen at %.4g requests/s (found with about 80 %% probability)\n", o.Rate)
 		var rows [][]string
 		for _, l := range o.Levels {
+			where := "  " + l.Environment + "/" + l.Stage
+			if l.Rate != o.Rate {
+				where += fmt.Sprintf(" (%.4g/s)", l.Rate)
+			}
 			rows = append(rows, []string{
-				"  " + l.Environment + "/" + l.Stage, percent(l.Weight), forTime(l.For),
+				where, percent(l.Weight), forTime(l.For),
 				rise(l.Sight.Errors, l.Sight.ErrorsAfter), slowdown(l.Sight.Latency, l.Sight.LatencyAfter),
 			})
 		}

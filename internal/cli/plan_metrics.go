@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/url"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -52,9 +53,9 @@ type counted struct {
 // together, and tries their queries; without find it tries none.
 func countedOf(ctx context.Context, p *pipeline.Plan, find Find) ([]counted, error) {
 	var all []counted
-	for _, e := range p.Environments {
+	for i, e := range p.Environments {
 		from := e.Metrics.Prometheus
-		if from == nil {
+		if from == nil || triedBefore(p, i) {
 			continue
 		}
 		if n := len(all); n > 0 && reflect.DeepEqual(all[n-1].Prometheus, from) && !ownByTarget(*from) {
@@ -67,7 +68,7 @@ func countedOf(ctx context.Context, p *pipeline.Plan, find Find) ([]counted, err
 			continue
 		}
 		within, cancel := context.WithTimeout(ctx, findLimit)
-		found, err := find(within, FindQuery{Service: p.Service, Environment: e.Name, Region: e.Region, Metrics: e.Metrics})
+		found, err := find(within, FindQuery{Service: p.Service, Environment: e.In(), Region: e.Region, Metrics: e.Metrics})
 		cancel()
 		switch {
 		case fault.CodeOf(err) == fault.Invalid:
@@ -79,6 +80,14 @@ func countedOf(ctx context.Context, p *pipeline.Plan, find Find) ([]counted, err
 		all = append(all, c)
 	}
 	return all, nil
+}
+
+// triedBefore tells whether an earlier region of the entry's environment has the same metrics.
+func triedBefore(p *pipeline.Plan, i int) bool {
+	e := &p.Environments[i]
+	return e.Leg != nil && slices.ContainsFunc(p.Environments[:i], func(o pipeline.Environment) bool {
+		return o.In() == e.In() && reflect.DeepEqual(o.Metrics, e.Metrics)
+	})
 }
 
 // ownByTarget tells whether the queries differ between environments.

@@ -27,10 +27,12 @@ type preview struct {
 func (c *command) previews(ctx context.Context, plan *pipeline.Plan, release client.Preview) []preview {
 	var all []preview
 	unreached := ""
+	asked := map[string]bool{}
 	for _, e := range plan.Environments {
-		if e.Platform != pipeline.PlatformKubernetes {
-			continue
+		if e.Platform != pipeline.PlatformKubernetes || asked[e.In()] || e.Leg != nil && e.Wave() == 0 {
+			continue // the first region stands for all
 		}
+		asked[e.In()] = true
 		p := preview{Environment: e.Name, Unknown: unreached}
 		if unreached == "" {
 			found, err := c.preview(ctx, e.Name, release)

@@ -100,12 +100,18 @@ func printRelease(w io.Writer, r client.ReleaseDetail) {
 	fmt.Fprintln(w)
 	var rows [][]string
 	for i, e := range r.Run.Environments {
+		if r.Plan.Environments[i].Wave() > 0 {
+			continue // see below
+		}
 		rows = append(rows, []string{e.Name, string(e.State), "", e.Reason})
 		for j, s := range e.Stages {
 			rows = append(rows, []string{"  " + r.Plan.Environments[i].Stages[j].Name, string(s.State), took(s), firstLine(s.Reason)})
 		}
 	}
-	printTable(w, []string{"STAGE", "STATE", "TOOK", "WHY"}, rows)
+	if len(rows) > 0 {
+		printTable(w, []string{"STAGE", "STATE", "TOOK", "WHY"}, rows)
+	}
+	printRegions(w, r)
 	for _, e := range r.Run.Environments {
 		if d, ok := r.Drift[e.Name]; ok {
 			printDrift(w, r.Service, e.Name, d)

@@ -17,7 +17,9 @@ import (
 const (
 	beatInterval = time.Second
 	dueBatch     = 200
-	messageBatch = 20
+	// messageBatch messages are claimed at a time, for as long as it takes to send them.
+	messageBatch = 4
+	messageClaim = time.Minute
 	// messageGiveUp is how long a message is tried.
 	messageGiveUp = 24 * time.Hour
 )
@@ -47,10 +49,18 @@ func (d *Drive) Run(ctx context.Context) error {
 	defer func() { <-done }()
 	var noted time.Time
 	note := func(ctx context.Context) {
-		noted = d.now()
-		if err := d.noteAlive(ctx); err != nil && ctx.Err() == nil {
-			d.log.Error("Noting a sign of life failed.", "error", err)
+		now := d.now()
+		sign := d.noteAlive
+		if !noted.IsZero() && now.Sub(noted) >= pipeline.LeastOutage {
+			sign = d.CatchUp // the store could not be written for so long
 		}
+		if err := sign(ctx); err != nil {
+			if ctx.Err() == nil {
+				d.log.Error("Noting a sign of life failed.", "error", err)
+			}
+			return
+		}
+		noted = now
 	}
 	defer note(context.WithoutCancel(ctx))
 	for {
@@ -102,7 +112,7 @@ func (d *Drive) wakeDue(ctx context.Context) (time.Time, error) {
 		}
 		var failed error
 		for _, release := range due {
-			if err := d.Apply(ctx, release, pipeline.Event{Kind: pipeline.EventWoken}); err != nil {
+			if err := d.wake(ctx, release); err != nil {
 				// One release that cannot be read must not hold up all others.
 				failed = errors.Join(failed, fmt.Errorf("release %s: %w", release, err))
 			}
@@ -111,6 +121,20 @@ func (d *Drive) wakeDue(ctx context.Context) (time.Time, error) {
 			return next, failed
 		}
 	}
+}
+
+// wake wakes the run, unless another server has done so meanwhile.
+func (d *Drive) wake(ctx context.Context, release string) error {
+	return d.update(ctx, func(t *transition) error {
+		rec, err := t.tx.LoadRun(release)
+		if err != nil {
+			return err
+		}
+		if rec.Wake.IsZero() || rec.Wake.After(t.now) {
+			return nil
+		}
+		return t.step(rec, pipeline.Event{Kind: pipeline.EventWoken})
+	})
 }
 
 // deliverAll sends the messages of the outbox until the context ends.
@@ -141,11 +165,7 @@ func (d *Drive) deliverAll(ctx context.Context) {
 }
 
 func (d *Drive) deliverDue(ctx context.Context) (int, error) {
-	var due []Message
-	err := d.store.View(ctx, func(tx Tx) (err error) {
-		due, err = tx.DueMessages(d.now(), messageBatch)
-		return err
-	})
+	due, err := d.claimDue(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -155,6 +175,32 @@ func (d *Drive) deliverDue(ctx context.Context) (int, error) {
 		}
 	}
 	return len(due), nil
+}
+
+// claimDue returns messages that are due, and keeps other servers from them for a while.
+func (d *Drive) claimDue(ctx context.Context) (due []Message, err error) {
+	// A look without a lock first: most looks find nothing.
+	err = d.store.View(ctx, func(tx Tx) (err error) {
+		due, err = tx.DueMessages(d.now(), 1)
+		return err
+	})
+	if err != nil || len(due) == 0 {
+		return nil, err
+	}
+	err = d.store.Update(ctx, func(tx Tx) (err error) {
+		now := d.now()
+		if due, err = tx.DueMessages(now, messageBatch); err != nil {
+			return err
+		}
+		for _, m := range due {
+			m.NotBefore = now.Add(messageClaim)
+			if err := tx.PutMessage(m); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return due, err
 }
 
 // deliverOne sends one message, and writes down that it was sent, or when to try

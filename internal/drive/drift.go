@@ -64,30 +64,64 @@ type Drifts interface {
 // gate. From nothing, where no release is at home yet, nothing can have drifted.
 func (t *transition) fillDrift(run *pipeline.Run) error {
 	run.Drift = nil
-	for _, e := range run.Plan.Environments {
+	for i := range run.Plan.Environments {
+		e := &run.Plan.Environments[i]
 		if !slices.ContainsFunc(e.Stages, func(s pipeline.Stage) bool { return s.Kind == pipeline.KindGate }) {
 			continue
 		}
-		lane := laneOf(run.Plan, e.Name)
-		home, err := t.tx.Home(lane)
-		if err != nil {
-			return err
-		}
-		seen, err := t.tx.Drift(lane)
+		seen, known, err := t.driftIn(run.Plan, e)
 		if err != nil {
 			return err
 		}
 		if run.Drift == nil {
 			run.Drift = map[string]pipeline.Drift{}
 		}
-		switch {
-		case home == "":
-			run.Drift[e.Name] = pipeline.Drift{At: t.now}
-		case home == seen.Release && !seen.At.IsZero():
-			run.Drift[e.Name] = seen.gate()
+		if known {
+			run.Drift[e.Name] = seen
 		}
 	}
 	return nil
+}
+
+// driftIn is what was last seen where the entry goes; what is done once for all regions goes
+// to each of them.
+func (t *transition) driftIn(plan *pipeline.Plan, e *pipeline.Environment) (all pipeline.Drift, known bool, err error) {
+	if e.Leg == nil || e.Wave() > 0 {
+		return t.driftAt(TargetOf(plan, e.Name).String())
+	}
+	all.At = t.now
+	for _, i := range plan.Entries(e.In()) {
+		if plan.Environments[i].Wave() == 0 {
+			continue
+		}
+		one, known, err := t.driftAt(TargetOf(plan, plan.Environments[i].Name).String())
+		if err != nil || !known {
+			return all, false, err
+		}
+		all.Count, all.Plan, all.Git = all.Count+one.Count, all.Plan+one.Plan, all.Git+one.Git
+		all.GitUnknown = all.GitUnknown || one.GitUnknown
+		if one.At.Before(all.At) {
+			all.At = one.At
+		}
+	}
+	return all, true, nil
+}
+
+func (t *transition) driftAt(target string) (pipeline.Drift, bool, error) {
+	home, err := t.tx.Home(target)
+	if err != nil {
+		return pipeline.Drift{}, false, err
+	}
+	seen, err := t.tx.Drift(target)
+	switch {
+	case err != nil:
+		return pipeline.Drift{}, false, err
+	case home == "":
+		return pipeline.Drift{At: t.now}, true, nil
+	case home == seen.Release && !seen.At.IsZero():
+		return seen.gate(), true, nil
+	}
+	return pipeline.Drift{}, false, nil
 }
 
 // Note adds lines to the release's chain, in the caller's transaction. They change nothing

@@ -100,6 +100,9 @@ func (d *Drive) Wake() {
 	d.changes.tell()
 }
 
+// Heard tells that another server on the same store has committed something.
+func (d *Drive) Heard() { d.changes.tell() }
+
 // Changed returns a channel that gets a signal after every commit (several may be
 // told at once), and a function that ends the subscription.
 func (d *Drive) Changed() (<-chan struct{}, func()) { return d.changes.subscribe() }

@@ -133,7 +133,7 @@ func (r *rig) one(worker string) stage.Task {
 func (r *rig) say(t stage.Task, out stage.Outcome) drive.Reply {
 	r.t.Helper()
 	reply, err := r.Report(context.Background(), drive.Report{
-		Task: t.ID, Release: t.Release, Environment: t.Environment, Worker: t.Held, Fence: t.Fence, Outcome: out,
+		Task: t.ID, Release: t.Release, Environment: t.Environment, Entry: t.Entry, Worker: t.Held, Fence: t.Fence, Outcome: out,
 	})
 	if err != nil {
 		r.t.Fatal(err)

@@ -10,7 +10,6 @@ import (
 	"github.com/teambition/rrule-go"
 
 	"github.com/fairwayhq/fairway/internal/fault"
-	"github.com/fairwayhq/fairway/internal/pipeline"
 )
 
 // Matches tells whether the freeze is about the service's environment.
@@ -126,7 +125,7 @@ func (d *Drive) checkFreezes(ctx context.Context) (time.Time, error) {
 	}
 	// The lanes are told of a later instant than now. What turns in between is
 	// after now too, and so is told again.
-	if err := d.update(ctx, func(t *transition) error { return t.checkFreezes() }); err != nil {
+	if err := d.checkLanes(ctx); err != nil {
 		return time.Time{}, err
 	}
 	l.ids, l.looked, l.turns = ids, true, firstTurn(freezes, now)
@@ -169,19 +168,47 @@ func (t *transition) frozen(service, environment string) (string, error) {
 	return "", nil
 }
 
-// checkFreezes tells every run in a lane whether it is frozen now, and grants
-// lanes that have thawed.
-func (t *transition) checkFreezes() error {
-	lanes, err := t.tx.LanesInUse()
+// laneBatch is how many lanes are told in one transaction.
+const laneBatch = 100
+
+// checkLanes tells every run in a lane whether it is frozen now, and grants lanes that
+// have thawed.
+func (d *Drive) checkLanes(ctx context.Context) error {
+	var lanes []string
+	err := d.store.View(ctx, func(tx Tx) (err error) {
+		lanes, err = tx.LanesInUse()
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	for _, lane := range lanes {
-		if err := t.checkLane(lane); err != nil {
+	for some := range slices.Chunk(lanes, laneBatch) {
+		services := make([]string, len(some))
+		for i, lane := range some {
+			services[i] = serviceOf(lane)
+		}
+		err := d.update(ctx, func(t *transition) error {
+			if err := t.tx.Turn(services...); err != nil {
+				return err
+			}
+			for _, lane := range some {
+				if err := t.checkLane(lane); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// serviceOf is the service of a lane or target.
+func serviceOf(lane string) string {
+	service, _, _ := strings.Cut(lane, "/")
+	return service
 }
 
 func (t *transition) checkLane(lane string) error {
@@ -189,7 +216,7 @@ func (t *transition) checkLane(lane string) error {
 	if err != nil || len(entries) == 0 {
 		return err
 	}
-	service, _, _ := strings.Cut(lane, "/")
+	service := serviceOf(lane)
 	environment := entries[0].Environment
 	reason, err := t.frozen(service, environment)
 	if err != nil {
@@ -200,7 +227,7 @@ func (t *transition) checkLane(lane string) error {
 		if err != nil {
 			return err
 		}
-		if rec.Run.Environment(e.Environment).State != pipeline.EnvironmentRunning {
+		if !advances(&rec.Run, e.Environment) {
 			continue
 		}
 		if err := t.tellFrozen(rec, e.Environment, reason); err != nil {

@@ -7,38 +7,28 @@ import (
 
 	"github.com/fairwayhq/fairway/internal/ledger"
 	"github.com/fairwayhq/fairway/internal/pipeline"
-	"github.com/fairwayhq/fairway/internal/platform"
 )
-
-// laneOf names the lane of one service in one environment: the target's name.
-func laneOf(p *pipeline.Plan, environment string) string {
-	t := platform.Target{Service: p.Service, Environment: environment}
-	if e := p.Environment(environment); e != nil {
-		t.Region = e.Region
-	}
-	return t.String()
-}
 
 // acquireLane puts the release in the queue of its lane, lets it supersede older
 // ones that only wait there, and grants the lane if it is free.
 func (t *transition) acquireLane(rec Record, c pipeline.Command) error {
-	lane := laneOf(rec.Run.Plan, c.Environment)
+	lane, environment := LaneOf(rec.Run.Plan, c.Environment), TargetOf(rec.Run.Plan, c.Environment).Environment
 	before, err := t.tx.Lane(lane)
 	if err != nil {
 		return err
 	}
-	if err := t.tx.JoinLane(lane, rec.Release, c.Environment); err != nil {
+	if err := t.tx.JoinLane(lane, rec.Release, environment); err != nil {
 		return err
 	}
 	if !c.Undo {
-		if err := t.supersede(rec.Release, c.Environment, before); err != nil {
+		if err := t.supersede(rec.Release, environment, before); err != nil {
 			return err
 		}
 	}
-	if err := t.grantNext(lane, rec.Run.Plan.Service, c.Environment); err != nil {
+	if err := t.grantNext(lane, rec.Run.Plan.Service, environment); err != nil {
 		return err
 	}
-	return t.tellQueued(lane, rec.Release, c.Environment)
+	return t.tellQueued(lane, rec.Release, environment)
 }
 
 // tellQueued writes down whom the release waits behind, if it still waits.
@@ -112,14 +102,14 @@ func (t *transition) supersede(release, environment string, before []LaneEntry) 
 // releaseLane takes the release out of its lane, notes whose revision is at home,
 // and lets the next one move.
 func (t *transition) releaseLane(rec Record, c pipeline.Command) error {
-	lane := laneOf(rec.Run.Plan, c.Environment)
+	lane := LaneOf(rec.Run.Plan, c.Environment)
 	entries, err := t.tx.Lane(lane)
 	if err != nil {
 		return err
 	}
-	// Who only queued has changed nothing there.
-	if len(entries) > 0 && entries[0].Held && entries[0].Release == rec.Release {
-		if err := t.noteHome(lane, rec, c.Environment); err != nil {
+	// Who only queued has changed nothing there, and regions have told of theirs.
+	if !shared(rec.Run.Plan, c.Environment) && len(entries) > 0 && entries[0].Held && entries[0].Release == rec.Release {
+		if err := t.noteHome(rec, c.Environment); err != nil {
 			return err
 		}
 	}
@@ -129,19 +119,21 @@ func (t *transition) releaseLane(rec Record, c pipeline.Command) error {
 	return t.grantNext(lane, rec.Run.Plan.Service, c.Environment)
 }
 
-func (t *transition) noteHome(lane string, rec Record, environment string) error {
+// noteHome notes whose revision is at home where the release came to an end.
+func (t *transition) noteHome(rec Record, environment string) error {
+	target := TargetOf(rec.Run.Plan, environment).String()
 	switch e := rec.Run.Environment(environment); e.State {
 	case pipeline.EnvironmentSucceeded:
 		if !movesTraffic(rec.Run.Plan.Environment(environment)) {
 			return nil
 		}
-		return t.tx.SetHome(lane, rec.Release)
+		return t.tx.SetHome(target, rec.Release)
 	case pipeline.EnvironmentRolledBack:
-		home, err := t.tx.Home(lane)
+		home, err := t.tx.Home(target)
 		if err != nil || home != rec.Release {
 			return err
 		}
-		return t.tx.SetHome(lane, e.Before)
+		return t.tx.SetHome(target, e.Before)
 	}
 	return nil
 }
@@ -171,37 +163,36 @@ func (t *transition) grantNext(lane, service, environment string) error {
 		if err != nil {
 			return fmt.Errorf("grant lane %s: %w", lane, err)
 		}
-		late := rec.Run.Environment(e.Environment).State == pipeline.EnvironmentRollingBack
+		late := retreats(&rec.Run, e.Environment)
 		if frozen != "" && !late && !rec.Run.Plan.Retreat {
 			if err := t.tellFrozen(rec, e.Environment, frozen); err != nil {
 				return err
 			}
 			continue
 		}
-		home, err := t.tx.Home(lane)
+		granted, err := t.grant(rec, e.Environment)
 		if err != nil {
 			return err
 		}
-		if late && home != e.Release {
-			// Leaving the lane, it grants it to the next one.
-			return t.step(rec, pipeline.Event{Kind: pipeline.EventRollbackVoid, Environment: e.Environment})
+		// Whose rollback is called off leaves the lane, and grants it to the next one.
+		if granted.Kind == pipeline.EventLaneGranted {
+			if err := t.tx.HoldLane(lane, e.Release); err != nil {
+				return err
+			}
 		}
-		if err := t.tx.HoldLane(lane, e.Release); err != nil {
-			return err
-		}
-		return t.step(rec, pipeline.Event{Kind: pipeline.EventLaneGranted, Environment: e.Environment, Before: home})
+		return t.step(rec, granted)
 	}
 	return nil
 }
 
 // tellFrozen tells a run in the lane why it is frozen (or that it is no longer), once.
 func (t *transition) tellFrozen(rec Record, environment, reason string) error {
-	e := rec.Run.Environment(environment)
+	all := rec.Run.Plan.Entries(environment)
 	want := ""
 	if reason != "" {
 		want = "frozen: " + reason
 	}
-	if e == nil || e.Frozen == want {
+	if len(all) == 0 || rec.Run.Environments[all[0]].Frozen == want {
 		return nil
 	}
 	kind := pipeline.EventLaneFrozen

@@ -2,6 +2,7 @@ package drive
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/pipeline"
@@ -62,7 +63,7 @@ func (d *Drive) noteAlive(ctx context.Context) error {
 }
 
 // excuse lets nobody suffer from an outage. Each run remembers what it has heard
-// of; the tasks, and that the outage is over, follow in one transaction.
+// of, and the tasks are told again without harm; that the outage is over is noted last.
 func (d *Drive) excuse(ctx context.Context, o pipeline.Outage) error {
 	releases, err := d.sufferers(ctx, o)
 	if err != nil {
@@ -78,15 +79,13 @@ func (d *Drive) excuse(ctx context.Context, o pipeline.Outage) error {
 			d.log.Error("A release did not hear of the outage.", "release", release, "error", err)
 		}
 	}
-	return d.update(ctx, func(t *transition) error {
-		if err := t.excuseTasks(o, d.leaseFor); err != nil {
-			return err
-		}
-		if err := t.moveMessages(setBack(o)); err != nil {
-			return err
-		}
-		return t.tx.NoteAlive(o.Ended)
-	})
+	if by := setBack(o); by > 0 {
+		return d.update(ctx, func(t *transition) error { return t.moveBack(o, d.leaseFor) })
+	}
+	if err := d.excuseTasks(ctx, o); err != nil {
+		return err
+	}
+	return d.store.Update(ctx, func(tx Tx) error { return tx.NoteAlive(o.Ended) })
 }
 
 // heardUntil is until when every worker has had the time to report after an outage.
@@ -111,10 +110,32 @@ func (d *Drive) sufferers(ctx context.Context, o pipeline.Outage) (releases []st
 // setBack is by how much the clock was set back.
 func setBack(o pipeline.Outage) time.Duration { return max(o.Began.Sub(o.Ended), 0) }
 
-// excuseTasks moves the tasks back with the clock, and lets those who held one at
-// the last sign of life hold it for a lease's time more.
-func (t *transition) excuseTasks(o pipeline.Outage, leaseFor time.Duration) error {
-	rows, err := t.tx.LeasableTasks(distant, nil, 0)
+// allTasks are those that are held too.
+func allTasks(tx Tx) ([]TaskRow, error) { return tx.LeasableTasks(distant, nil, nil, 0) }
+
+// excuseTasks lets those who held a task at the last sign of life hold it for a lease's
+// time more.
+func (d *Drive) excuseTasks(ctx context.Context, o pipeline.Outage) error {
+	until := o.Ended.Add(d.leaseFor)
+	wrong := func(row TaskRow) bool { return row.LeaseUntil.After(o.Began) && row.LeaseUntil.Before(until) }
+	find := func(tx Tx) ([]TaskRow, error) {
+		rows, err := allTasks(tx)
+		return slices.DeleteFunc(rows, func(row TaskRow) bool { return !wrong(row) }), err
+	}
+	return d.eachTask(ctx, find, func(t *transition, row TaskRow) error {
+		if !wrong(row) {
+			return nil
+		}
+		row.LeaseUntil = until
+		return t.tx.PutTask(row)
+	})
+}
+
+// moveBack moves tasks and messages back with the clock, in one transaction with the
+// sign of life that tells by how much, so that nothing is moved twice. Only where one
+// server goes by its own clock can it have been set back.
+func (t *transition) moveBack(o pipeline.Outage, leaseFor time.Duration) error {
+	rows, err := allTasks(t.tx)
 	if err != nil {
 		return err
 	}
@@ -125,21 +146,18 @@ func (t *transition) excuseTasks(o pipeline.Outage, leaseFor time.Duration) erro
 		if was.LeaseUntil.After(o.Began) && row.LeaseUntil.Before(until) {
 			row.LeaseUntil = until
 		}
-		if by == 0 && row.LeaseUntil.Equal(was.LeaseUntil) {
-			continue
-		}
 		if err := t.tx.PutTask(row); err != nil {
 			return err
 		}
 	}
-	return nil
+	if err := t.moveMessages(by); err != nil {
+		return err
+	}
+	return t.tx.NoteAlive(o.Ended)
 }
 
 // moveMessages moves the next try of every message back with the clock.
 func (t *transition) moveMessages(by time.Duration) error {
-	if by == 0 {
-		return nil
-	}
 	messages, err := t.tx.DueMessages(distant, 0)
 	if err != nil {
 		return err

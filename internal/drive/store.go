@@ -16,6 +16,9 @@ import (
 // Update returns nil, and nothing of it is there when f or the commit fails.
 // Several updates may share one commit. View runs f on a consistent snapshot.
 // f may be run again after a conflict, so it must have no other effects.
+//
+// Several servers may share a store. What belongs to one service is then changed by one
+// transaction at a time; see Turns.
 type Store interface {
 	Update(ctx context.Context, f func(Tx) error) error
 	View(ctx context.Context, f func(Tx) error) error
@@ -23,6 +26,7 @@ type Store interface {
 
 // Tx is one transaction, valid only inside the function it was given to.
 type Tx interface {
+	Turns
 	Runs
 	Tasks
 	Lanes
@@ -30,6 +34,19 @@ type Tx interface {
 	Points
 	Signs
 	Drifts
+}
+
+// Turns keep the transactions of several servers apart.
+type Turns interface {
+	// Turn waits until no other transaction changes what belongs to the services (their
+	// releases, lanes, tasks, fences and homes), and keeps all others from it until this
+	// one ends. In an update LoadRun and LoadTask take the turn of the release's service
+	// by themselves. Who reads something else of a service first, or needs several of
+	// them, takes their turns before, in one call.
+	Turn(services ...string) error
+	// Claim tells whether the work of that name, which is done once every so often by one
+	// of all servers, is now the caller's; nobody else then gets it before until.
+	Claim(work string, now, until time.Time) (bool, error)
 }
 
 // Record is a run as stored, with the head of its chain in the ledger.
@@ -50,6 +67,8 @@ type Runs interface {
 	SaveRun(r Record, wake time.Time) error
 	// AppendEvents adds lines to the ledger; each release's in order.
 	AppendEvents(lines []ledger.Event) error
+	// LinesBy returns the lines of the release that the actor has caused, in order.
+	LinesBy(release, actor string) ([]ledger.Event, error)
 	// DueRuns returns at most limit releases whose wake-up is not after now, oldest
 	// first; NextWake the earliest wake-up after now, or zero.
 	DueRuns(now time.Time, limit int) ([]string, error)
@@ -62,11 +81,13 @@ type Runs interface {
 }
 
 // TaskRow is a task as stored: what changes while a stage runs. There is at most
-// one per release and environment.
+// one per release and entry of its plan.
 type TaskRow struct {
-	ID          string
-	Release     string
-	Service     string
+	ID      string
+	Release string
+	Service string
+	// Entry is the entry of the plan: the environment's name, or that of one of its regions.
+	Entry       string
 	Environment string
 	Region      string
 	Stage       string
@@ -87,14 +108,15 @@ type TaskRow struct {
 
 // Tasks keeps the stages that workers carry out.
 type Tasks interface {
-	// PutTask inserts the task, or replaces the one of the same release and environment.
+	// PutTask inserts the task, or replaces the one of the same release and entry.
 	PutTask(t TaskRow) error
-	// LoadTask returns the task, or fault.NotFound.
-	LoadTask(release, environment string) (TaskRow, error)
-	DeleteTask(release, environment string) error
-	// LeasableTasks returns at most limit tasks of the environments (all if empty)
-	// whose lease has run out and whose NotBefore is not after now, oldest first.
-	LeasableTasks(now time.Time, environments []string, limit int) ([]TaskRow, error)
+	// LoadTask returns the task of the entry, or fault.NotFound.
+	LoadTask(release, entry string) (TaskRow, error)
+	DeleteTask(release, entry string) error
+	// LeasableTasks returns at most limit tasks of the environments and regions (all if
+	// empty) whose lease has run out and whose NotBefore is not after now, oldest first. An
+	// update takes the turns of their services, and leaves out those that are taken.
+	LeasableTasks(now time.Time, environments, regions []string, limit int) ([]TaskRow, error)
 	// HeldTasks returns the tasks that the worker of that name holds.
 	HeldTasks(holder string) ([]TaskRow, error)
 	// NextFence returns a number greater than all it returned for the target before.
@@ -159,17 +181,21 @@ type Message struct {
 // Outbox keeps messages from the commit that causes them until they are delivered.
 type Outbox interface {
 	PutMessage(m Message) error
-	// DueMessages returns at most limit messages whose NotBefore is not after now.
+	// DueMessages returns at most limit messages whose NotBefore is not after now. An
+	// update leaves out those that another one is about to change.
 	DueMessages(now time.Time, limit int) ([]Message, error)
 	// DeleteMessage removes a delivered (or given up) message.
 	DeleteMessage(id string) error
 }
 
-// Points keeps the samples that were judged, append-only.
+// Points keeps the samples that were judged, append-only. A region's are kept under the name
+// of its entry.
 type Points interface {
 	AppendPoints(release, environment, stage string, points []stage.Point) error
+	// FirstPoints returns the first points, at most so many, of the release in the entry.
+	FirstPoints(release, entry string, points int) ([]stage.Point, error)
 	// EarlyPoints returns the first points, at most so many, of each of the service's
 	// last releases before the given one that have succeeded and were judged in the
-	// environment; the newest release first.
+	// task's entry; the newest release first.
 	EarlyPoints(before TaskRow, releases, points int) ([][]stage.Point, error)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/fault"
@@ -36,7 +37,7 @@ func (d *Drive) Lease(ctx context.Context, ask LeaseAsk) ([]stage.Task, error) {
 	changed, stop := d.Changed()
 	defer stop()
 	if ask.Resume {
-		if err := d.giveBack(ctx, ask.Worker); err != nil {
+		if err := d.giveBack(ctx, ask); err != nil {
 			return nil, err
 		}
 	}
@@ -73,8 +74,8 @@ func (d *Drive) lease(ctx context.Context, ask LeaseAsk) ([]stage.Task, error) {
 	// A look without the writer's lock first: most looks find nothing.
 	found := false
 	err := d.store.View(ctx, func(tx Tx) error {
-		rows, err := tx.LeasableTasks(d.now(), ask.Environments, 1)
-		found = len(rows) > 0
+		rows, err := tx.LeasableTasks(d.now(), ask.Environments, ask.Regions, 1+len(ask.Holding))
+		found = len(withoutHeld(rows, ask)) > 0
 		return err
 	})
 	if err != nil || !found {
@@ -83,15 +84,18 @@ func (d *Drive) lease(ctx context.Context, ask LeaseAsk) ([]stage.Task, error) {
 	var tasks []stage.Task
 	err = d.update(ctx, func(t *transition) error {
 		tasks = nil
-		rows, err := t.tx.LeasableTasks(t.now, ask.Environments, ask.Max)
+		rows, err := t.tx.LeasableTasks(t.now, ask.Environments, ask.Regions, ask.Max+len(ask.Holding))
 		if err != nil {
 			return err
 		}
-		for _, row := range rows {
+		for _, row := range withoutHeld(rows, ask) {
 			task, err := t.leaseTask(row, ask.Worker, d.leaseFor)
+			if fault.CodeOf(err) == fault.Unavailable {
+				return err // it is the store's trouble, not the task's
+			}
 			if err != nil {
 				// One release that cannot be read must not hold up all others.
-				d.log.Error("A task cannot be leased.", "release", row.Release, "environment", row.Environment, "task", row.ID, "error", err)
+				d.log.Error("A task cannot be leased.", "release", row.Release, "environment", row.Entry, "task", row.ID, "error", err)
 				row.NotBefore = t.now.Add(unreadableWait)
 				if err := t.tx.PutTask(row); err != nil {
 					return err
@@ -105,22 +109,67 @@ func (d *Drive) lease(ctx context.Context, ask LeaseAsk) ([]stage.Task, error) {
 	return tasks, err
 }
 
+// withoutHeld leaves out what the worker has in hand: it goes on with that under the fence
+// that it has, also where its lease ran out while it was cut off.
+func withoutHeld(rows []TaskRow, ask LeaseAsk) []TaskRow {
+	rest := slices.DeleteFunc(rows, func(row TaskRow) bool { return slices.Contains(ask.Holding, row.ID) })
+	return rest[:min(len(rest), ask.Max)]
+}
+
 // giveBack ends the leases of a worker that has just started again: who it was
 // before is gone, so its tasks need not wait for their leases to run out.
-func (d *Drive) giveBack(ctx context.Context, worker string) error {
-	return d.update(ctx, func(t *transition) error {
-		rows, err := t.tx.HeldTasks(worker)
+func (d *Drive) giveBack(ctx context.Context, ask LeaseAsk) error {
+	return d.eachTask(ctx, func(tx Tx) ([]TaskRow, error) { return tx.HeldTasks(ask.Worker) }, func(t *transition, row TaskRow) error {
+		if row.Holder != ask.Worker || slices.Contains(ask.Holding, row.ID) {
+			return nil
+		}
+		row.LeaseUntil = t.now
+		return t.tx.PutTask(row)
+	})
+}
+
+// taskBatch is how many tasks are changed in one transaction.
+const taskBatch = 100
+
+// eachTask finds tasks in a view and gives each to change as it then is, many of them in
+// one transaction.
+func (d *Drive) eachTask(ctx context.Context, find func(Tx) ([]TaskRow, error), change func(*transition, TaskRow) error) error {
+	var rows []TaskRow
+	err := d.store.View(ctx, func(tx Tx) (err error) {
+		rows, err = find(tx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for some := range slices.Chunk(rows, taskBatch) {
+		services := make([]string, len(some))
+		for i, row := range some {
+			services[i] = row.Service
+		}
+		err := d.update(ctx, func(t *transition) error {
+			if err := t.tx.Turn(services...); err != nil {
+				return err
+			}
+			for _, row := range some {
+				now, err := t.tx.LoadTask(row.Release, row.Entry)
+				switch {
+				case fault.CodeOf(err) == fault.NotFound:
+					continue
+				case err != nil:
+					return err
+				}
+				if err := change(t, now); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 		if err != nil {
 			return err
 		}
-		for _, row := range rows {
-			row.LeaseUntil = t.now
-			if err := t.tx.PutTask(row); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	}
+	return nil
 }
 
 func (t *transition) leaseTask(row TaskRow, worker string, leaseFor time.Duration) (stage.Task, error) {
@@ -139,11 +188,9 @@ func (t *transition) leaseTask(row TaskRow, worker string, leaseFor time.Duratio
 	}
 	task := taskOf(rec, row)
 	if task.Learns() {
-		past, err := t.tx.EarlyPoints(row, stage.ExperienceReleases, stage.ExperiencePoints)
-		if err != nil {
+		if task.Experience, err = t.experience(rec, row); err != nil {
 			return stage.Task{}, err
 		}
-		task.Experience = stage.Learn(past)
 	}
 	return task, nil
 }
@@ -152,16 +199,16 @@ func (t *transition) leaseTask(row TaskRow, worker string, leaseFor time.Duratio
 // before it left.
 func taskOf(rec Record, row TaskRow) stage.Task {
 	plan := rec.Run.Plan
-	env := plan.Environment(row.Environment)
+	env := plan.Environment(row.Entry)
 	task := stage.Task{
-		ID: row.ID, Release: row.Release, Service: row.Service, Environment: row.Environment, Region: row.Region,
+		ID: row.ID, Release: row.Release, Service: row.Service, Entry: row.Entry, Environment: row.Environment, Region: row.Region,
 		Undo: row.Undo, Platform: env.Platform, Settings: env.Settings, Metrics: env.Metrics, Git: env.Git, OnUndecided: env.OnUndecided,
 		Revision: RevisionOf(plan, env), State: row.State, Hold: row.Hold, Decision: row.Decision, Deadline: row.Deadline,
-		ExpectedRate: plan.ExpectedRate, Drill: plan.Drill,
+		ExpectedRate: plan.Rate(env), Drill: plan.Drill,
 		Fence: row.Fence, Held: row.Holder, LeaseUntil: row.LeaseUntil,
 		Memories: map[string]json.RawMessage{},
 	}
-	run := rec.Run.Environment(row.Environment)
+	run := rec.Run.Environment(row.Entry)
 	for i, s := range env.Stages {
 		if s.Name == row.Stage {
 			task.Stage = s
@@ -204,13 +251,16 @@ func RevisionOf(plan *pipeline.Plan, env *pipeline.Environment) platform.Revisio
 // with an old fence changes nothing and is answered with Cancelled; one that was
 // taken in before only renews the lease.
 func (d *Drive) Report(ctx context.Context, rep Report) (Reply, error) {
+	if reply, known, err := d.stillHeld(ctx, rep); known || err != nil {
+		return reply, err
+	}
 	var reply Reply
 	err := d.update(ctx, func(t *transition) error {
 		reply = Reply{}
-		row, err := t.tx.LoadTask(rep.Release, rep.Environment)
-		if fault.CodeOf(err) == fault.NotFound || err == nil && (row.ID != rep.Task || row.Fence != rep.Fence || row.Holder != rep.Worker) {
+		row, err := t.tx.LoadTask(rep.Release, entryOf(rep))
+		if fault.CodeOf(err) == fault.NotFound || err == nil && !row.heldBy(rep) {
 			reply.Cancelled = true
-			return nil
+			return t.late(rep)
 		}
 		if err != nil {
 			return err
@@ -224,10 +274,41 @@ func (d *Drive) Report(ctx context.Context, rep Report) (Reply, error) {
 		case rep.Alive, rep.Number > 0 && rep.Number <= row.Reported:
 			return t.renew(row, d.leaseFor, &reply)
 		}
+		if rep.Part {
+			if rep.Outcome.State, err = stage.WithPart(row.State, rep.Outcome.State); err != nil {
+				return err
+			}
+		}
 		row.Reported = rep.Number
 		return t.report(row, rep.Outcome, d.leaseFor, &reply)
 	})
 	return reply, err
+}
+
+// stillHeld answers a sign of life without writing anything, as long as much of the lease
+// is left.
+func (d *Drive) stillHeld(ctx context.Context, rep Report) (reply Reply, known bool, err error) {
+	if !rep.Alive {
+		return reply, false, nil
+	}
+	err = d.store.View(ctx, func(tx Tx) error {
+		row, err := tx.LoadTask(rep.Release, rep.Environment)
+		if err == nil && row.heldBy(rep) && row.LeaseUntil.Sub(d.now()) > d.leaseFor*3/4 {
+			reply, known = replyOf(row), true
+		}
+		return ignoreConflict(err)
+	})
+	return reply, known, err
+}
+
+func replyOf(row TaskRow) Reply {
+	return Reply{Hold: row.Hold, Decision: row.Decision, Deadline: row.Deadline, LeaseUntil: row.LeaseUntil}
+}
+
+// heldBy tells whether the report comes from who holds the task now. The region is what
+// the worker's token was checked for; an older worker does not say it.
+func (row TaskRow) heldBy(rep Report) bool {
+	return row.ID == rep.Task && row.Fence == rep.Fence && row.Holder == rep.Worker && (rep.Region == "" || rep.Region == row.Region)
 }
 
 // fenced takes back a task whose target refused the fence. A target that has seen
@@ -265,7 +346,7 @@ const mostFence = 1 << 53
 
 func (t *transition) report(row TaskRow, out stage.Outcome, leaseFor time.Duration, reply *Reply) error {
 	if len(out.Points) > 0 {
-		if err := t.tx.AppendPoints(row.Release, row.Environment, row.Stage, out.Points); err != nil {
+		if err := t.tx.AppendPoints(row.Release, row.Entry, row.Stage, out.Points); err != nil {
 			return err
 		}
 	}
@@ -276,9 +357,9 @@ func (t *transition) report(row TaskRow, out stage.Outcome, leaseFor time.Durati
 		return err
 	}
 	// What the report led to may have changed the task, or ended it.
-	now, err := t.tx.LoadTask(row.Release, row.Environment)
+	now, err := t.tx.LoadTask(row.Release, row.Entry)
 	if fault.CodeOf(err) == fault.NotFound || err == nil && now.ID != row.ID {
-		reply.Cancelled = true
+		reply.Cancelled, reply.Taken = true, true
 		return nil
 	}
 	if err != nil {
@@ -302,7 +383,7 @@ func (t *transition) report(row TaskRow, out stage.Outcome, leaseFor time.Durati
 // renew prolongs the lease and tells the worker how the task stands.
 func (t *transition) renew(row TaskRow, leaseFor time.Duration, reply *Reply) error {
 	row.LeaseUntil = t.now.Add(leaseFor)
-	*reply = Reply{Hold: row.Hold, Decision: row.Decision, Deadline: row.Deadline, LeaseUntil: row.LeaseUntil}
+	*reply = replyOf(row)
 	return t.tx.PutTask(row)
 }
 
@@ -313,7 +394,7 @@ func (t *transition) tell(row TaskRow, out stage.Outcome) error {
 	if err != nil {
 		return err
 	}
-	env := rec.Run.Environment(row.Environment)
+	env := rec.Run.Environment(row.Entry)
 	s := env.Stages[env.Stage]
 	changed := !row.Undo && (out.Exposed && !s.Exposed || out.Asks != s.Asks)
 	if len(out.Lines) == 0 && !changed {
@@ -323,7 +404,7 @@ func (t *transition) tell(row TaskRow, out stage.Outcome) error {
 		return err
 	}
 	ev := pipeline.Event{
-		Kind: pipeline.EventStageReported, Actor: actorOf(row), Environment: row.Environment, Stage: row.Stage,
+		Kind: pipeline.EventStageReported, Actor: actorOf(row), Environment: row.Entry, Stage: row.Stage,
 		Exposed: out.Exposed, Asks: out.Asks, Memory: out.State,
 	}
 	if row.Undo {
@@ -337,11 +418,11 @@ func (t *transition) appendLines(rec *Record, row TaskRow, told []stage.Line) er
 	for i, l := range told {
 		text := l.Text
 		if !l.At.IsZero() && t.now.Sub(l.At) > toldLate {
-			text += " (It happened at " + l.At.UTC().Format("15:04:05") + " UTC by the worker's clock; the server heard of it only now.)"
+			text += happened + l.At.UTC().Format("15:04:05") + " UTC; the server heard of it only now.)"
 		}
 		lines[i] = ledger.Event{
 			Release: row.Release, At: t.now, Kind: l.Kind, Actor: actorOf(row),
-			Environment: row.Environment, Stage: row.Stage, Text: text, Data: l.Data,
+			Environment: row.Entry, Stage: row.Stage, Text: text, Data: l.Data,
 		}
 	}
 	return t.append(rec, lines)
@@ -354,8 +435,8 @@ func actorOf(row TaskRow) string { return "worker " + row.Holder }
 
 // finish ends the task with its outcome.
 func (t *transition) finish(row TaskRow, out stage.Outcome, reply *Reply) error {
-	reply.Cancelled = true // there is nothing more to do for this lease
-	if err := t.tx.DeleteTask(row.Release, row.Environment); err != nil {
+	reply.Cancelled, reply.Taken = true, true // there is nothing more to do for this lease
+	if err := t.tx.DeleteTask(row.Release, row.Entry); err != nil {
 		return err
 	}
 	rec, err := t.tx.LoadRun(row.Release)
@@ -366,7 +447,7 @@ func (t *transition) finish(row TaskRow, out stage.Outcome, reply *Reply) error 
 		return err
 	}
 	ev := pipeline.Event{
-		Actor: actorOf(row), Environment: row.Environment, Stage: row.Stage,
+		Actor: actorOf(row), Environment: row.Entry, Stage: row.Stage,
 		Reason: out.Reason, Exposed: out.Exposed, Memory: out.State,
 	}
 	switch {

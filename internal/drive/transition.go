@@ -100,6 +100,8 @@ func (t *transition) carry(rec Record, commands []pipeline.Command) error {
 			err = t.acquireLane(rec, c)
 		case pipeline.CommandReleaseLane:
 			err = t.releaseLane(rec, c)
+		case pipeline.CommandNoteHome:
+			err = t.noteHome(rec, c.Environment)
 		case pipeline.CommandStartTask:
 			err = t.startTask(rec, c)
 		case pipeline.CommandCancelTask:
@@ -126,8 +128,8 @@ func (t *transition) startTask(rec Record, c pipeline.Command) error {
 	env := rec.Run.Plan.Environment(c.Environment)
 	t.wakes = true
 	row := TaskRow{
-		ID: newID(t.now), Release: rec.Release, Service: rec.Run.Plan.Service,
-		Environment: c.Environment, Region: env.Region, Stage: c.Stage, Undo: c.Undo,
+		ID: newID(t.now), Release: rec.Release, Service: rec.Run.Plan.Service, Entry: env.Name,
+		Environment: env.In(), Region: env.Region, Stage: c.Stage, Undo: c.Undo,
 		Deadline: c.At, NotBefore: t.now,
 	}
 	if c.Undo && t.cancelled.Stage == c.Stage {

@@ -13,7 +13,10 @@ import (
 // Level is one stretch of a judged stage: a weight, how long it lasts at least, and
 // what the judge sees in that time.
 type Level struct {
+	// Environment is the entry of the plan; of the regions of an environment that are alike
+	// the first stands for all. Rate is its part of the traffic, in requests per second.
 	Environment string        `json:"environment"`
+	Rate        float64       `json:"rate"`
 	Stage       string        `json:"stage"`
 	Weight      float64       `json:"weight"`
 	For         time.Duration `json:"for"`
@@ -39,6 +42,9 @@ func Of(p *pipeline.Plan) Outlook {
 	judged := false
 	for i := range p.Environments {
 		e := &p.Environments[i]
+		if i > 0 && alike(&p.Environments[i-1], e) {
+			continue
+		}
 		for j := range e.Stages {
 			judged = judged || e.Stages[j].Canary != nil || e.Stages[j].Watch != nil
 			if e.Stages[j].Canary != nil {
@@ -55,27 +61,32 @@ func Of(p *pipeline.Plan) Outlook {
 	return o
 }
 
+// alike tells whether two entries are regions of one environment of which the same is seen.
+func alike(a, b *pipeline.Environment) bool {
+	return a.Wave() > 0 && b.Wave() > 0 && a.In() == b.In() && said(a) == said(b) && byPods(a) == byPods(b)
+}
+
 func (o *Outlook) warn(format string, args ...any) {
 	o.Warnings = append(o.Warnings, fmt.Sprintf(format, args...))
 }
 
 func (o *Outlook) stage(p *pipeline.Plan, e *pipeline.Environment, s *pipeline.Stage) {
 	share := e.FalseAlarm(s.Kind)
-	all, possible := instances(e), sharesByPods(e)
+	all, possible, rate := instances(e), sharesByPods(e), p.Rate(e)
 	add := func(set judge.Settings, weight float64, canary int, d time.Duration) judge.Sight {
-		sight := judge.SmallestRegression(set, judge.Calibrate(judge.History{}, set, p.ExpectedRate, 1), judge.Step{
-			Rate: p.ExpectedRate, Weight: weight, Errors: p.ExpectedErrors, Canary: canary, Stable: all, For: d,
+		sight := judge.SmallestRegression(set, judge.Calibrate(judge.History{}, set, rate, 1), judge.Step{
+			Rate: rate, Weight: weight, Errors: p.ExpectedErrors, Canary: canary, Stable: all, For: d,
 		})
-		o.Levels = append(o.Levels, Level{Environment: e.Name, Stage: s.Name, Weight: weight, For: d, Sight: sight})
+		o.Levels = append(o.Levels, Level{Environment: e.Name, Rate: rate, Stage: s.Name, Weight: weight, For: d, Sight: sight})
 		return sight
 	}
 	switch {
 	case s.Canary != nil:
 		set := CanarySettings(s.Canary, share).Among(possible)
-		for _, l := range levels(set, p.ExpectedRate, possible) {
+		for _, l := range levels(set, rate, possible) {
 			add(set, l.weight, canaries(s.Canary, l.weight, all), l.d)
 		}
-		o.judgeCanary(e, s, set, add(set, set.Middle, canaries(s.Canary, set.Middle, all), set.Observation))
+		o.judgeCanary(e, s, set, rate, add(set, set.Middle, canaries(s.Canary, set.Middle, all), set.Observation))
 	case s.Watch != nil:
 		set := WatchSettings(s.Watch, share)
 		add(set, possible.AtMost(1-s.Watch.Holdback), all, set.Watch)
@@ -83,12 +94,12 @@ func (o *Outlook) stage(p *pipeline.Plan, e *pipeline.Environment, s *pipeline.S
 }
 
 // judgeCanary warns where even the whole observation is too coarse for the margin.
-func (o *Outlook) judgeCanary(e *pipeline.Environment, s *pipeline.Stage, set judge.Settings, best judge.Sight) {
+func (o *Outlook) judgeCanary(e *pipeline.Environment, s *pipeline.Stage, set judge.Settings, expected float64, best judge.Sight) {
 	where := s.Name + " in " + e.Name
 	margin := set.Errors.Promotion.Add
 	switch {
 	case best.Errors == 0:
-		o.warn("%s: at %s of traffic not even a total failure would be seen; use a longer observation", where, rate(o.Rate))
+		o.warn("%s: at %s of traffic not even a total failure would be seen; use a longer observation", where, rate(expected))
 	case best.Errors > coarseFactor*margin && best.Errors > 0.005:
 		o.warn("%s: only a rise of the error rate by %.2g percentage points or more is seen within %s; the margin is %.2g. Use more traffic or a longer observation, or expect releases to be held for a person",
 			where, 100*best.Errors, set.Observation, 100*margin)

@@ -47,14 +47,16 @@ type open struct {
 
 // listener is a worker that takes inquiries.
 type listener struct {
-	environments []string
+	wish Wish
 	// waiting is how many of its wishes wait now; left is when the last one ended.
 	waiting int
 	left    time.Time
 }
 
-func (l *listener) takes(environment string) bool {
-	return len(l.environments) == 0 || slices.Contains(l.environments, environment)
+// takes tells whether the inquiry is one of those that are wished for.
+func (w Wish) takes(q Inquiry) bool {
+	return (len(w.Environments) == 0 || slices.Contains(w.Environments, q.Target.Environment)) &&
+		(len(w.Regions) == 0 || slices.Contains(w.Regions, q.Target.Region))
 }
 
 // NewDesk returns a desk without inquiries.
@@ -78,15 +80,23 @@ func (d *Desk) Ask(ctx context.Context, q Inquiry) (Answer, error) {
 		case <-ctx.Done():
 			return Answer{}, ctx.Err()
 		case <-end.C:
-			return Answer{}, fault.Errorf(fault.Unavailable, "no worker of %s has answered within %s", q.Target.Environment, limit).
-				WithHint("its log says what it is at; ask again")
+			return Answer{}, unanswered(q)
 		case <-look.C:
 			if !d.heard(mine) {
-				return Answer{}, fault.Errorf(fault.Unavailable, "no worker of %s is connected, and only a worker reaches what runs there", q.Target.Environment).
-					WithHint("start one where it reaches the platform: fairway worker --environments %s", q.Target.Environment)
+				return Answer{}, unheard(q)
 			}
 		}
 	}
+}
+
+func unanswered(q Inquiry) error {
+	return fault.Errorf(fault.Unavailable, "no worker of %s has answered within %s", q.Target.Environment, limit).
+		WithHint("its log says what it is at; ask again")
+}
+
+func unheard(q Inquiry) error {
+	return fault.Errorf(fault.Unavailable, "no worker of %s is connected, and only a worker reaches what runs there", q.Target.Environment).
+		WithHint("start one where it reaches the platform: fairway worker --environment %s", q.Target.Environment)
 }
 
 // blame says whose trouble it was. What a worker is denied is not denied to who asks.
@@ -137,7 +147,7 @@ func (d *Desk) heard(o *open) bool {
 	for name, l := range d.workers {
 		gone := l.waiting == 0 && now.Sub(l.left) > patience
 		switch {
-		case !gone && l.takes(o.Target.Environment):
+		case !gone && l.wish.takes(o.Inquiry):
 			return true
 		case gone && now.Sub(l.left) > time.Hour:
 			delete(d.workers, name)
@@ -185,7 +195,7 @@ func (d *Desk) listen(w Wish) (end func()) {
 		l = &listener{}
 		d.workers[w.Worker] = l
 	}
-	l.environments = w.Environments
+	l.wish = w
 	l.waiting++
 	return func() {
 		d.mu.Lock()
@@ -201,9 +211,8 @@ func (d *Desk) take(w Wish) (taken *open, changed <-chan struct{}, again time.Du
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now, again := time.Now(), mostWait
-	l := listener{environments: w.Environments}
 	for _, o := range d.open {
-		if !l.takes(o.Target.Environment) {
+		if !w.takes(o.Inquiry) {
 			continue
 		}
 		if left := o.leased.Sub(now); left > 0 {
@@ -224,9 +233,8 @@ func (d *Desk) Answer(_ context.Context, a Answer) error {
 		if o.ID != a.Inquiry {
 			continue
 		}
-		if o.Target.Environment != a.Environment {
-			return fault.Errorf(fault.Conflict, "the inquiry is about %s, the answer about %s", o.Target.Environment, a.Environment).
-				WithHint("a worker answers what it was asked")
+		if err := a.belongsTo(o.Inquiry); err != nil {
+			return err
 		}
 		select {
 		case o.answer <- a:
@@ -235,4 +243,20 @@ func (d *Desk) Answer(_ context.Context, a Answer) error {
 		return nil
 	}
 	return nil
+}
+
+// belongsTo refuses an answer about another environment or region than the inquiry's.
+func (a Answer) belongsTo(q Inquiry) error {
+	if q.Target.Environment == a.Environment && (a.Region == "" || q.Target.Region == a.Region) {
+		return nil
+	}
+	return fault.Errorf(fault.Conflict, "the inquiry is about %s, the answer about %s", where(q.Target.Environment, q.Target.Region), where(a.Environment, a.Region)).
+		WithHint("a worker answers what it was asked")
+}
+
+func where(environment, region string) string {
+	if region == "" {
+		return environment
+	}
+	return environment + "/" + region
 }

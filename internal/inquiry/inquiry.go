@@ -57,8 +57,9 @@ type Inquiry struct {
 // Wish is a worker's wish for inquiries.
 type Wish struct {
 	Worker string `json:"worker"`
-	// Environments restricts the inquiries; empty means all.
+	// Environments and Regions restrict the inquiries; empty means all.
 	Environments []string `json:"environments,omitempty"`
+	Regions      []string `json:"regions,omitempty"`
 	// Wait is how long to wait for an inquiry, at most 30 s.
 	Wait time.Duration `json:"wait"`
 }
@@ -67,6 +68,7 @@ type Wish struct {
 type Answer struct {
 	Inquiry     string `json:"inquiry"`
 	Environment string `json:"environment"`
+	Region      string `json:"region,omitempty"`
 	Worker      string `json:"worker"`
 	// Differences are none where all is as asked for.
 	Differences []drift.Difference `json:"differences,omitempty"`

@@ -42,7 +42,7 @@ type Repositories interface {
 func (r Respondent) Respond(ctx context.Context, q Inquiry) Answer {
 	ctx, cancel := context.WithTimeout(ctx, respondWithin)
 	defer cancel()
-	a := Answer{Inquiry: q.ID, Environment: q.Target.Environment, Worker: r.Worker}
+	a := Answer{Inquiry: q.ID, Environment: q.Target.Environment, Region: q.Target.Region, Worker: r.Worker}
 	found, err := r.find(ctx, q)
 	if err != nil {
 		a.Trouble = &Trouble{Code: fault.CodeOf(err), Message: err.Error(), Hint: fault.HintOf(err)}

@@ -50,7 +50,8 @@ type Head struct {
 // All events must name the same release; Data must be JSON, or empty.
 //
 // Texts and Data are brought to the form in which they come back from JSON, and
-// At to UTC, so a line that travelled through the API still has its hash.
+// At to UTC, so a line that travelled through the API still has its hash. Zero bytes,
+// which not every store keeps in a text, become U+FFFD as what is no UTF-8 does.
 func Append(head Head, events ...Event) ([]Event, Head, error) {
 	lines := make([]Event, 0, len(events))
 	for _, e := range events {
@@ -74,7 +75,7 @@ func Append(head Head, events ...Event) ([]Event, Head, error) {
 func settled(e Event) (Event, error) {
 	e.At = e.At.Round(0).UTC()
 	for _, s := range []*string{&e.Release, &e.Kind, &e.Actor, &e.Environment, &e.Stage, &e.Text} {
-		*s = strings.ToValidUTF8(*s, "\uFFFD")
+		*s = strings.ReplaceAll(strings.ToValidUTF8(*s, "\uFFFD"), "\x00", "\uFFFD")
 	}
 	if len(e.Data) == 0 {
 		e.Data = nil

@@ -7,45 +7,47 @@ import (
 	"time"
 )
 
-// advance does one thing that can be done now, in the order of the environments,
-// and tells whether it did one.
+// advance does one thing that can be done now, and tells whether it did one: first what
+// takes back, the newest first, then what goes on, in the order of the environments and waves.
 func (t *turn) advance() bool {
 	if t.run.State == RunPending {
 		return false
 	}
-	ready := true // every environment before this one has succeeded or was skipped
-	for i := range t.run.Environments {
-		e := &t.run.Environments[i]
-		moved := false
-		switch e.State {
-		case EnvironmentRollingBack:
-			moved = t.undoNext(e)
-			ready = false
-		case EnvironmentRunning:
-			moved = t.stageNext(e)
-			ready = false
-		case EnvironmentPending:
-			if ready {
-				moved = t.begin(e)
-			} else if t.blockedForGood(i) {
-				moved = t.cancel(e)
-			}
-			ready = false
-		case EnvironmentRolledBack, EnvironmentFailed, EnvironmentCancelled:
-			ready = false
-		}
-		if moved {
+	for i := range slices.Backward(t.run.Environments) {
+		if e := &t.run.Environments[i]; e.State == EnvironmentRollingBack && t.undoNext(e) {
 			return true
+		}
+	}
+	ready := true // every environment, and every wave, before this one has succeeded or was skipped
+	lost := false // one of them has ended without success
+	for i := 0; i < len(t.run.Environments); {
+		end := t.waveEnd(i)
+		for j := i; j < end; j++ {
+			if t.forward(j, ready, lost) {
+				return true
+			}
+		}
+		for ; i < end; i++ {
+			state := t.run.Environments[i].State
+			ready = ready && (state == EnvironmentSucceeded || state == EnvironmentSkipped)
+			lost = lost || state == EnvironmentRolledBack || state == EnvironmentFailed || state == EnvironmentCancelled
 		}
 	}
 	return false
 }
 
-// blockedForGood tells whether an environment before index i ended without success.
-func (t *turn) blockedForGood(i int) bool {
-	return slices.ContainsFunc(t.run.Environments[:i], func(e EnvironmentRun) bool {
-		return e.State == EnvironmentRolledBack || e.State == EnvironmentFailed || e.State == EnvironmentCancelled
-	})
+// forward moves the entry on if it can.
+func (t *turn) forward(i int, ready, lost bool) bool {
+	e := &t.run.Environments[i]
+	switch {
+	case e.State == EnvironmentRunning:
+		return t.stageNext(e)
+	case e.State == EnvironmentPending && ready:
+		return t.begin(i)
+	case e.State == EnvironmentPending && lost:
+		return t.cancel(e)
+	}
+	return false
 }
 
 func (t *turn) cancel(e *EnvironmentRun) bool {
@@ -58,13 +60,18 @@ func (t *turn) cancel(e *EnvironmentRun) bool {
 }
 
 // begin starts an environment whose turn it is, once what it needs holds.
-func (t *turn) begin(e *EnvironmentRun) bool {
+func (t *turn) begin(i int) bool {
+	e := &t.run.Environments[i]
 	if t.run.Paused != nil || t.needsAt(e).After(t.now) {
 		return false
 	}
 	e.State = EnvironmentRunning
 	e.StartedAt = t.now
 	e.Stage = 0
+	if wave := t.plan(e).Wave(); wave > 0 && t.firstOf(i) {
+		in := t.plan(e).In()
+		t.record(Event{Environment: in}, "wave.began", fmt.Sprintf("Wave %d of %s begins: %s.", wave, in, t.regionsOf(i)))
+	}
 	t.record(Event{Environment: e.Name}, "environment.began", fmt.Sprintf("The release goes to %s.", e.Name))
 	return true
 }
@@ -72,14 +79,19 @@ func (t *turn) begin(e *EnvironmentRun) bool {
 // needsAt is the instant from which the environment's needs hold, given that the
 // environments before it have succeeded or were skipped.
 func (t *turn) needsAt(e *EnvironmentRun) time.Time {
-	var at time.Time
+	at := t.baked(e)
 	for _, n := range t.plan(e).Needs {
-		before := t.run.Environment(n.Environment)
-		if before == nil || before.State != EnvironmentSucceeded {
+		if t.run.StateOf(n.Environment) != EnvironmentSucceeded {
 			continue
 		}
-		if ok := before.EndedAt.Add((n.For + before.Away).Std()); ok.After(at) {
-			at = ok
+		for _, i := range t.run.Plan.Entries(n.Environment) {
+			before := &t.run.Environments[i]
+			if before.State != EnvironmentSucceeded {
+				continue
+			}
+			if ok := before.EndedAt.Add((n.For + before.Away).Std()); ok.After(at) {
+				at = ok
+			}
 		}
 	}
 	return at
@@ -114,13 +126,11 @@ func (t *turn) start(e *EnvironmentRun) bool {
 	if t.held(e) != "" {
 		return false
 	}
-	if stage.Kind.OnWorker() && e.Lane != LaneHeld {
-		if e.Lane == LaneQueued {
-			return false
+	if stage.Kind.OnWorker() {
+		have, asked := t.haveLane(e, t.run.Plan.Retreat || t.run.Plan.Drill != nil)
+		if !have || t.held(e) != "" {
+			return asked
 		}
-		e.Lane = LaneQueued
-		t.command(Command{Kind: CommandAcquireLane, Environment: e.Name, Undo: t.run.Plan.Retreat || t.run.Plan.Drill != nil})
-		return true
 	}
 	s := &e.Stages[e.Stage]
 	s.State = StageRunning
@@ -250,7 +260,24 @@ func (t *turn) gateInput(environment string) GateInput {
 		}
 		in.Environments[e.Name] = map[string]any{"state": string(e.State), "since": since}
 	}
+	for environment := range t.regions {
+		in.Environments[environment] = map[string]any{"state": string(t.run.StateOf(environment)), "since": t.since(environment)}
+	}
 	return in
+}
+
+// since is when the last of an environment's regions came to where it is.
+func (t *turn) since(environment string) time.Time {
+	var at time.Time
+	for _, i := range t.run.Plan.Entries(environment) {
+		e := &t.run.Environments[i]
+		for _, c := range []time.Time{e.StartedAt, e.EndedAt} {
+			if c.After(at) {
+				at = c
+			}
+		}
+	}
+	return at
 }
 
 // approved tells whether enough people have approved, recently enough.
@@ -286,6 +313,7 @@ func (t *turn) fail(e *EnvironmentRun, s *StageRun, ev Event) {
 	t.record(ev, "stage.failed", fmt.Sprintf("Stage %s failed in %s: %s.", ev.Stage, e.Name, strings.TrimSuffix(ev.Reason, ".")))
 	e.FailedStage = ev.Stage
 	t.takeBack(e, fmt.Sprintf("stage %s failed: %s", ev.Stage, ev.Reason))
+	t.stopWaves(e)
 }
 
 // succeed ends the environment and leaves the fact as evidence for the next.
@@ -294,16 +322,31 @@ func (t *turn) succeed(e *EnvironmentRun) bool {
 	e.EndedAt = t.now
 	e.Reason = ""
 	t.leaveLane(e)
+	plan := t.plan(e)
+	if plan.Leg != nil && plan.Wave() == 0 {
+		return true // nothing of it is at home anywhere yet
+	}
 	t.record(Event{Environment: e.Name}, "environment.succeeded", fmt.Sprintf("%s is now at home in %s.", t.title(), e.Name))
+	if t.run.StateOf(plan.In()) != EnvironmentSucceeded {
+		return true // other regions are to follow
+	}
 	c := t.run.Plan.Component
-	fact := Evidence{Digest: c.Digest, Kind: "environment", Name: e.Name, Status: "passed", At: t.now, By: "fairway"}
+	fact := Evidence{Digest: c.Digest, Kind: "environment", Name: plan.In(), Status: "passed", At: t.now, By: "fairway"}
 	t.run.Evidence = append(slices.Clone(t.run.Evidence), fact) // the next environment may wait for it
-	t.command(Command{Kind: CommandAddEvidence, Environment: e.Name, Evidence: &fact})
+	t.command(Command{Kind: CommandAddEvidence, Environment: plan.In(), Evidence: &fact})
 	return true
 }
 
+// leaveLane gives the entry's lane back. A region keeps what it shares with others until all
+// of them have come to an end; what is at home in it is noted at once.
 func (t *turn) leaveLane(e *EnvironmentRun) {
 	if e.Lane == LaneNone {
+		return
+	}
+	if t.plan(e).Leg != nil {
+		if e.Lane == LaneHeld {
+			t.command(Command{Kind: CommandNoteHome, Environment: e.Name})
+		}
 		return
 	}
 	e.Lane = LaneNone

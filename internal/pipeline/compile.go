@@ -44,7 +44,7 @@ func Compile(def *Definition, in Request) (*Plan, error) {
 	c := compiler{def: def, in: in}
 	c.checkArtifact()
 	plan := &Plan{
-		Version: PlanVersion, Service: def.Service, Owner: def.Owner,
+		Version: plainFormat, Service: def.Service, Owner: def.Owner,
 		Supersede:    def.Supersede == nil || *def.Supersede,
 		ExpectedRate: float64(def.Expect.Rate), ExpectedErrors: float64(def.Expect.Errors),
 		Component: Component{
@@ -53,6 +53,11 @@ func Compile(def *Definition, in Request) (*Plan, error) {
 		},
 	}
 	for _, e := range c.environments() {
+		if len(e.Regions) > 0 {
+			plan.Version = legVersion
+			plan.Environments = append(plan.Environments, c.legs(e)...)
+			continue
+		}
 		plan.Environments = append(plan.Environments, c.environment(e))
 	}
 	shareBudget(plan.Environments)
@@ -150,13 +155,13 @@ func (c *compiler) environment(def EnvironmentDefinition) Environment {
 		SkipRoles:   slices.Clone(def.Skip.Roles),
 		OnUndecided: OnUndecided(def.OnUndecided),
 		Budget:      float64(def.FalseAlarm),
-		Stages:      c.compileStages(def),
+		Stages:      c.compileStages(def, c.def.Expect),
 	}
 }
 
 // compileStages resolves the stages; those that end with the repository have time for it.
-func (c *compiler) compileStages(def EnvironmentDefinition) []Stage {
-	stages := compileStages(def.Stages, c.def.Expect)
+func (c *compiler) compileStages(def EnvironmentDefinition, expect ExpectDefinition) []Stage {
+	stages := compileStages(def.Stages, expect)
 	git := c.compileGit(def)
 	own := slices.ContainsFunc(def.Stages, func(s StageDefinition) bool {
 		return s.TimeLimit > 0 && (s.Promote != nil || s.Deploy != nil)
@@ -184,15 +189,15 @@ func (c *compiler) settings(def EnvironmentDefinition) json.RawMessage {
 // the others none: a release goes through all of them, and each is one more chance to
 // take it back by mistake.
 func shareBudget(environments []Environment) {
-	judging := 0
+	judges := map[string]int{} // by environment, the number of entries that judge
 	for i := range environments {
-		if environments[i].judges() {
-			judging++
+		if e := &environments[i]; e.judges() {
+			judges[e.In()]++
 		}
 	}
 	for i := range environments {
 		if e := &environments[i]; e.judges() {
-			e.Budget /= float64(judging)
+			e.Budget /= float64(len(judges) * judges[e.In()])
 		} else {
 			e.Budget = 0
 		}

@@ -61,6 +61,9 @@ func (d *decoder) decode(v reflect.Value, n ast.Node, path string, f field) {
 	case *CommandLine:
 		d.decodeCommand(target, n, path, f)
 		return
+	case *WaveDefinition:
+		d.decodeWave(target, n, path, f)
+		return
 	case encoding.TextUnmarshaler:
 		d.decodeText(v, target, n, f)
 		return

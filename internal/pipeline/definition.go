@@ -101,6 +101,18 @@ type EnvironmentDefinition struct {
 	Name string `yaml:"name,required" check:"name" example:"production"`
 	// Region is a place inside the environment, where it has several.
 	Region string `yaml:"region" check:"name" example:"eu-west"`
+	// Regions are the places inside the environment, in their order, where a release goes to
+	// each by itself. What an entry says beside its name is laid over what the environment says.
+	Regions []RegionDefinition `yaml:"regions" min:"1" max:"500" example:"[eu-west-1, us-east-1, us-west-2]"`
+	// Waves are the regions that a release goes to at the same time: a region, or a list of
+	// them; `rest` at the end is all others. A wave begins when the one before has succeeded
+	// everywhere. Without it each region is a wave, in the order of `regions`.
+	Waves []WaveDefinition `yaml:"waves" min:"1" max:"500" example:"[eu-west-1, [us-east-1, us-west-2], rest]"`
+	// Bake is how long a release must have run in all regions of a wave before the next begins.
+	Bake Duration `yaml:"bake" max:"30d" example:"30m"`
+	// TakeBack says what happens to earlier waves when a region fails: `all` takes them back,
+	// `wave` leaves them as they are, `ask` asks a person. Its own wave is always taken back.
+	TakeBack string `yaml:"takeBack" enum:"wave all ask" default:"all"`
 	// Platform is where the service runs.
 	Platform string `yaml:"platform" enum:"host kubernetes" default:"host"`
 	// Needs lists earlier environments in which the release must have succeeded
@@ -128,6 +140,18 @@ type EnvironmentDefinition struct {
 	// A stage is a mapping with one kind and optionally `name` and `timeLimit`, or
 	// only the kind's word where it needs no settings.
 	Stages []StageDefinition `yaml:"stages" min:"1" max:"50" example:"[deploy]"`
+}
+
+// RegionDefinition is a region of an environment, and where it differs.
+type RegionDefinition struct {
+	// Name is the region's name.
+	Name string `yaml:"name,required,short" check:"name" example:"eu-west-1"`
+	// Config is laid over the environment's.
+	Config ConfigDefinition `yaml:"config"`
+	// Metrics is where the samples of this region come from, if not from where the environment's do.
+	Metrics *MetricsDefinition `yaml:"metrics"`
+	// Host are settings of the host platform, laid over the environment's.
+	Host *HostDefinition `yaml:"host"`
 }
 
 // SkipDefinition says who may skip an environment.
@@ -189,6 +213,11 @@ func (d *Definition) Files() []string {
 	for _, e := range d.Environments {
 		for _, f := range e.Config.Files {
 			from = append(from, f.From)
+		}
+		for _, r := range e.Regions {
+			for _, f := range r.Config.Files {
+				from = append(from, f.From)
+			}
 		}
 	}
 	slices.Sort(from)

@@ -26,6 +26,9 @@ type NeedDefinition = Need
 // Needs is a list of environments, or a mapping from an environment to a time.
 type Needs []NeedDefinition
 
+// WaveDefinition is the regions of one wave: the name of one, or a list of them.
+type WaveDefinition []string
+
 // Form is how a value is written: the pattern that its text matches, what to call
 // it, and an example.
 type Form struct {

@@ -58,6 +58,10 @@ type Event struct {
 
 	// Before is, with a granted lane, the release that is at home there.
 	Before string `json:"before,omitempty"`
+	// Homes are, with a lane that regions share, the releases at home in each, by the entry's
+	// name; Void are the entries in which a late rollback has nothing to take back.
+	Homes map[string]string `json:"homes,omitempty"`
+	Void  []string          `json:"void,omitempty"`
 
 	// Outage is, with an outage, from when to when it was, and Until the instant before
 	// which no stage may run out of time because of it.
@@ -79,8 +83,10 @@ type CommandKind string
 const (
 	CommandAcquireLane CommandKind = "acquire lane"
 	CommandReleaseLane CommandKind = "release lane"
-	CommandStartTask   CommandKind = "start task"
-	CommandCancelTask  CommandKind = "cancel task"
+	// CommandNoteHome says that a region has come to an end while its lane is still held for others.
+	CommandNoteHome   CommandKind = "note home"
+	CommandStartTask  CommandKind = "start task"
+	CommandCancelTask CommandKind = "cancel task"
 	// CommandHoldTask tells the running executor not to advance, and why; an empty reason lets it go on.
 	CommandHoldTask CommandKind = "hold task"
 	// CommandDecide tells the running executor what a person decided.

@@ -121,7 +121,7 @@ func readEvent(t *testing.T, text string) (time.Time, pipeline.Event) {
 		key, value, isPair := strings.Cut(w, "=")
 		switch {
 		case !isPair:
-			ev.Environment, ev.Stage, _ = strings.Cut(w, "/")
+			ev.Environment, ev.Stage = placeIn(w)
 		case key == "by":
 			ev.Actor = value
 		case key == "roles":
@@ -153,6 +153,17 @@ func readEvent(t *testing.T, text string) (time.Time, pipeline.Event) {
 		ev.Outage.Ended = birth.Add(after)
 	}
 	return birth.Add(after), ev
+}
+
+// placeIn reads ENVIRONMENT, ENVIRONMENT/STAGE, ENVIRONMENT/REGION/STAGE, or
+// ENVIRONMENT/REGION/ for no stage.
+func placeIn(word string) (environment, stage string) {
+	parts := strings.Split(word, "/")
+	if len(parts) < 3 {
+		environment, stage, _ = strings.Cut(word, "/")
+		return environment, stage
+	}
+	return pipeline.LegName(parts[0], parts[1]), parts[2]
 }
 
 func tellCommands(out *bytes.Buffer, commands []pipeline.Command) {

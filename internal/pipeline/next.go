@@ -17,12 +17,19 @@ func Next(run Run, event Event, now time.Time) (Run, []Command, error) {
 	if run.Plan == nil {
 		return run, nil, fault.Errorf(fault.Internal, "the run was loaded without its plan")
 	}
-	t := &turn{run: run.clone(), now: now}
+	t := &turn{run: run.clone(), now: now, at: make(map[string]int, len(run.Environments)), regions: map[string][]int{}}
+	for i, e := range run.Environments {
+		t.at[e.Name] = i
+		if leg := run.Plan.Environments[i].Leg; leg != nil {
+			t.regions[leg.Environment] = append(t.regions[leg.Environment], i)
+		}
+	}
 	if err := t.apply(event); err != nil {
 		return run, nil, err
 	}
 	for t.advance() {
 	}
+	t.leaveLanes()
 	t.settle()
 	t.commands = append(t.commands, Command{Kind: CommandWake, At: t.nextWake()})
 	return t.run, t.commands, nil
@@ -33,6 +40,9 @@ type turn struct {
 	run      Run
 	now      time.Time
 	commands []Command
+	// at is where the entries are, by name; regions are those of an environment with several.
+	at      map[string]int
+	regions map[string][]int
 }
 
 func (r *Run) clone() Run {
@@ -166,7 +176,8 @@ func (t *turn) running(ev Event) (*EnvironmentRun, *StageRun, error) {
 	return e, &e.Stages[e.Stage], nil
 }
 
-func (t *turn) plan(e *EnvironmentRun) *Environment { return t.run.Plan.Environment(e.Name) }
+// plan is what the plan says of the entry: runs have the order of their plans.
+func (t *turn) plan(e *EnvironmentRun) *Environment { return &t.run.Plan.Environments[t.at[e.Name]] }
 
 // record adds a line to the ledger.
 func (t *turn) record(ev Event, line, text string) {

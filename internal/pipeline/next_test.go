@@ -34,8 +34,27 @@ environments:
 
 // world is what drive would know of the commands so far.
 type world struct {
+	plan  *pipeline.Plan
 	lanes map[string]bool // asked for or held, by environment
-	tasks map[string]bool // running, by environment
+	tasks map[string]bool // running, by entry
+}
+
+// laneOf names the lane of an entry: its environment.
+func (w *world) laneOf(entry string) string {
+	if e := w.plan.Environment(entry); e != nil {
+		return e.In()
+	}
+	return entry
+}
+
+// busy tells whether a task runs in the lane.
+func (w *world) busy(lane string) bool {
+	for entry := range w.tasks {
+		if w.laneOf(entry) == lane {
+			return true
+		}
+	}
+	return false
 }
 
 // follow carries the commands out and fails where they make no sense.
@@ -44,23 +63,27 @@ func (w *world) follow(commands []pipeline.Command) error {
 	for _, c := range commands {
 		switch c.Kind {
 		case pipeline.CommandAcquireLane:
-			if w.lanes[c.Environment] {
+			if w.lanes[w.laneOf(c.Environment)] {
 				return fmt.Errorf("the lane of %s was asked for twice", c.Environment)
 			}
-			w.lanes[c.Environment] = true
+			w.lanes[w.laneOf(c.Environment)] = true
 		case pipeline.CommandReleaseLane:
-			if !w.lanes[c.Environment] {
+			if !w.lanes[w.laneOf(c.Environment)] {
 				return fmt.Errorf("the lane of %s was released without being held", c.Environment)
 			}
-			if w.tasks[c.Environment] {
+			if w.busy(w.laneOf(c.Environment)) {
 				return fmt.Errorf("the lane of %s was released while a task runs", c.Environment)
 			}
-			delete(w.lanes, c.Environment)
+			delete(w.lanes, w.laneOf(c.Environment))
+		case pipeline.CommandNoteHome:
+			if !w.lanes[w.laneOf(c.Environment)] || w.tasks[c.Environment] {
+				return fmt.Errorf("%s came to an end without its lane, or with a task", c.Environment)
+			}
 		case pipeline.CommandStartTask:
 			if w.tasks[c.Environment] {
 				return fmt.Errorf("a second task was started in %s", c.Environment)
 			}
-			if !w.lanes[c.Environment] {
+			if !w.lanes[w.laneOf(c.Environment)] {
 				return fmt.Errorf("a task was started in %s without its lane", c.Environment)
 			}
 			w.tasks[c.Environment] = true
@@ -95,7 +118,11 @@ func FuzzNext(f *testing.F) { f.Fuzz(rapid.MakeFuzz(randomLife)) }
 func TestRandomLivesStayLegal(t *testing.T) { rapid.Check(t, randomLife) }
 
 func randomLife(t *rapid.T) {
-	def, faults := pipeline.Parse("fairway.yaml", []byte(everything))
+	text := everything
+	if rapid.Bool().Draw(t, "in waves") {
+		text = drawWaves(t)
+	}
+	def, faults := pipeline.Parse("fairway.yaml", []byte(text))
 	if len(faults) > 0 {
 		t.Fatal(faults)
 	}
@@ -104,7 +131,7 @@ func randomLife(t *rapid.T) {
 		t.Fatal(err)
 	}
 	run := pipeline.NewRun(plan, "anna", birth)
-	w := world{lanes: map[string]bool{}, tasks: map[string]bool{}}
+	w := world{plan: plan, lanes: map[string]bool{}, tasks: map[string]bool{}}
 	now := birth
 	for range rapid.IntRange(1, 80).Draw(t, "events") {
 		now = now.Add(time.Duration(rapid.IntRange(0, 600).Draw(t, "seconds")) * time.Second)
@@ -124,6 +151,7 @@ func randomLife(t *rapid.T) {
 			t.Fatalf("after %s in %s/%s: %v", ev.Kind, ev.Environment, ev.Stage, err)
 		}
 		legal(t, run, next, ev)
+		legalWaves(t, run, next, ev, now)
 		run = reread(t, next)
 	}
 }
@@ -139,7 +167,7 @@ func drawEvent(t *rapid.T, run *pipeline.Run) pipeline.Event {
 	if rapid.IntRange(0, 9).Draw(t, "other stage") == 0 {
 		stage = rapid.IntRange(0, len(env.Stages)-1).Draw(t, "stage")
 	}
-	return pipeline.Event{
+	ev := pipeline.Event{
 		Kind:        rapid.SampledFrom(allEvents).Draw(t, "kind"),
 		Actor:       rapid.SampledFrom([]string{"anna", "ben", "carl"}).Draw(t, "actor"),
 		Roles:       rapid.SampledFrom([][]string{{"sre"}, {"developer"}, {"admin"}, nil}).Draw(t, "roles"),
@@ -152,6 +180,34 @@ func drawEvent(t *rapid.T, run *pipeline.Run) pipeline.Event {
 			Ended: birth.Add(time.Duration(rapid.IntRange(0, 6000).Draw(t, "ended")) * time.Second),
 		},
 		Until: birth.Add(time.Duration(rapid.IntRange(0, 6000).Draw(t, "until")) * time.Second),
+	}
+	if rapid.IntRange(0, 9).Draw(t, "fits") > 2 {
+		fit(t, run.Environments[e], env, &ev)
+	}
+	if env.Leg != nil {
+		drawForAll(t, run, &ev)
+	}
+	return ev
+}
+
+// fit makes the event one that the entry waits for.
+func fit(t *rapid.T, e pipeline.EnvironmentRun, env pipeline.Environment, ev *pipeline.Event) {
+	s := e.Stages[e.Stage]
+	ev.Stage = env.Stages[e.Stage].Name
+	switch {
+	case e.StartedAt.IsZero() && e.State == pipeline.EnvironmentPending:
+		ev.Kind = rapid.SampledFrom([]pipeline.EventKind{pipeline.EventCreated, pipeline.EventWoken}).Draw(t, "begin")
+	case e.Lane == pipeline.LaneQueued:
+		ev.Kind = pipeline.EventLaneGranted
+	case s.State == pipeline.StageUndoing:
+		ev.Kind = pipeline.EventUndoPassed
+	case s.State == pipeline.StageRunning && env.Stages[e.Stage].Kind == pipeline.KindApproval:
+		ev.Kind, ev.Actor, ev.Roles = pipeline.EventApproved, "ben", []string{"sre"}
+	case s.State == pipeline.StageRunning && env.Stages[e.Stage].Kind == pipeline.KindGate:
+		ev.Kind = pipeline.EventEvidence
+	case s.State == pipeline.StageRunning:
+		passed := pipeline.EventStagePassed
+		ev.Kind = rapid.SampledFrom([]pipeline.EventKind{passed, passed, passed, passed, passed, passed, pipeline.EventStageFailed}).Draw(t, "outcome")
 	}
 }
 
@@ -171,10 +227,10 @@ func legal(t *rapid.T, was, is pipeline.Run, ev pipeline.Event) {
 		if active {
 			moving++
 		}
-		if e.State == pipeline.EnvironmentPending {
+		if e.State == pipeline.EnvironmentPending || e.Asks != "" {
 			waiting++
 		}
-		if !active && e.Lane != pipeline.LaneNone {
+		if !active && e.Lane != pipeline.LaneNone && is.Plan.Environments[i].Leg == nil {
 			t.Fatalf("%s is %s and still %s its lane", e.Name, e.State, e.Lane)
 		}
 		if e.State == pipeline.EnvironmentSucceeded && i > 0 && was.Environments[i].State == pipeline.EnvironmentRunning &&

@@ -74,7 +74,7 @@ func (t *turn) prolongNeeds(began time.Time, lost time.Duration) {
 	var waiting []*EnvironmentRun
 	for i := range t.run.Environments {
 		e := &t.run.Environments[i]
-		if e.State == EnvironmentPending && t.needsAt(e).After(began) {
+		if e.State == EnvironmentPending && !t.waitsAlike(i) && t.needsAt(e).After(began) {
 			waiting = append(waiting, e)
 		}
 	}

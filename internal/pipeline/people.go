@@ -18,6 +18,9 @@ func (t *turn) answer(ev Event) error {
 	if err != nil {
 		return err
 	}
+	if e.Asks != "" {
+		return t.decideWaves(e, ev)
+	}
 	stage, s := &t.plan(e).Stages[e.Stage], &e.Stages[e.Stage]
 	if ev.Stage != "" && ev.Stage != stage.Name {
 		return fault.Errorf(fault.Conflict, "stage %s does not wait for an answer in %s; %s is the current one", ev.Stage, e.Name, stage.Name)
@@ -119,23 +122,27 @@ func (t *turn) resume(ev Event) error {
 	return nil
 }
 
-// freeze notes that the environment's lane was frozen or thawed.
+// freeze notes that the environment's lane was frozen or thawed, for all its regions.
 func (t *turn) freeze(ev Event) error {
-	e := t.run.Environment(ev.Environment)
-	if e == nil {
+	all := t.run.Plan.Entries(ev.Environment)
+	if len(all) == 0 {
 		return fault.Errorf(fault.NotFound, "the release has no environment %q", ev.Environment)
 	}
-	if e.Lane == LaneNone {
-		return fault.Errorf(fault.Conflict, "the release is not in the lane of %s", e.Name)
+	if !slices.ContainsFunc(all, func(i int) bool { return t.run.Environments[i].Lane != LaneNone }) {
+		return fault.Errorf(fault.Conflict, "the release is not in the lane of %s", ev.Environment)
 	}
-	e.Frozen = ""
+	frozen := ""
 	if ev.Kind == EventLaneFrozen {
-		e.Frozen = because("frozen", ev.Reason)
-		t.record(ev, "lane.frozen", because("The lane of "+e.Name+" is frozen", ev.Reason)+".")
+		frozen = because("frozen", ev.Reason)
+		t.record(ev, "lane.frozen", because("The lane of "+ev.Environment+" is frozen", ev.Reason)+".")
 	} else {
-		t.record(ev, "lane.thawed", "The lane of "+e.Name+" moves again.")
+		t.record(ev, "lane.thawed", "The lane of "+ev.Environment+" moves again.")
 	}
-	t.hold(e)
+	for _, i := range all {
+		e := &t.run.Environments[i]
+		e.Frozen = frozen
+		t.hold(e)
+	}
 	return nil
 }
 
@@ -172,6 +179,9 @@ func stoodStill(since, other, now time.Time) time.Duration {
 }
 
 func (t *turn) grantLane(ev Event) error {
+	if t.regions[ev.Environment] != nil {
+		return t.shareGrant(ev.Environment, ev)
+	}
 	e := t.run.Environment(ev.Environment)
 	if e == nil || e.Lane != LaneQueued {
 		return fault.Errorf(fault.Conflict, "the release does not wait for the lane of %s", ev.Environment)
@@ -185,26 +195,48 @@ func (t *turn) grantLane(ev Event) error {
 	return nil
 }
 
-// skip leaves an environment out that has not begun; it needs a role and a reason.
+// skip leaves an environment out that has not begun, or one of its regions; it needs a role
+// and a reason.
 func (t *turn) skip(ev Event) error {
-	e := t.run.Environment(ev.Environment)
-	if e == nil {
+	all := t.run.Plan.Entries(ev.Environment)
+	if len(all) == 0 {
 		return fault.Errorf(fault.NotFound, "the release has no environment %q", ev.Environment)
 	}
-	if t.run.State.Final() || e.State != EnvironmentPending && !(e.State == EnvironmentRunning && !e.touched()) {
-		return fault.Errorf(fault.Conflict, "%s cannot be skipped: it is %s", e.Name, e.State)
+	for _, i := range all {
+		e := &t.run.Environments[i]
+		once := t.run.Plan.Environments[i].Leg != nil && t.run.Plan.Environments[i].Wave() == 0
+		if t.run.State.Final() || e.State != EnvironmentPending && !(e.State == EnvironmentRunning && !e.touched()) && !once {
+			return fault.Errorf(fault.Conflict, "%s cannot be skipped: it is %s", e.Name, e.State)
+		}
 	}
-	roles := t.plan(e).SkipRoles
+	if err := t.maySkip(&t.run.Plan.Environments[all[0]], ev); err != nil {
+		return err
+	}
+	for _, i := range all {
+		if e := &t.run.Environments[i]; e.goesOn() {
+			t.leaveOut(e, ev)
+		}
+	}
+	t.record(ev, "environment.skipped", fmt.Sprintf("%s skipped %s: %s.", ev.Actor, ev.Environment, strings.TrimSuffix(ev.Reason, ".")))
+	return nil
+}
+
+func (t *turn) maySkip(plan *Environment, ev Event) error {
+	roles := plan.SkipRoles
 	if len(roles) == 0 {
 		roles = []string{"sre"}
 	}
 	if !slices.Contains(ev.Roles, adminRole) && !slices.ContainsFunc(ev.Roles, func(r string) bool { return slices.Contains(roles, r) }) {
-		return fault.Errorf(fault.Denied, "%s has no role that may skip %s", ev.Actor, e.Name).
+		return fault.Errorf(fault.Denied, "%s has no role that may skip %s", ev.Actor, ev.Environment).
 			WithHint("needed: %s", strings.Join(roles, " or "))
 	}
 	if strings.TrimSpace(ev.Reason) == "" {
-		return fault.Errorf(fault.Invalid, "skipping %s needs a reason", e.Name)
+		return fault.Errorf(fault.Invalid, "skipping %s needs a reason", ev.Environment)
 	}
+	return nil
+}
+
+func (t *turn) leaveOut(e *EnvironmentRun, ev Event) {
 	t.leaveLane(e)
 	for i := range e.Stages {
 		if e.Stages[i].State != StagePassed {
@@ -214,8 +246,6 @@ func (t *turn) skip(ev Event) error {
 	e.State = EnvironmentSkipped
 	e.Reason = because("skipped by "+ev.Actor, ev.Reason)
 	e.EndedAt = t.now
-	t.record(ev, "environment.skipped", fmt.Sprintf("%s skipped %s: %s.", ev.Actor, e.Name, strings.TrimSuffix(ev.Reason, ".")))
-	return nil
 }
 
 // touched tells whether a worker's stage was begun in the environment.
@@ -223,8 +253,11 @@ func (e *EnvironmentRun) touched() bool { return e.Lane == LaneHeld }
 
 // supersede ends a release that only queues, in favour of a newer one.
 func (t *turn) supersede(ev Event) error {
-	e := t.run.Environment(ev.Environment)
-	if e == nil || e.State != EnvironmentRunning || e.Lane != LaneQueued || !t.run.Plan.Supersede {
+	all := t.run.Plan.Entries(ev.Environment)
+	queues := slices.ContainsFunc(all, func(i int) bool {
+		return t.run.Environments[i].State == EnvironmentRunning && t.run.Environments[i].Lane == LaneQueued
+	})
+	if !queues || !t.run.Plan.Supersede {
 		return fault.Errorf(fault.Conflict, "the release cannot be superseded in %s", ev.Environment)
 	}
 	t.record(ev, "release.superseded", because("Superseded", ev.Reason)+".")

@@ -10,9 +10,14 @@ import (
 	"github.com/fairwayhq/fairway/internal/fault"
 )
 
-// PlanVersion is the format of the plans that Compile makes today. Older ones are
-// brought up to date by ReadPlan, so a plan outlives the code that wrote it.
-const PlanVersion = 1
+// PlanVersion is the newest format of plans. Older ones are brought up to date by
+// ReadPlan, so a plan outlives the code that wrote it. Compile writes the oldest format
+// that says everything: whoever knows no legs can read a plan without them.
+const (
+	PlanVersion = legVersion
+	plainFormat = 1
+	legVersion  = 2
+)
 
 // Plan is the pipeline resolved for one release. It never changes once the
 // release exists: approvals are bound to its hash.
@@ -80,11 +85,14 @@ type ConfigFile struct {
 	Content []byte `json:"content"`
 }
 
-// Environment is one environment's part of a plan: where it goes, under which
-// conditions it begins, and its stages.
+// Environment is one environment's part of a plan, or that of one of its regions: where it
+// goes, under which conditions it begins, and its stages.
 type Environment struct {
-	Name     string `json:"name"`
-	Region   string `json:"region,omitempty"`
+	// Name is unique in the plan; a region's has a slash, see LegName.
+	Name   string `json:"name"`
+	Region string `json:"region,omitempty"`
+	// Leg is set where the entry is a part of an environment with several regions.
+	Leg      *Leg   `json:"leg,omitempty"`
 	Platform string `json:"platform"`
 	// Settings are the platform's, opaque here.
 	Settings json.RawMessage `json:"settings,omitempty"`
@@ -100,7 +108,8 @@ type Environment struct {
 	SkipRoles   []string    `json:"skipRoles,omitempty"`
 	OnUndecided OnUndecided `json:"onUndecided"`
 	// Budget is the false-alarm probability that the judged stages of this environment
-	// may spend: its part of the release's, in (0, 1), or 0 where nothing is judged.
+	// may spend: its part of the release's, in (0, 1), or 0 where nothing is judged. All
+	// regions of an environment share what one environment may spend.
 	Budget float64 `json:"falseAlarm"`
 	Stages []Stage `json:"stages"`
 }
@@ -375,9 +384,10 @@ func (p *Plan) Title() string {
 	return c.Service + " " + c.Version
 }
 
-// Hash is the SHA-256 of the plan's JSON in lower-case hexadecimal. Approvals are bound to it.
+// Hash is the SHA-256 of the plan as it is stored, in lower-case hexadecimal. Approvals are
+// bound to it.
 func (p *Plan) Hash() string {
-	b, err := json.Marshal(p)
+	b, err := p.Encode()
 	if err != nil {
 		// Every field is a plain value; only a hand-made Settings that is not JSON gets here.
 		b = []byte(err.Error())
@@ -401,15 +411,15 @@ func (p *Plan) withoutSealed() *Plan {
 
 // ReadPlan reads a stored plan of any version up to PlanVersion.
 func ReadPlan(b []byte) (*Plan, error) {
-	var p Plan
-	if err := json.Unmarshal(b, &p); err != nil {
+	p, err := decodePlan(b)
+	if err != nil {
 		return nil, fault.Errorf(fault.Internal, "read plan: %w", err)
 	}
 	if p.Version < 1 || p.Version > PlanVersion {
 		return nil, fault.Errorf(fault.Invalid, "the plan has version %d, this Fairway reads versions 1 to %d", p.Version, PlanVersion).
 			WithHint("upgrade Fairway to the version that made the plan, or newer")
 	}
-	return &p, nil
+	return p, nil
 }
 
 // Revision is the ID of what this environment places: the artifact with its

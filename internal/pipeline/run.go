@@ -78,6 +78,8 @@ type EnvironmentRun struct {
 	Lane  LaneState        `json:"lane,omitempty"`
 	// Frozen says why the lane does not move; empty when it may.
 	Frozen string `json:"frozen,omitempty"`
+	// Asks says what a person has to decide about earlier waves, after this region failed.
+	Asks string `json:"asks,omitempty"`
 	// Stage is the index of the stage that runs, or the one being undone.
 	Stage  int        `json:"stage"`
 	Stages []StageRun `json:"stages"`
@@ -212,26 +214,63 @@ func (r *Run) Environment(name string) *EnvironmentRun {
 	return nil
 }
 
-// Current returns the index of the environment that moves or waits, else of the
-// last one that was begun; 0 for a run that was not begun at all.
+// Current returns the index of the entry that moves or waits, first one that waits for a
+// person, else of the last one that was begun; 0 for a run that was not begun at all.
 func (r *Run) Current() int {
-	last := 0
-	for i, e := range r.Environments {
-		switch e.State {
-		case EnvironmentRunning, EnvironmentRollingBack:
+	if len(r.Environments) == 0 {
+		return 0
+	}
+	all := make([]int, len(r.Environments))
+	for i := range all {
+		all[i] = i
+	}
+	return r.foremost(all)
+}
+
+// foremost is that of the entries which Current says of all.
+func (r *Run) foremost(among []int) int {
+	last, moves, waits := among[0], -1, -1
+	for _, i := range among {
+		e := &r.Environments[i]
+		active := e.State == EnvironmentRunning || e.State == EnvironmentRollingBack
+		switch {
+		case e.Asks != "", active && e.Stages[e.Stage].Asks != "", active && r.approves(i):
 			return i
-		case EnvironmentSucceeded, EnvironmentRolledBack, EnvironmentFailed:
+		case active && moves < 0:
+			moves = i
+		case e.State == EnvironmentPending && waits < 0:
+			waits = i
+		case e.State == EnvironmentSucceeded, e.State == EnvironmentRolledBack, e.State == EnvironmentFailed:
 			last = i
 		}
 	}
-	if r.State == RunRunning || r.State == RunPending {
-		for i, e := range r.Environments {
-			if e.State == EnvironmentPending {
-				return i
-			}
-		}
+	switch {
+	case moves >= 0:
+		return moves
+	case waits >= 0 && (r.State == RunRunning || r.State == RunPending):
+		return waits
 	}
 	return last
+}
+
+// approves tells whether the entry is at an approval.
+func (r *Run) approves(i int) bool {
+	e := &r.Environments[i]
+	return r.Plan != nil && e.Stages[e.Stage].State == StageRunning && r.Plan.Environments[i].Stages[e.Stage].Kind == KindApproval
+}
+
+// Foremost is the entry that a person means by a name, or nil: the one of that name, or that
+// of the environment's regions which waits for a person, moves, or was last. An empty name
+// means it of the whole run.
+func (r *Run) Foremost(name string) *EnvironmentRun {
+	if name == "" {
+		return &r.Environments[r.Current()]
+	}
+	all := r.Plan.Entries(name)
+	if len(all) == 0 {
+		return nil
+	}
+	return &r.Environments[r.foremost(all)]
 }
 
 // Exposed tells whether any stage of the environment gave the revision traffic.

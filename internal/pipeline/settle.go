@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -32,12 +33,17 @@ func (t *turn) derive() RunState {
 	if t.run.State == RunPending {
 		return RunPending
 	}
-	count := map[EnvironmentState]int{}
-	for _, e := range t.run.Environments {
+	count, asks := map[EnvironmentState]int{}, false
+	var states []EnvironmentState // of the environments
+	for i, e := range t.run.Environments {
 		count[e.State]++
+		asks = asks || e.Asks != ""
+		if in := t.run.Plan.Environments[i].In(); i == 0 || t.run.Plan.Environments[i-1].In() != in {
+			states = append(states, t.run.StateOf(in))
+		}
 	}
 	switch {
-	case count[EnvironmentRollingBack] > 0:
+	case count[EnvironmentRollingBack] > 0, asks:
 		return RunRollingBack
 	case count[EnvironmentRunning]+count[EnvironmentPending] > 0:
 		return RunRunning
@@ -45,8 +51,8 @@ func (t *turn) derive() RunState {
 	if t.run.Superseded {
 		return RunSuperseded
 	}
-	for i := len(t.run.Environments) - 1; i >= 0; i-- {
-		switch t.run.Environments[i].State {
+	for _, state := range slices.Backward(states) {
+		switch state {
 		case EnvironmentSucceeded:
 			if count[EnvironmentCancelled] > 0 {
 				return RunCancelled
@@ -71,6 +77,9 @@ func (t *turn) nextWake() time.Time {
 	}
 	for i := range t.run.Environments {
 		e := &t.run.Environments[i]
+		if t.waitsAlike(i) {
+			continue
+		}
 		switch {
 		case e.State == EnvironmentRollingBack: // which nothing holds
 			if s := e.Stages[e.Stage]; s.State == StageUndoing && !s.Overdue && !s.Deadline.IsZero() {
@@ -95,3 +104,10 @@ func (t *turn) nextWake() time.Time {
 
 // gateInterval is how often a gate that depends on the time is looked at.
 const gateInterval = time.Minute
+
+// waitsAlike tells whether the entry waits for the same as the one before it, with which it
+// is in a wave.
+func (t *turn) waitsAlike(i int) bool {
+	return i > 0 && t.run.Environments[i].State == EnvironmentPending && t.run.Environments[i-1].State == EnvironmentPending &&
+		t.waveEnd(i-1) > i
+}

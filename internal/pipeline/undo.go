@@ -32,6 +32,9 @@ func (t *turn) anythingToUndo(e *EnvironmentRun) bool {
 // undoNext undoes the last stage that is still to be undone, or ends the environment.
 func (t *turn) undoNext(e *EnvironmentRun) bool {
 	plan := t.plan(e)
+	if t.waitsForNewer(e) {
+		return false
+	}
 	for ; e.Stage >= 0; e.Stage-- {
 		s, stage := &e.Stages[e.Stage], &plan.Stages[e.Stage]
 		switch s.State {
@@ -67,13 +70,8 @@ func (s *Stage) onlyStops() bool {
 }
 
 func (t *turn) undo(e *EnvironmentRun, s *StageRun, stage *Stage) bool {
-	if e.Lane != LaneHeld {
-		if e.Lane == LaneQueued {
-			return false
-		}
-		e.Lane = LaneQueued
-		t.command(Command{Kind: CommandAcquireLane, Environment: e.Name, Undo: true})
-		return true
+	if have, asked := t.haveLane(e, true); !have {
+		return asked
 	}
 	s.State = StageUndoing
 	s.Asks, s.Overdue, s.AskedAt = "", false, time.Time{}
@@ -189,6 +187,9 @@ func (t *turn) rollback(ev Event) error {
 	if err != nil {
 		return err
 	}
+	if in := t.plan(e).In(); t.plan(e).Leg != nil && (ev.Environment == "" || ev.Environment == in) {
+		return t.rollbackAll(in, ev)
+	}
 	ev.Environment = e.Name
 	reason := because("asked by "+ev.Actor, ev.Reason)
 	switch e.State {
@@ -201,18 +202,10 @@ func (t *turn) rollback(ev Event) error {
 		t.cancel(e)
 	case EnvironmentRunning:
 		t.record(ev, "release.rollback-requested", "Rollback "+reason+".")
-		t.stop(e)
-		s := &e.Stages[e.Stage]
-		if s.State == StageRunning {
-			s.State = StageCancelled
-			s.EndedAt = t.now
-			s.Asks = ""
-		}
-		t.takeBack(e, reason)
+		t.turnRound(e, reason)
 	case EnvironmentSucceeded:
 		t.record(ev, "release.rollback-requested", "Late rollback "+reason+".")
-		e.Stage = len(e.Stages) - 1
-		t.takeBack(e, reason)
+		t.turnRound(e, reason)
 	case EnvironmentRollingBack:
 		return t.retryUndo(e, ev)
 	default:
@@ -223,16 +216,26 @@ func (t *turn) rollback(ev Event) error {
 
 // voidRollback calls off a late rollback that still queues.
 func (t *turn) voidRollback(ev Event) error {
-	e := t.run.Environment(ev.Environment)
-	if e == nil || e.State != EnvironmentRollingBack || e.Lane != LaneQueued {
+	void := 0
+	for _, i := range t.run.Plan.Entries(ev.Environment) {
+		if e := &t.run.Environments[i]; e.State == EnvironmentRollingBack && e.Lane == LaneQueued {
+			t.callOff(e)
+			void++
+		}
+	}
+	if void == 0 {
 		return fault.Errorf(fault.Conflict, "no rollback queues in %s", ev.Environment)
 	}
+	return nil
+}
+
+// callOff ends a late rollback that has nothing to take back.
+func (t *turn) callOff(e *EnvironmentRun) {
 	t.leaveLane(e)
 	e.State = EnvironmentSucceeded
 	e.EndedAt = t.now
 	e.Reason = "another release became the home before the rollback could begin"
-	t.record(ev, "release.rollback-void", fmt.Sprintf("The rollback in %s was called off: %s.", e.Name, e.Reason))
-	return nil
+	t.record(Event{Environment: e.Name}, "release.rollback-void", fmt.Sprintf("The rollback in %s was called off: %s.", e.Name, e.Reason))
 }
 
 // retryUndo tries an undoing again that had failed, or begins one anew whose command
@@ -278,10 +281,7 @@ func (r *Run) UndoAnewFrom(e *EnvironmentRun) time.Time {
 
 // meant returns the environment that a person's event names, or the current one.
 func (t *turn) meant(ev Event) (*EnvironmentRun, error) {
-	if ev.Environment == "" {
-		return &t.run.Environments[t.run.Current()], nil
-	}
-	e := t.run.Environment(ev.Environment)
+	e := t.run.Foremost(ev.Environment)
 	if e == nil {
 		return nil, fault.Errorf(fault.NotFound, "the release has no environment %q", ev.Environment)
 	}

@@ -71,6 +71,7 @@ func (v *validator) validate() {
 		v.kubernetes(path, e)
 		v.git(path, e)
 		v.stages(path, e)
+		v.waves(path, e)
 	}
 	v.platforms()
 	v.needs(names)

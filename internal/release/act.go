@@ -46,20 +46,29 @@ func (c *Control) apply(ctx context.Context, s subject, who auth.Identity, ev pi
 	return c.drive.Apply(ctx, s.ID, ev)
 }
 
-// environment returns the named environment of the run, or the current one.
+// environment returns the named entry of the run, or the current one; of an environment with
+// regions, the one that waits for a person, moves, or was last.
 func (s *subject) environment(name string) (*pipeline.EnvironmentRun, error) {
-	if name == "" {
-		return &s.run.Environments[s.run.Current()], nil
-	}
-	if e := s.run.Environment(name); e != nil {
+	if e := s.run.Foremost(name); e != nil {
 		return e, nil
 	}
-	known := make([]string, len(s.run.Environments))
-	for i, e := range s.run.Environments {
-		known[i] = e.Name
+	var known []string
+	for i := range s.run.Plan.Environments {
+		if in := s.run.Plan.Environments[i].In(); !contains(known, in) {
+			known = append(known, in)
+		}
 	}
 	return nil, fault.Errorf(fault.Invalid, "%s does not go to an environment %q", s.label(), name).
 		WithHint("its environments are %s", either(known))
+}
+
+// meant is the name that an action without one is about: all regions, where the environment
+// of the entry has several.
+func (s *subject) meant(name string, e *pipeline.EnvironmentRun) string {
+	if name != "" {
+		return name
+	}
+	return s.run.Plan.Environment(e.Name).In()
 }
 
 // label names the release for people.

@@ -87,6 +87,9 @@ type question struct {
 // questionIn returns what waits for a person in the environment, if anything does.
 func questionIn(r *pipeline.Run, e *pipeline.EnvironmentRun) (question, bool) {
 	plan := r.Plan.Environment(e.Name)
+	if plan != nil && e.Asks != "" {
+		return question{stage: &plan.Stages[e.Stage], run: &pipeline.StageRun{Asks: e.Asks}, decides: true, roles: names(mayDecide)}, true
+	}
 	if plan == nil || e.State != pipeline.EnvironmentRunning {
 		return question{}, false
 	}

@@ -5,9 +5,9 @@ import (
 	"encoding/json"
 
 	"github.com/fairwayhq/fairway/internal/auth"
+	"github.com/fairwayhq/fairway/internal/drive"
 	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/pipeline"
-	"github.com/fairwayhq/fairway/internal/platform"
 	"github.com/fairwayhq/fairway/internal/stage"
 )
 
@@ -109,7 +109,7 @@ func queueBefore(tx Tx, s subject, e *pipeline.EnvironmentRun) ([]string, error)
 	if e.Lane != pipeline.LaneQueued {
 		return nil, nil
 	}
-	entries, err := tx.Lane(laneOf(s.run.Plan, e.Name))
+	entries, err := tx.Lane(drive.LaneOf(s.run.Plan, e.Name))
 	if err != nil {
 		return nil, err
 	}
@@ -133,13 +133,4 @@ func firstOf(tx Tx, queue []string) (string, error) {
 		return "", err
 	}
 	return record.Run.Plan.Title(), nil
-}
-
-// laneOf names the lane as drive does: by its target.
-func laneOf(p *pipeline.Plan, environment string) string {
-	t := platform.Target{Service: p.Service, Environment: environment}
-	if e := p.Environment(environment); e != nil {
-		t.Region = e.Region
-	}
-	return t.String()
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/drift"
@@ -87,6 +88,9 @@ func (c *Control) noteDrift(ctx context.Context, l lane, found findings) (unchan
 	noted := nothing
 	err = c.store.Update(ctx, func(tx Tx) error {
 		unchanged, noted = nil, nothing
+		if err := tx.Turn(l.service); err != nil {
+			return err
+		}
 		still, err := laneAtRest(tx, l.service, l.environment)
 		if err != nil || still == nil || still.home != l.home {
 			return err // something has begun to move meanwhile
@@ -158,7 +162,14 @@ func (c *Control) stillSo(ctx context.Context, same []drive.Drift) error {
 	if len(same) == 0 {
 		return nil
 	}
+	services := make([]string, len(same))
+	for i, d := range same {
+		services[i], _, _ = strings.Cut(d.Lane, "/")
+	}
 	return c.store.Update(ctx, func(tx Tx) error {
+		if err := tx.Turn(services...); err != nil {
+			return err
+		}
 		for _, d := range same {
 			if err := tx.SaveDrift(d); err != nil {
 				return err

@@ -1,6 +1,10 @@
 package release
 
-import "time"
+import (
+	"time"
+
+	"github.com/fairwayhq/fairway/internal/drive"
+)
 
 // DriftView is what was last seen of the drift of a lane.
 type DriftView struct {
@@ -43,7 +47,7 @@ func driftsOf(tx Tx, s subject, homes map[string]string) (map[string]DriftView, 
 		if home != s.ID {
 			continue
 		}
-		d, err := driftOf(tx, laneOf(s.run.Plan, environment), home)
+		d, err := driftOf(tx, drive.TargetOf(s.run.Plan, environment).String(), home)
 		if err != nil {
 			return nil, err
 		}

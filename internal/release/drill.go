@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/auth"
+	"github.com/fairwayhq/fairway/internal/drive"
 	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/pipeline"
 )
@@ -51,6 +52,9 @@ func (c *Control) Drill(ctx context.Context, who auth.Identity, a Drill) (string
 		if first != nil {
 			id = first.ID
 			return a.sameAs(*first)
+		}
+		if err := tx.Turn(a.Service); err != nil {
+			return err
 		}
 		home, plan, err := a.plan(tx, now)
 		if err != nil {
@@ -122,11 +126,15 @@ func (a Drill) plan(tx Tx, now time.Time) (Release, *pipeline.Plan, error) {
 	if err != nil {
 		return Release{}, nil, err
 	}
+	if all := home.run.Plan.Entries(a.Environment); len(all) > 1 {
+		return Release{}, nil, fault.Errorf(fault.Invalid, "%s has %d regions, and a drill is held in one", a.Environment, len(all)).
+			WithHint("for instance %s", home.run.Plan.Environments[all[len(all)-1]].Name)
+	}
 	canary, share, err := a.canary(tx, home)
 	if err != nil {
 		return Release{}, nil, err
 	}
-	moving, err := tx.Lane(laneOf(home.run.Plan, a.Environment))
+	moving, err := tx.Lane(drive.LaneOf(home.run.Plan, a.Environment))
 	if err != nil {
 		return Release{}, nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 
 	"github.com/fairwayhq/fairway/internal/auth"
 	"github.com/fairwayhq/fairway/internal/fault"
@@ -25,15 +26,22 @@ func (c *Control) AddEvidence(ctx context.Context, who auth.Identity, e pipeline
 	e.ID, e.At, e.By = newID(now), now, who.User
 	var waiting []string
 	err := c.store.Update(ctx, func(tx Tx) error {
-		if err := tx.AddEvidence(e); err != nil {
-			return err
-		}
-		var err error
-		waiting, err = tx.WaitingOn(e.Digest)
+		// Turns come before the fact, whose digest is locked too; a release that was made
+		// meanwhile is seen at the second look.
+		known, err := tx.WaitingOn(e.Digest)
 		if err != nil {
 			return err
 		}
-		return wakeAll(tx, c, waiting)
+		if err := wakeAll(tx, c, known); err != nil {
+			return err
+		}
+		if err := tx.AddEvidence(e); err != nil {
+			return err
+		}
+		if waiting, err = tx.WaitingOn(e.Digest); err != nil {
+			return err
+		}
+		return wakeAll(tx, c, slices.DeleteFunc(slices.Clone(waiting), func(id string) bool { return slices.Contains(known, id) }))
 	})
 	if err != nil {
 		return pipeline.Evidence{}, err

@@ -2,8 +2,6 @@ package release
 
 import (
 	"context"
-	"math"
-	"sort"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -54,7 +52,7 @@ func (c *Control) Figures(ctx context.Context) (Figures, error) {
 			}
 			f.Releases[state] = len(list)
 		}
-		tasks, err := tx.LeasableTasks(someday, nil, manyRows)
+		tasks, err := tx.LeasableTasks(someday, nil, nil, manyRows)
 		if err != nil {
 			return err
 		}
@@ -73,7 +71,7 @@ func (c *Control) Figures(ctx context.Context) (Figures, error) {
 		if !wake.IsZero() {
 			f.DueLag = max(0, now.Sub(wake))
 		}
-		f.Lines, err = lastLine(tx)
+		f.Lines, err = tx.LastNumber()
 		return err
 	})
 	return f, err
@@ -161,23 +159,10 @@ func (c *Control) LastLine(ctx context.Context) (int64, error) {
 	var last int64
 	err := c.view(ctx, func(tx Tx) error {
 		var err error
-		last, err = lastLine(tx)
+		last, err = tx.LastNumber()
 		return err
 	})
 	return last, err
-}
-
-// lastLine finds the end by halving, since a store only tells what comes after a number.
-func lastLine(tx Tx) (int64, error) {
-	var failed error
-	end := sort.Search(math.MaxInt32, func(n int) bool {
-		lines, _, err := tx.RecentEvents(int64(n), 1)
-		if err != nil {
-			failed = err
-		}
-		return len(lines) == 0
-	})
-	return int64(end), failed
 }
 
 // Ready returns an error if the store does not answer.

@@ -101,8 +101,8 @@ func homeOf(tx Tx, service, environment string) (subject, error) {
 }
 
 func environmentOf(plan *pipeline.Plan, name string) (*pipeline.Environment, error) {
-	if env := plan.Environment(name); env != nil {
-		return env, nil
+	if all := plan.Places(name); len(all) > 0 {
+		return all[0], nil // of regions the first tells
 	}
 	var names []string
 	for _, e := range plan.Environments {
@@ -116,6 +116,6 @@ func inquiryOf(about inquiry.About, plan *pipeline.Plan, env *pipeline.Environme
 	return inquiry.Inquiry{
 		About: about, Platform: env.Platform, Settings: env.Settings, Revision: drive.RevisionOf(plan, env),
 		Git:    env.Git,
-		Target: platform.Target{Service: plan.Service, Environment: env.Name, Region: env.Region},
+		Target: drive.TargetOf(plan, env.Name),
 	}
 }

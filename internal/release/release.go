@@ -96,6 +96,9 @@ type Events interface {
 	// RecentEvents returns at most limit lines over all releases whose store-wide
 	// number is above after, in the order in which they were written, and the number of the last one.
 	RecentEvents(after int64, limit int) ([]ledger.Event, int64, error)
+	// LastNumber returns the store-wide number of the last line that RecentEvents may
+	// return; 0 where there is none.
+	LastNumber() (int64, error)
 }
 
 // Store is what the use cases need of a store.

@@ -46,7 +46,8 @@ func (c *Control) Restore(ctx context.Context, who auth.Identity, ref string, a 
 		if err != nil {
 			return err
 		}
-		plan, err := restorePlan(older, e.Name)
+		where := s.meant(a.Environment, e)
+		plan, err := restorePlan(older, where)
 		if err != nil {
 			return err
 		}
@@ -59,7 +60,7 @@ func (c *Control) Restore(ctx context.Context, who auth.Identity, ref string, a 
 			id = first.ID
 			return sameAs(*first, r, first.PlanHash == r.PlanHash, a.Key)
 		}
-		if err := mayRestore(tx, s, e, older, plan); err != nil {
+		if err := mayRestore(tx, s, where, older); err != nil {
 			return err
 		}
 		id = r.ID
@@ -76,12 +77,12 @@ func (c *Control) Restore(ctx context.Context, who auth.Identity, ref string, a 
 }
 
 // mayRestore refuses while the environment moves, and to bring back what runs there.
-func mayRestore(tx Tx, s subject, e *pipeline.EnvironmentRun, older subject, plan *pipeline.Plan) error {
-	if e.State == pipeline.EnvironmentRunning || e.State == pipeline.EnvironmentRollingBack {
-		return fault.Errorf(fault.Conflict, "%s is still %s in %s", s.label(), e.State, e.Name).
+func mayRestore(tx Tx, s subject, where string, older subject) error {
+	if state := s.run.StateOf(where); state == pipeline.EnvironmentRunning || state == pipeline.EnvironmentRollingBack {
+		return fault.Errorf(fault.Conflict, "%s is still %s in %s", s.label(), state, where).
 			WithHint("roll it back first: `fairway rollback %s` returns to what ran before", s.label())
 	}
-	return notHome(tx, older, e.Name)
+	return notHome(tx, older, where)
 }
 
 // findOlder returns the release to bring back, by ID, version or SERVICE@VERSION.
@@ -104,22 +105,33 @@ func findOlder(tx Tx, service, to string) (subject, error) {
 	return older, nil
 }
 
-// restorePlan is the older plan cut down to one environment and one promotion.
+// restorePlan is the older plan cut down to one environment and one promotion, in all its
+// regions at the same time.
 func restorePlan(older subject, environment string) (*pipeline.Plan, error) {
-	e := older.run.Plan.Environment(environment)
-	if e == nil {
+	plan := *older.run.Plan
+	plan.Environments = nil
+	for _, i := range older.run.Plan.Entries(environment) {
+		only := older.run.Plan.Environments[i]
+		if only.Leg != nil && only.Wave() == 0 {
+			continue
+		}
+		if only.Leg != nil {
+			leg := *only.Leg
+			leg.Wave, leg.Bake = 1, 0
+			only.Leg = &leg
+		}
+		only.Needs = nil
+		only.Stages = []pipeline.Stage{{
+			Name: "promote", Kind: pipeline.KindPromote, TimeLimit: promoteLimit(&older.run.Plan.Environments[i]),
+			Undo:    "traffic goes back to the revision that was home before",
+			Promote: &pipeline.Promote{Strategy: pipeline.BlueGreen},
+		}}
+		plan.Environments = append(plan.Environments, only)
+	}
+	if len(plan.Environments) == 0 {
 		return nil, fault.Errorf(fault.Invalid, "%s was never made for %s", older.label(), environment).
 			WithHint("choose a release whose plan has the environment")
 	}
-	plan := *older.run.Plan
-	only := *e
-	only.Needs = nil
-	only.Stages = []pipeline.Stage{{
-		Name: "promote", Kind: pipeline.KindPromote, TimeLimit: promoteLimit(e),
-		Undo:    "traffic goes back to the revision that was home before",
-		Promote: &pipeline.Promote{Strategy: pipeline.BlueGreen},
-	}}
-	plan.Environments = []pipeline.Environment{only}
 	plan.Supersede = false
 	plan.Retreat = true
 	return &plan, nil
@@ -142,9 +154,14 @@ func notHome(tx Tx, older subject, environment string) error {
 	if err != nil {
 		return err
 	}
-	here, err := older.runsAt(tx, homes[environment], environment)
-	if err != nil || !here {
-		return err
+	for _, i := range older.run.Plan.Entries(environment) {
+		e := &older.run.Plan.Environments[i]
+		if e.Leg != nil && e.Wave() == 0 {
+			continue
+		}
+		if here, err := older.runsAt(tx, homes[e.Name], e.Name); err != nil || !here {
+			return err
+		}
 	}
 	f := fault.Errorf(fault.Conflict, "%s is already at home in %s", older.label(), environment)
 	for _, e := range older.run.Plan.Environments {

@@ -26,65 +26,75 @@ func (c *Control) Rollback(ctx context.Context, who auth.Identity, ref string, a
 	if err != nil {
 		return err
 	}
-	switch e.State {
+	where := s.meant(a.Environment, e)
+	switch s.run.StateOf(where) {
 	case pipeline.EnvironmentSucceeded:
-		err = c.stillHome(ctx, s.Release, e.Name)
+		err = c.stillHome(ctx, s, where)
 	case pipeline.EnvironmentRolledBack, pipeline.EnvironmentFailed, pipeline.EnvironmentSkipped, pipeline.EnvironmentCancelled:
-		err = c.homeElsewhere(ctx, s.Release, e)
+		err = c.homeElsewhere(ctx, s, where)
 	}
 	if err != nil {
 		return err
 	}
-	return c.apply(ctx, s, who, pipeline.Event{Kind: pipeline.EventRollback, Environment: e.Name, Reason: a.Reason})
+	return c.apply(ctx, s, who, pipeline.Event{Kind: pipeline.EventRollback, Environment: where, Reason: a.Reason})
 }
 
 func mayTakeBack(who auth.Identity, r Release) error {
 	return needOwn(who, "roll back a release of "+r.Author, r.Author, mayRollback...)
 }
 
-// stillHome refuses to take a release back where a newer one has taken its place.
-func (c *Control) stillHome(ctx context.Context, r Release, environment string) error {
+// stillHome refuses to take a release back where a newer one has taken its place, in all
+// regions that are meant.
+func (c *Control) stillHome(ctx context.Context, s subject, where string) error {
 	return c.view(ctx, func(tx Tx) error {
-		homes, err := tx.Homes(r.Service)
+		homes, err := tx.Homes(s.Service)
 		if err != nil {
 			return err
 		}
-		home := homes[environment]
-		if home == "" || home == r.ID {
+		home := homes[where]
+		if home == "" || isHome(&s, homes, where) {
 			return nil
 		}
 		newer, err := tx.LoadRelease(home)
 		if err != nil {
 			return err
 		}
-		f := fault.Errorf(fault.Conflict, "%s is no longer what runs in %s: %s is", r.label(), environment, newer.label())
-		if at := homesOf(homes, r.ID); len(at) > 0 {
-			return f.WithHint("%s", r.takeBackIn(at))
+		f := fault.Errorf(fault.Conflict, "%s is no longer what runs in %s: %s is", s.label(), where, newer.label())
+		if at := homesOf(homes, s.ID); len(at) > 0 {
+			return f.WithHint("%s", s.takeBackIn(at))
 		}
-		return f.WithHint("roll that one back, or bring an older one home with `fairway rollback %s --to VERSION`", r.Service)
+		return f.WithHint("roll that one back, or bring an older one home with `fairway rollback %s --to VERSION`", s.Service)
+	})
+}
+
+// isHome tells whether the release is at home in the environment, or in one of its regions.
+func isHome(s *subject, homes map[string]string, where string) bool {
+	return slices.ContainsFunc(s.run.Plan.Entries(where), func(i int) bool {
+		return homes[s.run.Environments[i].Name] == s.ID
 	})
 }
 
 // homeElsewhere names the environments where the release can still be taken back,
 // if there is nothing to do about this one.
-func (c *Control) homeElsewhere(ctx context.Context, r Release, e *pipeline.EnvironmentRun) error {
+func (c *Control) homeElsewhere(ctx context.Context, s subject, where string) error {
 	return c.view(ctx, func(tx Tx) error {
-		homes, err := tx.Homes(r.Service)
-		if err != nil {
+		homes, err := tx.Homes(s.Service)
+		if err != nil || isHome(&s, homes, where) {
 			return err
 		}
-		if at := homesOf(homes, r.ID); len(at) > 0 {
-			return fault.Errorf(fault.Conflict, "there is nothing to roll back in %s: it is %s", e.Name, e.State).WithHint("%s", r.takeBackIn(at))
+		if at := homesOf(homes, s.ID); len(at) > 0 {
+			return fault.Errorf(fault.Conflict, "there is nothing to roll back in %s: it is %s", where, s.run.StateOf(where)).WithHint("%s", s.takeBackIn(at))
 		}
 		return nil
 	})
 }
 
-// homesOf are the environments whose home is the release.
+// homesOf are the environments whose home is the release, and regions where not their
+// environment's.
 func homesOf(homes map[string]string, id string) (at []string) {
-	for environment, home := range homes {
-		if home == id {
-			at = append(at, environment)
+	for place, home := range homes {
+		if environment, _, _ := strings.Cut(place, "/"); home == id && (environment == place || homes[environment] != id) {
+			at = append(at, place)
 		}
 	}
 	slices.Sort(at)

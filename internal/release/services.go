@@ -77,7 +77,11 @@ func (c *Control) service(tx Tx, name string) (ServiceView, error) {
 	plan := record.Run.Plan
 	v := ServiceView{Name: name, Owner: plan.Owner}
 	for i := range plan.Environments {
-		e, err := c.environmentView(tx, plan, plan.Environments[i].Name, homes)
+		name := plan.Environments[i].In()
+		if i > 0 && plan.Environments[i-1].In() == name {
+			continue // regions are one environment here
+		}
+		e, err := c.environmentView(tx, plan, name, homes)
 		if err != nil {
 			return v, err
 		}
@@ -111,16 +115,33 @@ func (c *Control) environmentView(tx Tx, plan *pipeline.Plan, name string, homes
 		}
 		v.HomeVersion = home.Version
 	}
-	entries, err := tx.Lane(laneOf(plan, name))
+	entries, err := tx.Lane(drive.LaneOf(plan, name))
 	if err != nil {
 		return v, err
 	}
 	v.Moving, v.Queue = inLane(entries)
-	if v.Drift, err = driftOf(tx, laneOf(plan, name), v.Home); err != nil {
+	if v.Drift, err = driftWithin(tx, plan, name, homes); err != nil {
 		return v, err
 	}
 	v.Frozen, err = c.drive.Frozen(tx, plan.Service, name)
 	return v, err
+}
+
+// driftWithin is what has drifted in the environment: in its only place, or in the first of
+// its regions where something has.
+func driftWithin(tx Tx, plan *pipeline.Plan, environment string, homes map[string]string) (*DriftView, error) {
+	var seen *DriftView
+	for _, i := range plan.Entries(environment) {
+		entry := plan.Environments[i].Name
+		d, err := driftOf(tx, drive.TargetOf(plan, entry).String(), homes[entry])
+		if err != nil {
+			return nil, err
+		}
+		if d != nil && (seen == nil || len(seen.Fields) == 0) {
+			seen = d
+		}
+	}
+	return seen, nil
 }
 
 func inLane(entries []drive.LaneEntry) (moving string, queue []string) {

@@ -25,10 +25,10 @@ func (c *Control) Skip(ctx context.Context, who auth.Identity, ref string, a Act
 			WithHint("ask somebody with the role")
 	}
 	if strings.TrimSpace(a.Reason) == "" {
-		return fault.Errorf(fault.Invalid, "skipping %s needs a reason", e.Name).
+		return fault.Errorf(fault.Invalid, "skipping %s needs a reason", a.Environment).
 			WithHint("say why with --reason; it is kept in the release's events")
 	}
-	return c.apply(ctx, s, who, pipeline.Event{Kind: pipeline.EventSkipped, Environment: e.Name, Reason: a.Reason})
+	return c.apply(ctx, s, who, pipeline.Event{Kind: pipeline.EventSkipped, Environment: s.meant(a.Environment, e), Reason: a.Reason})
 }
 
 func skipRoles(p *pipeline.Plan, environment string) []string {

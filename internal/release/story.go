@@ -32,6 +32,9 @@ type scene struct {
 
 func (s scene) story() Story {
 	st := s.told()
+	if s.plan.Leg != nil && !s.run.State.Final() {
+		st.Headline = s.waves() + st.Headline
+	}
 	if s.run.Plan.Drill != nil {
 		st.Headline = "Drill: " + st.Headline
 	}
@@ -42,6 +45,8 @@ func (s scene) told() Story {
 	switch {
 	case s.run.State.Final():
 		return Story{Headline: s.ending()}
+	case s.environment.Asks != "":
+		return Story{Headline: sentence(s.environment.Asks), Next: "A release manager or SRE decides: approving keeps it there, rejecting takes it back."}
 	case s.environment.State == pipeline.EnvironmentRollingBack:
 		return s.retreat()
 	case s.run.Paused != nil:
@@ -61,7 +66,7 @@ func (s scene) ending() string {
 	where := s.environment
 	switch s.run.State {
 	case pipeline.RunSucceeded:
-		return "Released: it is at home in " + where.Name + "."
+		return "Released: it is at home in " + s.run.Plan.Environment(where.Name).In() + "."
 	case pipeline.RunRolledBack:
 		return sentence(because("Rolled back in "+s.last(pipeline.EnvironmentRolledBack), s.reason(pipeline.EnvironmentRolledBack)))
 	case pipeline.RunFailed:
@@ -77,13 +82,18 @@ func (s scene) ending() string {
 func (s scene) last(state pipeline.EnvironmentState) string {
 	for i := len(s.run.Environments) - 1; i >= 0; i-- {
 		if s.run.Environments[i].State == state {
-			return s.run.Environments[i].Name
+			return s.run.Plan.Environments[i].In()
 		}
 	}
 	return s.environment.Name
 }
 
 func (s scene) reason(state pipeline.EnvironmentState) string {
+	for _, e := range s.run.Environments { // of regions, the one that failed first of all
+		if e.State == state && e.FailedStage != "" {
+			return e.Reason
+		}
+	}
 	for _, e := range s.run.Environments {
 		if e.State == state && e.Reason != "" {
 			return e.Reason
@@ -94,7 +104,7 @@ func (s scene) reason(state pipeline.EnvironmentState) string {
 
 func (s scene) retreat() Story {
 	e := s.environment
-	st := Story{Headline: sentence(because("Rolling back in "+e.Name, e.Reason)), Next: "The revision that was home before gets the traffic."}
+	st := Story{Headline: sentence(because("Rolling back in "+e.Name, s.cause())), Next: "The revision that was home before gets the traffic."}
 	if s.live != nil && s.live.Now != "" {
 		st.Next, st.NextAt = sentence(s.live.Now), s.live.NextAt
 	}
@@ -104,18 +114,36 @@ func (s scene) retreat() Story {
 	return st
 }
 
+// cause is why the environment goes back: what failed in one of its regions, else its own reason.
+func (s scene) cause() string {
+	for _, i := range s.run.Plan.Entries(s.plan.In()) {
+		if e := &s.run.Environments[i]; e.FailedStage != "" {
+			return e.Reason
+		}
+	}
+	return s.environment.Reason
+}
+
 // pending tells about an environment whose turn it is but that has not begun.
 func (s scene) pending() Story {
 	var at time.Time
 	var what string
+	later := func(name string, long pipeline.Duration, why string) {
+		for _, i := range s.run.Plan.Entries(name) {
+			before := &s.run.Environments[i]
+			if before.State != pipeline.EnvironmentSucceeded {
+				continue
+			}
+			if ok := before.EndedAt.Add((long + before.Away).Std()); ok.After(at) {
+				at, what = ok, why
+			}
+		}
+	}
 	for _, n := range s.plan.Needs {
-		before := s.run.Environment(n.Environment)
-		if before == nil || before.State != pipeline.EnvironmentSucceeded {
-			continue
-		}
-		if ok := before.EndedAt.Add((n.For + before.Away).Std()); ok.After(at) {
-			at, what = ok, fmt.Sprintf("it has to run in %s for %s first", n.Environment, n.For)
-		}
+		later(n.Environment, n.For, fmt.Sprintf("it has to run in %s for %s first", n.Environment, n.For))
+	}
+	if leg := s.plan.Leg; leg != nil && leg.Bake > 0 {
+		later(leg.Environment, leg.Bake, fmt.Sprintf("the wave before has to run for %s first", leg.Bake))
 	}
 	if what == "" {
 		return Story{Headline: "Waits to go to " + s.environment.Name + ".", Next: "It goes to " + s.environment.Name + "."}
@@ -197,6 +225,9 @@ func (s scene) following() string {
 // asks returns the question that waits for a person.
 func (s scene) asks() string {
 	e := s.environment
+	if e.Asks != "" {
+		return e.Asks
+	}
 	if q, ok := questionIn(s.run, e); ok {
 		if q.decides {
 			return q.run.Asks

@@ -26,7 +26,7 @@ func (t *canaryTick) show(ctx context.Context) (Outcome, error) {
 			return Outcome{}, err
 		}
 		t.m.Admitted, t.m.Began = true, t.Now()
-		out := next(t.m, 0, nil, Line{Kind: "canary.audience", Text: fmt.Sprintf("Requests with %s get %s in %s.", a, name(t.task), t.task.Environment)})
+		out := next(t.m, 0, nil, Line{Kind: "canary.audience", Text: fmt.Sprintf("Requests with %s get %s in %s.", a, name(t.task), t.task.place())})
 		out.Exposed = true
 		return out, nil
 	}

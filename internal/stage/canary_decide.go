@@ -67,9 +67,12 @@ func (t *canaryTick) lookOn(ctx context.Context) (out Outcome, back bool, err er
 func (t *canaryTick) act(ctx context.Context, v judge.Verdict) (Outcome, error) {
 	if v.Kind == judge.Fail {
 		out, err := t.takeBack(ctx, v.Sentence())
+		if err != nil {
+			return Outcome{}, err
+		}
 		out.Lines = append([]Line{t.m.line("canary.verdict", v)}, out.Lines...)
 		out.Progress.Verdict = &v
-		return out, err
+		return out, nil
 	}
 	lines := t.m.tell("canary.verdict", v)
 	if t.task.Drill != nil {

@@ -95,7 +95,7 @@ func (t *canaryTick) grow(ctx context.Context) (Outcome, error) {
 		return Outcome{}, err
 	}
 	t.m.Weight = t.m.Want
-	text := fmt.Sprintf("%s has %s of the traffic in %s, after %s.", name(t.task), percent(t.m.Weight), t.task.Environment, percent(was))
+	text := fmt.Sprintf("%s has %s of the traffic in %s, after %s.", name(t.task), percent(t.m.Weight), t.task.place(), percent(was))
 	out := next(t.m, 0, nil, weightLine("canary.weight", t.m.Weight, text))
 	out.Exposed, out.Asks = true, t.m.Asks
 	return out, nil
@@ -154,6 +154,6 @@ func (t *canaryTick) fill(ctx context.Context) (Outcome, error) {
 		reason = t.m.Decided
 	}
 	out := t.pass(reason)
-	out.Lines = []Line{weightLine("canary.weight", share, fmt.Sprintf("%s has %s of the traffic in %s.", name(t.task), percent(share), t.task.Environment))}
+	out.Lines = []Line{weightLine("canary.weight", share, fmt.Sprintf("%s has %s of the traffic in %s.", name(t.task), percent(share), t.task.place()))}
 	return out, nil
 }

@@ -29,9 +29,9 @@ type Commands interface {
 }
 
 // commandID is the ID of the stage's own command: whoever has the release's task
-// later finds by it what an earlier worker has begun.
+// later finds by it what an earlier worker has begun. Each region has its own.
 func commandID(task Task) string {
-	return strings.Join([]string{task.Release, task.Environment, task.Stage.Name}, ".")
+	return strings.Join([]string{task.Release, strings.ReplaceAll(task.place(), "/", "."), task.Stage.Name}, ".")
 }
 
 // places names the machines on which a command may have begun, with the worker that
@@ -93,7 +93,7 @@ func specOf(task Task, args []string, own, ownSecrets map[string]string) (comman
 	maps.Copy(env, more)
 	maps.Copy(secrets, more)
 	maps.Copy(env, map[string]string{
-		"FAIRWAY_RELEASE": task.Release, "FAIRWAY_SERVICE": task.Service, "FAIRWAY_ENVIRONMENT": task.Environment,
+		"FAIRWAY_RELEASE": task.Release, "FAIRWAY_SERVICE": task.Service, "FAIRWAY_ENVIRONMENT": task.Environment, "FAIRWAY_REGION": task.Region,
 		"FAIRWAY_VERSION": task.Revision.Version, "FAIRWAY_REVISION": task.Revision.ID,
 		"FAIRWAY_DIGEST": task.Revision.Artifact.Digest, "FAIRWAY_ARTIFACT": task.Revision.Artifact.Ref,
 	})

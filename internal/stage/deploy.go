@@ -59,7 +59,7 @@ func (e *deploy) Tick(ctx context.Context, task Task) (Outcome, error) {
 		return Outcome{}, err
 	}
 	out := next(m, 0, &Progress{Now: "All traffic goes to " + name(task) + ".", Weight: 1},
-		weightLine("deploy.weight", 1, "All traffic in "+task.Environment+" goes to "+name(task)+"."))
+		weightLine("deploy.weight", 1, "All traffic in "+task.place()+" goes to "+name(task)+"."))
 	out.Exposed = true
 	return out, nil
 }

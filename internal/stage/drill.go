@@ -103,11 +103,11 @@ func (t *canaryTick) drilled(reason string) []Line {
 	took := time.Duration(d.Seconds * float64(time.Second)).Round(100 * time.Millisecond)
 	line := Line{
 		Kind: "drill.noticed", Data: plain(d),
-		Text: fmt.Sprintf("The drill in %s was noticed after %s, with %d failed requests of users: %s", t.task.Environment, took, d.Errors, reason),
+		Text: fmt.Sprintf("The drill in %s was noticed after %s, with %d failed requests of users: %s", t.task.place(), took, d.Errors, reason),
 	}
 	if !d.Noticed {
 		line.Kind = "drill.missed"
-		line.Text = fmt.Sprintf("The drill in %s was not noticed within %s, with %d failed requests of users.", t.task.Environment, took, d.Errors)
+		line.Text = fmt.Sprintf("The drill in %s was not noticed within %s, with %d failed requests of users.", t.task.place(), took, d.Errors)
 	}
 	return []Line{line}
 }

@@ -6,8 +6,9 @@ import "time"
 type LeaseAsk struct {
 	// Worker is the worker's name; no two that run at the same time may share one.
 	Worker string `json:"worker"`
-	// Environments restricts the tasks; empty means all.
+	// Environments and Regions restrict the tasks; empty means all.
 	Environments []string `json:"environments,omitempty"`
+	Regions      []string `json:"regions,omitempty"`
 	// Max is how many tasks to lease at most, 1 to 100.
 	Max int `json:"max"`
 	// Wait is how long to wait for the first task, at most 30 s.
@@ -15,6 +16,9 @@ type LeaseAsk struct {
 	// Resume is for the first ask of a worker that has just started: it gets back
 	// at once what the worker of its name held before.
 	Resume bool `json:"resume,omitempty"`
+	// Holding are the IDs of the tasks that the worker has in hand. It is not given them
+	// anew, nor does Resume take them back.
+	Holding []string `json:"holding,omitempty"`
 }
 
 // Report is what a worker says after a tick.
@@ -22,8 +26,13 @@ type Report struct {
 	Task        string `json:"task"`
 	Release     string `json:"release"`
 	Environment string `json:"environment"`
-	Worker      string `json:"worker"`
-	Fence       int64  `json:"fence"`
+	Region      string `json:"region,omitempty"`
+	// Stage is the task's, by its name.
+	Stage string `json:"stage,omitempty"`
+	// Entry is the task's; without it, it is the environment.
+	Entry  string `json:"entry,omitempty"`
+	Worker string `json:"worker"`
+	Fence  int64  `json:"fence"`
 	// Number counts the reports of one lease from 1. A report whose number was taken
 	// in before changes nothing: its answer was lost, and it is told again.
 	Number int64 `json:"number,omitempty"`
@@ -34,8 +43,15 @@ type Report struct {
 	Seen int64 `json:"seen,omitempty"`
 	// Left gives the task back, with its last outcome: the worker stops. Where Why says that this
 	// worker cannot carry it out, the task waits a little for another one.
-	Left    bool    `json:"left,omitempty"`
-	Why     string  `json:"why,omitempty"`
+	Left bool   `json:"left,omitempty"`
+	Why  string `json:"why,omitempty"`
+	// Part says that the outcome's state is the part that has changed since the last report
+	// that was taken in; see PartOf.
+	Part bool `json:"part,omitempty"`
+	// Late says that the worker was cut off when it happened, and has heard meanwhile that
+	// the task is not its own any more. The lines of such a report are kept, and nothing
+	// else comes of it.
+	Late    bool    `json:"late,omitempty"`
 	Outcome Outcome `json:"outcome"`
 }
 
@@ -43,6 +59,8 @@ type Report struct {
 type Reply struct {
 	// Cancelled says that the task is no longer this worker's: stop, and touch nothing.
 	Cancelled bool `json:"cancelled,omitempty"`
+	// Taken says that the report was taken in although the task is over now: it ended it.
+	Taken bool `json:"taken,omitempty"`
 	// Hold says why the task may not advance; Decision what a person decided.
 	Hold       string    `json:"hold,omitempty"`
 	Decision   string    `json:"decision,omitempty"`

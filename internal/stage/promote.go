@@ -98,7 +98,7 @@ func (e *promote) batch(ctx context.Context, p platform.Platform, task Task, s p
 		}
 		m.Since = e.Now()
 		out := next(m, 0, &Progress{Now: percent(goal) + " of the traffic goes to " + name(task) + ".", Weight: goal},
-			weightLine("promote.weight", goal, fmt.Sprintf("%s of the traffic in %s goes to %s.", percent(goal), task.Environment, name(task))))
+			weightLine("promote.weight", goal, fmt.Sprintf("%s of the traffic in %s goes to %s.", percent(goal), task.place(), name(task))))
 		out.Exposed = true
 		return out, nil
 	}

@@ -7,6 +7,7 @@
 package stage
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"time"
@@ -27,9 +28,12 @@ type Executor interface {
 // Task is one stage, or its undoing, leased to one worker for a while. It is
 // complete: an executor needs nothing else from the server.
 type Task struct {
-	ID          string `json:"id"`
-	Release     string `json:"release"`
-	Service     string `json:"service"`
+	ID      string `json:"id"`
+	Release string `json:"release"`
+	Service string `json:"service"`
+	// Entry is the entry of the release's plan: the environment's name, or that of one of its
+	// regions. Reports name it.
+	Entry       string `json:"entry,omitempty"`
 	Environment string `json:"environment"`
 	Region      string `json:"region,omitempty"`
 	Undo        bool   `json:"undo,omitempty"`
@@ -71,6 +75,9 @@ func (t Task) Target() platform.Target {
 	return platform.Target{Service: t.Service, Environment: t.Environment, Region: t.Region}
 }
 
+// place names the environment, or its region, for people: as the entry of the plan.
+func (t Task) place() string { return cmp.Or(t.Entry, t.Environment) }
+
 // Lease is the right with which the task changes its target.
 func (t Task) Lease() platform.Lease { return platform.Lease{Fence: t.Fence, Holder: t.Held} }
 
@@ -111,7 +118,7 @@ type Line struct {
 	Kind string          `json:"kind"`
 	Text string          `json:"text"`
 	Data json.RawMessage `json:"data,omitempty"`
-	// At is when it happened, by the worker's clock.
+	// At is when it happened, by the worker's clock, which goes by the server's.
 	At time.Time `json:"at,omitzero"`
 }
 

@@ -2,6 +2,7 @@ package stage_test
 
 import (
 	"encoding/json"
+	"errors"
 	"testing"
 	"time"
 
@@ -66,6 +67,27 @@ func TestACanaryThatWentAStepBackIsJudgedOn(t *testing.T) {
 	if k.memory.Weight != k.memory.Want {
 		t.Errorf("it has %v and is to have %v", k.memory.Weight, k.memory.Want)
 	}
+}
+
+// A worker that was cut off convicts a canary which another one has meanwhile.
+func TestACanaryThatIsAnothersIsNotTakenBack(t *testing.T) {
+	w := newWorld(t, 1).withHome()
+	k := w.canaryUntil(t, func(m canaryMemory) bool { return m.Phase == "judging" && m.Weight > 0 })
+	w.errors = 0.5
+	w.fence = k.Fence + 1
+	k.Hold = "cut off"
+	for range 1000 {
+		out, err := k.executor.Tick(t.Context(), k.Task)
+		if errors.Is(err, platform.ErrFenced) {
+			return
+		}
+		if err != nil || out.Status != stage.Continue {
+			t.Fatalf("it ends as %s: %v", out.Status, err)
+		}
+		k.State = out.State
+		w.now = w.now.Add(max(out.After, 10*time.Millisecond))
+	}
+	t.Error("it was never convicted")
 }
 
 // canaryMemory is what a canary's executor remembers of its weights.

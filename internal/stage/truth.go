@@ -92,9 +92,9 @@ func (d Deps) tell(ctx context.Context, task Task, a *arrival, memory func() any
 		return waits(pullRequestInterval, "Waiting for the pull request to be merged: "+told.Where), false, nil
 	}
 	a.Told = true
-	line := told.line("git.told", fmt.Sprintf("The repository says %s for %s", name(task), task.Environment))
+	line := told.line("git.told", fmt.Sprintf("The repository says %s for %s", name(task), task.place()))
 	if told.Overwritten != "" {
-		line = told.line("git.overwritten", fmt.Sprintf("The repository said %s for %s, and was changed by somebody since. It says %s now", name(task), task.Environment, told.Overwritten))
+		line = told.line("git.overwritten", fmt.Sprintf("The repository said %s for %s, and was changed by somebody since. It says %s now", name(task), task.place(), told.Overwritten))
 	}
 	return waits(0, line.Text, *line), false, nil
 }

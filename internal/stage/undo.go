@@ -254,9 +254,9 @@ func (r reversible) leaveEmpty(ctx context.Context, p platform.Platform, task Ta
 
 // backLine tells how much of the traffic is back, and how long that took from the decision.
 func backLine(kind string, task Task, share float64, took time.Duration) Line {
-	text := fmt.Sprintf("All traffic in %s is back on the running version.", task.Environment)
+	text := fmt.Sprintf("All traffic in %s is back on the running version.", task.place())
 	if share < 1 {
-		text = fmt.Sprintf("%s of the traffic in %s is back on the running version, as much as its ready instances bear.", percent(share), task.Environment)
+		text = fmt.Sprintf("%s of the traffic in %s is back on the running version, as much as its ready instances bear.", percent(share), task.place())
 	}
 	return Line{Kind: kind, Text: text, Data: plain(map[string]float64{"weight": 1 - share, "seconds": took.Seconds()})}
 }

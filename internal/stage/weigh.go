@@ -64,5 +64,5 @@ func possibleForStable(ctx context.Context, p platform.Platform, task Task, s pl
 // coarseLine tells that the platform's smallest share is more than the canary should have.
 func coarseLine(task Task, first judge.Proposal) Line {
 	return weightLine("canary.coarse", first.Weight,
-		fmt.Sprintf("%s begins with more traffic in %s than it should: %s.", name(task), task.Environment, first.Reason))
+		fmt.Sprintf("%s begins with more traffic in %s than it should: %s.", name(task), task.place(), first.Reason))
 }

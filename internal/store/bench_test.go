@@ -91,7 +91,7 @@ func transition(tx *store.Tx, id string, step int) error {
 		return err
 	}
 	if step%2 == 0 {
-		return tx.PutTask(drive.TaskRow{ID: id, Release: id, Service: "shop", Environment: "staging", Stage: "canary",
+		return tx.PutTask(drive.TaskRow{ID: id, Release: id, Service: "shop", Entry: "staging", Environment: "staging", Stage: "canary",
 			State: []byte(`{"level":1}`), NotBefore: now})
 	}
 	return tx.DeleteTask(id, "staging")

@@ -77,15 +77,36 @@ func (c *connection) statement(query string) (*sql.Stmt, error) {
 	return s, nil
 }
 
-func (c *connection) exec(query string, args ...any) (sql.Result, error) {
+func (c *connection) exec(query string, args ...any) (int64, error) {
 	s, err := c.statement(query)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
-	return s.ExecContext(context.Background(), args...)
+	result, err := s.ExecContext(context.Background(), args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
-func (c *connection) query(query string, args ...any) (*sql.Rows, error) {
+// send keeps nothing back, since a statement is but a call.
+func (c *connection) send(done func(int64, error) error, query string, args ...any) error {
+	return done(c.exec(query, args...))
+}
+
+// turns has nothing to wait for: there is one writer.
+func (c *connection) turns(string, []string) error { return nil }
+
+func (c *connection) took(string) {}
+
+func (c *connection) fault(err error) (told error, spoilt bool) {
+	err = translate(err)
+	return err, severe(err)
+}
+
+func (c *connection) dialect() dialect { return dialectSQLite }
+
+func (c *connection) query(query string, args ...any) (rows, error) {
 	s, err := c.statement(query)
 	if err != nil {
 		return nil, err

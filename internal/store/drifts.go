@@ -21,8 +21,7 @@ func (tx *Tx) SaveDrift(d drive.Drift) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.exec(upsertDrift, d.Lane, d.Release, d.Hash, d.Count, fields, nanos(d.Since), git, nanos(d.At))
-	return err
+	return tx.write(upsertDrift, d.Lane, d.Release, d.Hash, d.Count, fields, nanos(d.Since), git, nanos(d.At))
 }
 
 // Drift returns what was last seen in the lane; its At is zero if nobody ever looked.

@@ -1,8 +1,6 @@
 package store
 
 import (
-	"database/sql"
-
 	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/pipeline"
 )
@@ -18,8 +16,10 @@ func (tx *Tx) AddEvidence(e pipeline.Evidence) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.exec(insertEvidence, e.ID, e.Digest, nanos(e.At), body)
-	return err
+	if err := tx.lockDigest(e.Digest); err != nil {
+		return err
+	}
+	return tx.write(insertEvidence, e.ID, e.Digest, nanos(e.At), body)
 }
 
 const selectEvidence = `SELECT body FROM evidence WHERE digest = $1 ORDER BY at, id`
@@ -27,7 +27,7 @@ const selectEvidence = `SELECT body FROM evidence WHERE digest = $1 ORDER BY at,
 // Evidence returns all facts about the digest, oldest first.
 func (tx *Tx) Evidence(digest string) ([]pipeline.Evidence, error) {
 	var all []pipeline.Evidence
-	err := tx.rows(func(r *sql.Rows) error {
+	err := tx.rows(func(r rows) error {
 		var e pipeline.Evidence
 		err := r.Scan(jsonInto{&e})
 		all = append(all, e)

@@ -38,6 +38,13 @@ func SetBusyTimeout(t testing.TB, d time.Duration) {
 	t.Cleanup(func() { busyTimeout = old })
 }
 
+// SetUpdateLimit shortens how long a transaction may take until the test ends.
+func SetUpdateLimit(t testing.TB, d time.Duration) {
+	old := updateLimit
+	updateLimit = d
+	t.Cleanup(func() { updateLimit = old })
+}
+
 const MaxPlans = maxPlans
 
 // CachedPlans counts the decoded plans in memory.

@@ -14,10 +14,9 @@ func (tx *Tx) NextFence(target string) (int64, error) {
 }
 
 const raiseFence = `INSERT INTO fences (target, fence) VALUES ($1, $2)
-	ON CONFLICT (target) DO UPDATE SET fence = max(fences.fence, excluded.fence)`
+	ON CONFLICT (target) DO UPDATE SET fence = excluded.fence WHERE fences.fence < excluded.fence`
 
 // RaiseFence makes the target's next fence greater than seen, which is positive.
 func (tx *Tx) RaiseFence(target string, seen int64) error {
-	_, err := tx.exec(raiseFence, target, seen)
-	return err
+	return tx.write(raiseFence, target, seen)
 }

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"database/sql"
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/drive"
@@ -13,7 +12,7 @@ const selectFreezes = `SELECT body FROM freezes WHERE ended_at = 0 ORDER BY id`
 // Freezes returns all freezes that were not ended, also those whose window is past or to come.
 func (tx *Tx) Freezes() ([]drive.Freeze, error) {
 	var all []drive.Freeze
-	err := tx.rows(func(r *sql.Rows) error {
+	err := tx.rows(func(r rows) error {
 		var f drive.Freeze
 		err := r.Scan(jsonInto{&f})
 		all = append(all, f)
@@ -30,11 +29,12 @@ func (tx *Tx) AddFreeze(f drive.Freeze) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.exec(insertFreeze, f.ID, body)
-	if fault.CodeOf(err) == fault.Conflict {
-		return fault.Errorf(fault.Conflict, "freeze %s exists already", f.ID)
-	}
-	return err
+	return tx.writeOr(func(_ int64, err error) error {
+		if fault.CodeOf(err) == fault.Conflict {
+			return fault.Errorf(fault.Conflict, "freeze %s exists already", f.ID)
+		}
+		return err
+	}, insertFreeze, f.ID, body)
 }
 
 const updateFreeze = `UPDATE freezes SET ended_at = $2 WHERE id = $1 AND ended_at = 0`

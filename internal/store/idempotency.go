@@ -1,6 +1,10 @@
 package store
 
-import "github.com/fairwayhq/fairway/internal/fault"
+import (
+	"errors"
+
+	"github.com/fairwayhq/fairway/internal/fault"
+)
 
 const (
 	selectRepeated = `SELECT release FROM idempotency WHERE actor = $1 AND key = $2`
@@ -16,9 +20,11 @@ func (tx *Tx) Repeated(actor, key string) (string, error) {
 
 // Remember notes which release the actor created under the key, once.
 func (tx *Tx) Remember(actor, key, release string) error {
-	_, err := tx.exec(insertRepeated, actor, key, release)
-	if fault.CodeOf(err) == fault.Conflict {
-		return fault.Errorf(fault.Conflict, "the idempotency key %q was used already", key)
-	}
-	return err
+	return tx.writeOr(func(_ int64, err error) error {
+		if fault.CodeOf(err) == fault.Conflict {
+			// Another server may have remembered it since this transaction looked.
+			return errors.Join(fault.Errorf(fault.Conflict, "the idempotency key %q was used already", key), errAgain)
+		}
+		return err
+	}, insertRepeated, actor, key, release)
 }

@@ -14,10 +14,14 @@ import (
 	"github.com/fairwayhq/fairway/internal/fault"
 )
 
-//go:embed migrations/sqlite/*.sql
+//go:embed migrations/sqlite/*.sql migrations/postgres/*.sql
 var migrations embed.FS
 
-const migrationsFolder = "migrations/sqlite"
+// The same version stands for the same tables in both.
+const (
+	folderSQLite   = "migrations/sqlite"
+	folderPostgres = "migrations/postgres"
+)
 
 // migrate brings the tables up to date. A database that is so already costs one
 // query, since every start of a server waits for this.
@@ -32,21 +36,25 @@ func migrate(ctx context.Context, file string) (err error) {
 	if err != nil {
 		return err
 	}
-	want, err := newestMigration()
+	want, err := newestMigration(folderSQLite)
 	switch {
 	case err != nil:
 		return err
 	case have == want:
 		return nil
 	case have > want:
-		return fault.Errorf(fault.Conflict, "the database %s was written by a newer Fairway: its tables have version %d, this one knows %d", file, have, want).
-			WithHint("start the newer Fairway, or restore a backup from before the upgrade")
+		return newerSchema(file, have, want)
 	}
 	return runMigrations(ctx, db)
 }
 
+func newerSchema(database string, have, want int64) error {
+	return fault.Errorf(fault.Conflict, "the database %s was written by a newer Fairway: its tables have version %d, this one knows %d", database, have, want).
+		WithHint("start the newer Fairway, or restore a backup from before the upgrade")
+}
+
 func runMigrations(ctx context.Context, db *sql.DB) error {
-	folder, err := fs.Sub(migrations, migrationsFolder)
+	folder, err := fs.Sub(migrations, folderSQLite)
 	if err != nil {
 		return err
 	}
@@ -81,8 +89,8 @@ func schemaVersion(ctx context.Context, db *sql.DB) (int64, error) {
 }
 
 // newestMigration reads the version from the files' names, which begin with it.
-func newestMigration() (int64, error) {
-	files, err := migrations.ReadDir(migrationsFolder)
+func newestMigration(folder string) (int64, error) {
+	files, err := migrations.ReadDir(folder)
 	if err != nil {
 		return 0, err
 	}

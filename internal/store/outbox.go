@@ -1,7 +1,6 @@
 package store
 
 import (
-	"database/sql"
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/drive"
@@ -13,22 +12,26 @@ const upsertMessage = `INSERT INTO outbox (id, release, webhook, body, attempts,
 
 // PutMessage inserts the message, or replaces the one of the same ID.
 func (tx *Tx) PutMessage(m drive.Message) error {
-	_, err := tx.exec(upsertMessage, m.ID, m.Release, m.Webhook, rawText(m.Body), m.Attempts, nanos(m.NotBefore))
-	return err
+	return tx.write(upsertMessage, m.ID, m.Release, m.Webhook, rawText(m.Body), m.Attempts, nanos(m.NotBefore))
 }
 
 const selectDueMessages = `SELECT id, release, webhook, body, attempts, not_before FROM outbox
 	WHERE not_before <= $1 ORDER BY not_before, id LIMIT $2`
 
-// DueMessages returns at most limit messages whose NotBefore is not after now, oldest first.
+// DueMessages returns at most limit messages whose NotBefore is not after now, oldest
+// first. An update leaves out those that another one has locked.
 func (tx *Tx) DueMessages(now time.Time, limit int) ([]drive.Message, error) {
+	query := selectDueMessages
+	if tx.writable && tx.conn.dialect() == dialectPostgres {
+		query += " FOR UPDATE SKIP LOCKED"
+	}
 	var all []drive.Message
-	err := tx.rows(func(r *sql.Rows) error {
+	err := tx.rows(func(r rows) error {
 		var m drive.Message
 		err := r.Scan(&m.ID, &m.Release, &m.Webhook, rawInto{&m.Body}, &m.Attempts, timeInto{&m.NotBefore})
 		all = append(all, m)
 		return err
-	}, selectDueMessages, nanos(now), limited(limit))
+	}, query, nanos(now), limited(limit))
 	return all, err
 }
 
@@ -36,6 +39,5 @@ const deleteMessage = `DELETE FROM outbox WHERE id = $1`
 
 // DeleteMessage removes the message if it is there.
 func (tx *Tx) DeleteMessage(id string) error {
-	_, err := tx.exec(deleteMessage, id)
-	return err
+	return tx.write(deleteMessage, id)
 }

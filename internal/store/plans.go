@@ -18,14 +18,13 @@ const (
 // addPlan stores the plan once, whatever the number of releases that share it,
 // and returns its hash.
 func (tx *Tx) addPlan(p *pipeline.Plan) (string, error) {
-	body, err := jsonText(p)
+	body, err := p.Encode()
 	if err != nil {
 		return "", err
 	}
-	sum := sha256.Sum256([]byte(body))
+	sum := sha256.Sum256(body)
 	hash := hex.EncodeToString(sum[:])
-	_, err = tx.exec(insertPlan, hash, body)
-	return hash, err
+	return hash, tx.write(insertPlan, hash, string(body))
 }
 
 // plan returns the plan of the hash. Many runs share the value, which is safe
@@ -50,8 +49,12 @@ func (tx *Tx) plan(hash string) (*pipeline.Plan, error) {
 	return p, nil
 }
 
-// maxPlans bounds the decoded plans in memory.
-const maxPlans = 64
+// maxPlans bounds the decoded plans in memory. A server that shares a database pays for
+// each one that it has not with a round trip, and keeps more of them.
+const (
+	maxPlans       = 64
+	maxSharedPlans = 2048
+)
 
 // planCache keeps the plans that were used last. A plan belongs to its hash for
 // ever, so nothing in here grows stale.

@@ -2,7 +2,6 @@ package store
 
 import (
 	"crypto/sha256"
-	"database/sql"
 	"encoding/hex"
 
 	"github.com/fairwayhq/fairway/internal/drive"
@@ -25,10 +24,12 @@ func (tx *Tx) AppendPoints(release, environment, stage string, points []stage.Po
 		if err != nil {
 			return err
 		}
-		_, err = tx.exec(insertPoint, release, environment, stage, stable, canary, packPoint(p))
-		if fault.CodeOf(err) == fault.NotFound {
-			return noRelease(release)
-		}
+		err = tx.writeOr(func(_ int64, err error) error {
+			if fault.CodeOf(err) == fault.NotFound {
+				return noRelease(release)
+			}
+			return err
+		}, insertPoint, release, environment, stage, stable, canary, packPoint(p))
 		if err != nil {
 			return err
 		}
@@ -51,8 +52,7 @@ func (tx *Tx) addScale(bounds []float64, known map[string]bool) (any, error) {
 		return id, nil
 	}
 	known[id] = true
-	_, err := tx.exec(insertScale, id, packed)
-	return id, err
+	return id, tx.write(insertScale, id, packed)
 }
 
 const (
@@ -74,29 +74,36 @@ const selectEarlier = `SELECT releases.id FROM releases JOIN runs ON runs.releas
 // EarlyPoints returns the first points of earlier releases.
 func (tx *Tx) EarlyPoints(before drive.TaskRow, releases, points int) ([][]stage.Point, error) {
 	var earlier []string
-	err := tx.rows(func(r *sql.Rows) error {
+	err := tx.rows(func(r rows) error {
 		var id string
 		err := r.Scan(&id)
 		earlier = append(earlier, id)
 		return err
-	}, selectEarlier, before.Service, before.Release, before.Environment, releases)
+	}, selectEarlier, before.Service, before.Release, before.Entry, releases)
 	if err != nil {
 		return nil, err
 	}
 	all := make([][]stage.Point, len(earlier))
 	for i, id := range earlier {
-		loaded, err := tx.LoadPoints(id, before.Environment, 0, points)
-		if fault.CodeOf(err) == fault.Internal {
-			continue // damaged points must not hold up the releases after them
-		}
-		if err != nil {
+		if all[i], err = tx.FirstPoints(id, before.Entry, points); err != nil {
 			return nil, err
-		}
-		for _, p := range loaded {
-			all[i] = append(all[i], p.Point)
 		}
 	}
 	return all, nil
+}
+
+// FirstPoints returns the first points of the release in the entry; none where they are damaged,
+// since they must not hold up who would learn from them.
+func (tx *Tx) FirstPoints(release, entry string, points int) ([]stage.Point, error) {
+	loaded, err := tx.LoadPoints(release, entry, 0, points)
+	if fault.CodeOf(err) == fault.Internal {
+		return nil, nil
+	}
+	var first []stage.Point
+	for _, p := range loaded {
+		first = append(first, p.Point)
+	}
+	return first, err
 }
 
 // LoadPoints returns at most limit points of the release in the environment (in
@@ -107,7 +114,7 @@ func (tx *Tx) LoadPoints(id, environment string, after int64, limit int) ([]rele
 		query, args = selectAllPoints, []any{id, after, limited(limit)}
 	}
 	var all []release.SampledPoint
-	err := tx.rows(func(r *sql.Rows) error {
+	err := tx.rows(func(r rows) error {
 		var p release.SampledPoint
 		var body, stable, canary []byte
 		err := r.Scan(&p.ID, &p.Environment, &p.Stage, &body, &stable, &canary)

@@ -2,7 +2,6 @@ package store
 
 import (
 	"cmp"
-	"database/sql"
 	"fmt"
 	"strings"
 
@@ -19,6 +18,13 @@ const insertRelease = `INSERT INTO releases
 // empty chain and no wake-up. A second release of the same ID is a fault.Conflict.
 // An empty PlanHash is filled in; one that is not the plan's is fault.Invalid.
 func (tx *Tx) AddRelease(r release.Release, p *pipeline.Plan, run pipeline.Run) error {
+	if err := tx.Turn(r.Service); err != nil {
+		return err
+	}
+	digest := cmp.Or(r.Digest, p.Component.Digest)
+	if err := tx.lockDigest(digest); err != nil {
+		return err
+	}
 	plan, err := tx.addPlan(p)
 	if err != nil {
 		return err
@@ -26,15 +32,17 @@ func (tx *Tx) AddRelease(r release.Release, p *pipeline.Plan, run pipeline.Run) 
 	if r.PlanHash != "" && r.PlanHash != plan {
 		return fault.Errorf(fault.Invalid, "add release %s: its plan has the hash %s, not %s", r.ID, plan, r.PlanHash)
 	}
-	_, err = tx.exec(insertRelease, r.ID, r.Service, r.Version, r.Artifact, r.Digest, r.Author, r.Note,
+	err = tx.writeOr(func(_ int64, err error) error {
+		if fault.CodeOf(err) == fault.Conflict {
+			return fault.Errorf(fault.Conflict, "release %s exists already", r.ID)
+		}
+		return err
+	}, insertRelease, r.ID, r.Service, r.Version, r.Artifact, r.Digest, r.Author, r.Note,
 		plan, r.RollbackTo, r.DrillOf, nanos(r.CreatedAt), r.Definition)
-	if fault.CodeOf(err) == fault.Conflict {
-		return fault.Errorf(fault.Conflict, "release %s exists already", r.ID)
-	}
 	if err != nil {
 		return err
 	}
-	return tx.addRun(r.ID, plan, cmp.Or(r.Digest, p.Component.Digest), &run)
+	return tx.addRun(r.ID, plan, digest, &run)
 }
 
 const releaseColumns = `releases.id, releases.service, releases.version, releases.artifact, releases.digest, releases.author,
@@ -64,7 +72,7 @@ const selectReleases = `SELECT ` + releaseColumns + `, runs.state, runs.environm
 func (tx *Tx) ListReleases(f release.Filter) ([]release.Summary, error) {
 	query, args := filtered(f)
 	var all []release.Summary
-	err := tx.rows(func(row *sql.Rows) error {
+	err := tx.rows(func(row rows) error {
 		var s release.Summary
 		err := row.Scan(append(releaseInto(&s.Release), &s.State, &s.Environment, timeInto{&s.EndedAt})...)
 		all = append(all, s)

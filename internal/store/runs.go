@@ -1,7 +1,6 @@
 package store
 
 import (
-	"database/sql"
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/drive"
@@ -17,6 +16,9 @@ const selectRun = `SELECT plan, digest, seq, hash, wake_at, body,
 // LoadRun returns the run with its plan and evidence, or fault.NotFound. The plan is shared: do not change it.
 func (tx *Tx) LoadRun(release string) (drive.Record, error) {
 	r := drive.Record{Release: release}
+	if err := tx.turnOf(release); err != nil {
+		return r, err
+	}
 	var plan, digest string
 	var facts bool
 	found, err := tx.row([]any{&plan, &digest, &r.Seq, &r.Hash, timeInto{&r.Wake}, jsonInto{&r.Run}, &facts}, selectRun, release)
@@ -50,12 +52,13 @@ func (tx *Tx) SaveRun(r drive.Record, wake time.Time) error {
 	if err != nil {
 		return err
 	}
-	n, err := tx.exec(updateRun, r.Release, string(r.Run.State), environmentOf(&r.Run),
+	return tx.writeOr(func(changed int64, err error) error {
+		if err == nil && changed == 0 {
+			return noRelease(r.Release)
+		}
+		return err
+	}, updateRun, r.Release, string(r.Run.State), environmentOf(&r.Run),
 		nanos(r.Run.EndedAt), nanos(wake), r.Seq, r.Hash, body)
-	if err == nil && n == 0 {
-		return noRelease(r.Release)
-	}
-	return err
 }
 
 const insertRun = `INSERT INTO runs (release, plan, digest, state, environment, ended_at, wake_at, seq, hash, body)
@@ -66,8 +69,7 @@ func (tx *Tx) addRun(release, plan, digest string, run *pipeline.Run) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.exec(insertRun, release, plan, digest, string(run.State), environmentOf(run), nanos(run.EndedAt), body)
-	return err
+	return tx.write(insertRun, release, plan, digest, string(run.State), environmentOf(run), nanos(run.EndedAt), body)
 }
 
 func environmentOf(r *pipeline.Run) string {
@@ -98,12 +100,12 @@ const selectUnfinished = `SELECT release FROM runs WHERE ended_at = 0 ORDER BY r
 // Unfinished returns the releases that are not final.
 func (tx *Tx) Unfinished() ([]string, error) { return tx.list(selectUnfinished) }
 
-const selectWaitingOn = `SELECT release, state FROM runs WHERE digest = $1 ORDER BY release`
+const selectWaitingOn = `SELECT release, state FROM runs WHERE digest = $1 AND ended_at = 0 ORDER BY release`
 
 // WaitingOn returns the releases that are not final and whose artifact has the digest.
 func (tx *Tx) WaitingOn(digest string) ([]string, error) {
 	var waiting []string
-	err := tx.rows(func(r *sql.Rows) error {
+	err := tx.rows(func(r rows) error {
 		var release, state string
 		if err := r.Scan(&release, &state); err != nil {
 			return err

@@ -1,8 +1,6 @@
 package store
 
 import (
-	"database/sql"
-
 	"github.com/fairwayhq/fairway/internal/auth"
 	"github.com/fairwayhq/fairway/internal/fault"
 )
@@ -53,7 +51,7 @@ func (tx *Tx) ListSessions(user string) (all []auth.Session, err error) {
 	if user != "" {
 		query, args = selectSessionsOfUser, []any{user}
 	}
-	err = tx.rows(func(r *sql.Rows) error {
+	err = tx.rows(func(r rows) error {
 		var s auth.Session
 		err := r.Scan(sessionInto(&s)...)
 		all = append(all, s)

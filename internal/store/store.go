@@ -18,11 +18,35 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/fairwayhq/fairway/internal/auth"
 	"github.com/fairwayhq/fairway/internal/drive"
 	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/release"
+)
+
+// Store is an open store, whatever it is made of.
+type Store interface {
+	// Drive, Release and Auth are the store as these packages need it.
+	Drive() drive.Store
+	Release() release.Store
+	Auth() auth.Store
+	// Join makes the server one of those on the store until ctx ends. Where no other one
+	// is there it calls alone first, to make up for the time in which there was none.
+	Join(ctx context.Context, alone func(context.Context) error) error
+	// Rung gets a signal when another server has committed something.
+	Rung() <-chan struct{}
+	// Ahead is how far the clock that all servers on the store go by is ahead of this
+	// machine's; negative where it is behind.
+	Ahead(ctx context.Context) (time.Duration, error)
+	// Close waits for the transactions in progress, and lets go of the store.
+	Close() error
+}
+
+var (
+	_ Store = (*SQLite)(nil)
+	_ Store = (*Postgres)(nil)
 )
 
 // Config says where the store is.
@@ -111,6 +135,17 @@ func (s *SQLite) View(ctx context.Context, f func(*Tx) error) error {
 	return s.readers.view(ctx, f)
 }
 
+// Join calls alone: a database file has no other server.
+func (s *SQLite) Join(ctx context.Context, alone func(context.Context) error) error {
+	return alone(ctx)
+}
+
+// Rung never gets a signal.
+func (s *SQLite) Rung() <-chan struct{} { return nil }
+
+// Ahead is zero: the only server's clock counts.
+func (s *SQLite) Ahead(context.Context) (time.Duration, error) { return 0, nil }
+
 // Drive returns the store as package drive needs it.
 func (s *SQLite) Drive() drive.Store { return driveStore{s} }
 
@@ -120,34 +155,40 @@ func (s *SQLite) Release() release.Store { return releaseStore{s} }
 // Auth returns the store as package auth needs it.
 func (s *SQLite) Auth() auth.Store { return authStore{s} }
 
-type driveStore struct{ *SQLite }
+// transactions are what the faces of a store stand on.
+type transactions interface {
+	Update(ctx context.Context, f func(*Tx) error) error
+	View(ctx context.Context, f func(*Tx) error) error
+}
+
+type driveStore struct{ transactions }
 
 func (d driveStore) Update(ctx context.Context, f func(drive.Tx) error) error {
-	return d.SQLite.Update(ctx, func(tx *Tx) error { return f(tx) })
+	return d.transactions.Update(ctx, func(tx *Tx) error { return f(tx) })
 }
 
 func (d driveStore) View(ctx context.Context, f func(drive.Tx) error) error {
-	return d.SQLite.View(ctx, func(tx *Tx) error { return f(tx) })
+	return d.transactions.View(ctx, func(tx *Tx) error { return f(tx) })
 }
 
-type releaseStore struct{ *SQLite }
+type releaseStore struct{ transactions }
 
 func (r releaseStore) Update(ctx context.Context, f func(release.Tx) error) error {
-	return r.SQLite.Update(ctx, func(tx *Tx) error { return f(tx) })
+	return r.transactions.Update(ctx, func(tx *Tx) error { return f(tx) })
 }
 
 func (r releaseStore) View(ctx context.Context, f func(release.Tx) error) error {
-	return r.SQLite.View(ctx, func(tx *Tx) error { return f(tx) })
+	return r.transactions.View(ctx, func(tx *Tx) error { return f(tx) })
 }
 
-type authStore struct{ *SQLite }
+type authStore struct{ transactions }
 
 func (a authStore) Update(ctx context.Context, f func(auth.Tx) error) error {
-	return a.SQLite.Update(ctx, func(tx *Tx) error { return f(tx) })
+	return a.transactions.Update(ctx, func(tx *Tx) error { return f(tx) })
 }
 
 func (a authStore) View(ctx context.Context, f func(auth.Tx) error) error {
-	return a.SQLite.View(ctx, func(tx *Tx) error { return f(tx) })
+	return a.transactions.View(ctx, func(tx *Tx) error { return f(tx) })
 }
 
 var errClosed = fault.Errorf(fault.Unavailable, "the database is closed, since the server is stopping").

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"database/sql"
 	"fmt"
 	"strings"
 	"time"
@@ -10,72 +9,94 @@ import (
 	"github.com/fairwayhq/fairway/internal/fault"
 )
 
-const taskColumns = `release, environment, id, service, region, stage, undo, state, progress, hold, decision,
+const taskColumns = `release, entry, environment, id, service, region, stage, undo, state, progress, hold, decision,
 	deadline, not_before, holder, fence, lease_until, reported`
 
 const upsertTask = `INSERT INTO tasks (` + taskColumns + `)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
-	ON CONFLICT (release, environment) DO UPDATE SET
-	id = excluded.id, service = excluded.service, region = excluded.region, stage = excluded.stage, undo = excluded.undo,
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+	ON CONFLICT (release, entry) DO UPDATE SET
+	environment = excluded.environment, id = excluded.id, service = excluded.service, region = excluded.region, stage = excluded.stage, undo = excluded.undo,
 	state = excluded.state, progress = excluded.progress, hold = excluded.hold, decision = excluded.decision,
 	deadline = excluded.deadline, not_before = excluded.not_before, holder = excluded.holder,
 	fence = excluded.fence, lease_until = excluded.lease_until, reported = excluded.reported`
 
-// PutTask inserts the task, or replaces the one of the same release and environment.
+// PutTask inserts the task, or replaces the one of the same release and entry.
 func (tx *Tx) PutTask(t drive.TaskRow) error {
-	_, err := tx.exec(upsertTask, t.Release, t.Environment, t.ID, t.Service, t.Region, t.Stage, number(t.Undo),
+	return tx.write(upsertTask, t.Release, t.Entry, t.Environment, t.ID, t.Service, t.Region, t.Stage, t.Undo,
 		rawText(t.State), rawText(t.Progress), t.Hold, t.Decision,
 		nanos(t.Deadline), nanos(t.NotBefore), t.Holder, t.Fence, nanos(t.LeaseUntil), t.Reported)
-	return err
 }
 
-const selectTask = `SELECT ` + taskColumns + ` FROM tasks WHERE release = $1 AND environment = $2`
+const selectTask = `SELECT ` + taskColumns + ` FROM tasks WHERE release = $1 AND entry = $2`
 
-// LoadTask returns the task, or fault.NotFound.
-func (tx *Tx) LoadTask(release, environment string) (drive.TaskRow, error) {
+// LoadTask returns the task of the entry, or fault.NotFound.
+func (tx *Tx) LoadTask(release, entry string) (drive.TaskRow, error) {
 	var t drive.TaskRow
-	found, err := tx.row(taskInto(&t), selectTask, release, environment)
+	if err := tx.turnOf(release); err != nil {
+		return t, err
+	}
+	found, err := tx.row(taskInto(&t), selectTask, release, entry)
 	if err == nil && !found {
-		return t, fault.Errorf(fault.NotFound, "release %s has no task in %s", release, environment)
+		return t, fault.Errorf(fault.NotFound, "release %s has no task in %s", release, entry)
 	}
 	return t, err
 }
 
 func taskInto(t *drive.TaskRow) []any {
-	return []any{&t.Release, &t.Environment, &t.ID, &t.Service, &t.Region, &t.Stage, &t.Undo,
+	return []any{&t.Release, &t.Entry, &t.Environment, &t.ID, &t.Service, &t.Region, &t.Stage, &t.Undo,
 		rawInto{&t.State}, rawInto{&t.Progress}, &t.Hold, &t.Decision,
 		timeInto{&t.Deadline}, timeInto{&t.NotBefore}, &t.Holder, &t.Fence, timeInto{&t.LeaseUntil}, &t.Reported}
 }
 
-const deleteTask = `DELETE FROM tasks WHERE release = $1 AND environment = $2`
+const deleteTask = `DELETE FROM tasks WHERE release = $1 AND entry = $2`
 
 // DeleteTask removes the task if there is one.
-func (tx *Tx) DeleteTask(release, environment string) error {
-	_, err := tx.exec(deleteTask, release, environment)
-	return err
+func (tx *Tx) DeleteTask(release, entry string) error {
+	return tx.write(deleteTask, release, entry)
 }
 
-const selectLeasableTasks = `SELECT ` + taskColumns + ` FROM tasks WHERE not_before <= $1 AND lease_until <= $1`
+const (
+	selectLeasableTasks = `SELECT ` + taskColumns + ` FROM tasks WHERE not_before <= $1 AND lease_until <= $1`
+	// A service whose turn is taken is left out, so that leasing never waits.
+	joinFreeTurns = ` FROM tasks JOIN turns ON turns.name = tasks.service`
+	lockFreeTurns = ` FOR UPDATE SKIP LOCKED`
+)
 
-// LeasableTasks returns at most limit tasks of the environments (all if empty)
-// whose lease has run out and whose NotBefore is not after now, oldest first.
-func (tx *Tx) LeasableTasks(now time.Time, environments []string, limit int) ([]drive.TaskRow, error) {
+// LeasableTasks returns at most limit tasks of the environments and regions (all if
+// empty) whose lease has run out and whose NotBefore is not after now, oldest first. An
+// update takes the turns of their services, and leaves out those that are taken.
+func (tx *Tx) LeasableTasks(now time.Time, environments, regions []string, limit int) ([]drive.TaskRow, error) {
 	query, args := selectLeasableTasks, []any{nanos(now)}
-	if len(environments) > 0 {
-		places := make([]string, len(environments))
-		for i, e := range environments {
-			args = append(args, e)
-			places[i] = fmt.Sprintf("$%d", len(args))
-		}
-		query += " AND environment IN (" + strings.Join(places, ", ") + ")"
-	}
+	query, args = among(query, args, "environment", environments)
+	query, args = among(query, args, "region", regions)
 	args = append(args, limited(limit))
-	query += fmt.Sprintf(" ORDER BY not_before, release, environment LIMIT $%d", len(args))
-
-	return tx.tasks(query, args...)
+	query += fmt.Sprintf(" ORDER BY not_before, id LIMIT $%d", len(args))
+	if tx.writable && tx.conn.dialect() == dialectPostgres {
+		query = strings.Replace(query, " FROM tasks", joinFreeTurns, 1) + lockFreeTurns
+	}
+	rows, err := tx.tasks(query, args...)
+	if tx.writable {
+		for _, t := range rows {
+			tx.conn.took(t.Release)
+		}
+	}
+	return rows, err
 }
 
-const selectHeldTasks = `SELECT ` + taskColumns + ` FROM tasks WHERE holder = $1 ORDER BY release, environment`
+// among restricts the query to rows whose column has one of the names, if there are any.
+func among(query string, args []any, column string, names []string) (string, []any) {
+	if len(names) == 0 {
+		return query, args
+	}
+	places := make([]string, len(names))
+	for i, name := range names {
+		args = append(args, name)
+		places[i] = fmt.Sprintf("$%d", len(args))
+	}
+	return query + " AND " + column + " IN (" + strings.Join(places, ", ") + ")", args
+}
+
+const selectHeldTasks = `SELECT ` + taskColumns + ` FROM tasks WHERE holder = $1 ORDER BY release, entry`
 
 // HeldTasks returns the tasks whose holder is the worker of that name, also where the lease has run out.
 func (tx *Tx) HeldTasks(holder string) ([]drive.TaskRow, error) {
@@ -84,19 +105,11 @@ func (tx *Tx) HeldTasks(holder string) ([]drive.TaskRow, error) {
 
 func (tx *Tx) tasks(query string, args ...any) ([]drive.TaskRow, error) {
 	var all []drive.TaskRow
-	err := tx.rows(func(r *sql.Rows) error {
+	err := tx.rows(func(r rows) error {
 		var t drive.TaskRow
 		err := r.Scan(taskInto(&t)...)
 		all = append(all, t)
 		return err
 	}, query, args...)
 	return all, err
-}
-
-// number writes a truth as 0 or 1.
-func number(b bool) int64 {
-	if b {
-		return 1
-	}
-	return 0
 }

@@ -1,16 +1,15 @@
 package store
 
 import (
-	"database/sql"
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/auth"
 	"github.com/fairwayhq/fairway/internal/fault"
 )
 
-const tokenColumns = `id, user_name, name, hash, worker, environments, created_at, expires_at, revoked_at`
+const tokenColumns = `id, user_name, name, hash, worker, environments, regions, created_at, expires_at, revoked_at`
 
-const insertToken = `INSERT INTO tokens (` + tokenColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`
+const insertToken = `INSERT INTO tokens (` + tokenColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`
 
 // AddToken stores a new token. It is a fault.Conflict where the ID or the hash is
 // taken, or the user has a token of that name which is not revoked.
@@ -19,7 +18,11 @@ func (tx *Tx) AddToken(t auth.Token) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.exec(insertToken, t.ID, t.User, t.Name, t.Hash, number(t.Worker), environments,
+	regions, err := jsonText(t.Regions)
+	if err != nil {
+		return err
+	}
+	_, err = tx.exec(insertToken, t.ID, t.User, t.Name, t.Hash, t.Worker, environments, regions,
 		nanos(t.CreatedAt), nanos(t.ExpiresAt), nanos(t.RevokedAt))
 	switch fault.CodeOf(err) {
 	case fault.Conflict:
@@ -32,7 +35,7 @@ func (tx *Tx) AddToken(t auth.Token) error {
 }
 
 func tokenInto(t *auth.Token) []any {
-	return []any{&t.ID, &t.User, &t.Name, &t.Hash, &t.Worker, jsonInto{&t.Environments},
+	return []any{&t.ID, &t.User, &t.Name, &t.Hash, &t.Worker, jsonInto{&t.Environments}, jsonInto{&t.Regions},
 		timeInto{&t.CreatedAt}, timeInto{&t.ExpiresAt}, timeInto{&t.RevokedAt}}
 }
 
@@ -58,7 +61,7 @@ func (tx *Tx) ListTokens(user string) (all []auth.Token, err error) {
 	if user != "" {
 		query, args = selectTokensOfUser, []any{user}
 	}
-	err = tx.rows(func(r *sql.Rows) error {
+	err = tx.rows(func(r rows) error {
 		var t auth.Token
 		err := r.Scan(tokenInto(&t)...)
 		all = append(all, t)

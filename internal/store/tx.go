@@ -2,20 +2,57 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 
 	"github.com/fairwayhq/fairway/internal/fault"
 )
 
+// session is how the statements of one transaction reach their database.
+type session interface {
+	// exec runs a statement and returns how many rows it changed.
+	exec(query string, args ...any) (int64, error)
+	// send is exec for a statement whose outcome matters only once the transaction
+	// ends: it may be kept back until the next query or the commit. done turns its
+	// outcome into what the transaction fails with.
+	send(done func(changed int64, err error) error, query string, args ...any) error
+	query(query string, args ...any) (rows, error)
+	// turns waits until nobody else changes what belongs to the services. Without
+	// services it waits for that of the release.
+	turns(release string, services []string) error
+	// took notes that a query has taken the turn of the release's service.
+	took(release string)
+	// fault turns an error of the database into one of the project's, and tells
+	// whether the transaction cannot go on after it.
+	fault(err error) (told error, spoilt bool)
+	dialect() dialect
+}
+
+// dialect is where the SQL of the databases differs.
+type dialect int
+
+const (
+	dialectSQLite dialect = iota
+	dialectPostgres
+)
+
+// rows is what a query gives.
+type rows interface {
+	Next() bool
+	Scan(dest ...any) error
+	Err() error
+	Close() error
+}
+
 // Tx is one transaction. It is valid only inside the function that it was given
 // to, and not for several goroutines. Its methods stand beside their tables.
 type Tx struct {
-	conn     *connection
+	conn     session
 	plans    *planCache
 	ctx      context.Context
 	writable bool
 	over     bool
+	// lines counts those that were added to the ledger.
+	lines int64
 	// failed is the first trouble of the store itself. It fails the transaction even
 	// where the function that met it went on, and nothing more is done in it: SQLite
 	// may have rolled it back already, and would commit each further write by itself.
@@ -34,18 +71,47 @@ func (tx *Tx) exec(query string, args ...any) (int64, error) {
 	if err := tx.mayWrite(); err != nil {
 		return 0, err
 	}
-	result, err := tx.conn.exec(query, args...)
-	if err != nil {
-		return 0, tx.fail(err)
-	}
-	n, err := result.RowsAffected()
+	n, err := tx.conn.exec(query, args...)
 	return n, tx.fail(err)
+}
+
+// write runs a statement of which nothing is read, perhaps together with later ones.
+func (tx *Tx) write(query string, args ...any) error {
+	return tx.writeOr(func(_ int64, err error) error { return err }, query, args...)
+}
+
+// writeOr is write for a statement whose outcome people should read in other words.
+// Where the database is asked later, what done returns fails the whole transaction.
+func (tx *Tx) writeOr(done func(changed int64, err error) error, query string, args ...any) error {
+	if err := tx.mayWrite(); err != nil {
+		return err
+	}
+	return tx.conn.send(func(changed int64, err error) error { return done(changed, tx.fail(err)) }, query, args...)
+}
+
+// Turn waits until no other transaction changes what belongs to the services, and
+// keeps all others from it until this one ends. In an update, LoadRun and LoadTask
+// take the turn of the release's service by themselves; who reads before that, or
+// needs several services, takes them first and in one call.
+func (tx *Tx) Turn(services ...string) error {
+	if err := tx.mayWrite(); err != nil {
+		return err
+	}
+	return tx.fail(tx.conn.turns("", services))
+}
+
+// turnOf is Turn for the service of the release. A view needs none.
+func (tx *Tx) turnOf(release string) error {
+	if !tx.writable {
+		return nil
+	}
+	return tx.fail(tx.conn.turns(release, nil))
 }
 
 // row reads one row into dest and tells whether there was one.
 func (tx *Tx) row(dest []any, query string, args ...any) (bool, error) {
 	found := false
-	err := tx.rows(func(r *sql.Rows) error {
+	err := tx.rows(func(r rows) error {
 		found = true
 		return r.Scan(dest...)
 	}, query, args...)
@@ -53,26 +119,26 @@ func (tx *Tx) row(dest []any, query string, args ...any) (bool, error) {
 }
 
 // rows calls scan for each row.
-func (tx *Tx) rows(scan func(*sql.Rows) error, query string, args ...any) error {
+func (tx *Tx) rows(scan func(rows) error, query string, args ...any) error {
 	if err := tx.usable(); err != nil {
 		return err
 	}
-	rows, err := tx.conn.query(query, args...)
+	found, err := tx.conn.query(query, args...)
 	if err != nil {
 		return tx.fail(err)
 	}
-	for rows.Next() {
-		if err := scan(rows); err != nil {
-			return tx.fail(errors.Join(err, rows.Close()))
+	for found.Next() {
+		if err := scan(found); err != nil {
+			return tx.fail(errors.Join(err, found.Close()))
 		}
 	}
-	return tx.fail(errors.Join(rows.Err(), rows.Close()))
+	return tx.fail(errors.Join(found.Err(), found.Close()))
 }
 
 // list reads all rows of one column of text.
 func (tx *Tx) list(query string, args ...any) ([]string, error) {
 	var all []string
-	err := tx.rows(func(r *sql.Rows) error {
+	err := tx.rows(func(r rows) error {
 		var s string
 		err := r.Scan(&s)
 		all = append(all, s)
@@ -102,8 +168,11 @@ func (tx *Tx) usable() error {
 }
 
 func (tx *Tx) fail(err error) error {
-	err = translate(err)
-	if tx.failed == nil && severe(err) {
+	if err == nil {
+		return nil
+	}
+	err, spoilt := tx.conn.fault(err)
+	if tx.failed == nil && spoilt {
 		tx.failed = err
 	}
 	return err

@@ -1,8 +1,6 @@
 package store
 
 import (
-	"database/sql"
-
 	"github.com/fairwayhq/fairway/internal/auth"
 	"github.com/fairwayhq/fairway/internal/fault"
 )
@@ -58,7 +56,7 @@ const selectUsers = `SELECT ` + userColumns + ` FROM users ORDER BY name`
 
 // ListUsers returns all users by name.
 func (tx *Tx) ListUsers() (all []auth.User, err error) {
-	err = tx.rows(func(r *sql.Rows) error {
+	err = tx.rows(func(r rows) error {
 		var u auth.User
 		err := r.Scan(userInto(&u)...)
 		all = append(all, u)

@@ -41,14 +41,13 @@ func Verify(ctx context.Context, file string) (found Inventory, err error) {
 	if found.Schema, err = schemaVersion(ctx, db); err != nil {
 		return found, openFault(err, file)
 	}
-	switch newest, err := newestMigration(); {
+	switch newest, err := newestMigration(folderSQLite); {
 	case err != nil:
 		return found, err
 	case found.Schema == 0:
 		return found, errForeign
 	case found.Schema > newest:
-		return found, fault.Errorf(fault.Conflict, "%s was written by a newer Fairway: its tables have version %d, this one knows %d", file, found.Schema, newest).
-			WithHint("use the newer Fairway")
+		return found, newerSchema(file, found.Schema, newest)
 	}
 	found.Bytes = info.Size()
 	return found, verifyLedger(ctx, db, &found)

@@ -28,7 +28,9 @@ func (w *Worker) listen(ctx context.Context) {
 
 func (w *Worker) answerInquiries(ctx context.Context) {
 	for wait := retryFirst; ctx.Err() == nil; {
-		asked, err := w.c.Desk.Take(ctx, inquiry.Wish{Worker: w.c.Name, Environments: w.c.Environments, Wait: leaseWait})
+		limited, cancel := context.WithTimeout(ctx, leaseLimit)
+		asked, err := w.c.Desk.Take(limited, inquiry.Wish{Worker: w.c.Name, Environments: w.c.Environments, Regions: w.c.Regions, Wait: leaseWait})
+		cancel()
 		if err != nil {
 			// Leasing fails too then, and says so. An older server has no inquiries.
 			if ctx.Err() == nil {

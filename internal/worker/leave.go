@@ -2,38 +2,71 @@ package worker
 
 import (
 	"context"
-	"log/slog"
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/stage"
 )
 
-// leaveWait is how long a worker that stops tries to give its tasks back. What it cannot
-// give back goes on when its lease has run out.
-const leaveWait = 5 * time.Second
+// leaveWait is how long a worker that stops tries to give its tasks back; cutOffWait is how
+// long it tries where the server did not answer before. What it cannot give back goes on
+// when its lease has run out, or when the worker is back, from the journal.
+const (
+	leaveWait  = 5 * time.Second
+	cutOffWait = time.Second
+)
 
-// leave gives a task back with all that was not told of it, so that another worker, or
+// leave gives the task back with all that was not told of it, so that another worker, or
 // this one started anew, goes on at once. why is empty for a worker that stops, else
 // what keeps this one from carrying the task out. ctx may have ended.
-func (w *Worker) leave(ctx context.Context, t stage.Task, unsaid *pending, why string, log *slog.Logger) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveWait)
+func (c *carrying) leave(ctx context.Context, why string) {
+	c.mu.Lock()
+	limit := leaveWait
+	if c.lost {
+		limit = cutOffWait
+	}
+	c.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
-	if unsaid.sent != nil || unsaid.rest != nil {
-		ended := unsaid.ends()
-		reply, err := w.tell(ctx, &t, unsaid, log)
-		if err != nil || reply.Cancelled || ended {
-			logLeft(log, err)
+	switch ended, err := c.tellRest(ctx); {
+	case err != nil:
+		c.notLeft(err)
+		return
+	case !ended:
+		report := c.w.reportOf(c.task)
+		report.Left, report.Why = true, why
+		if _, err := c.w.send(ctx, report); err != nil {
+			c.notLeft(err)
 			return
 		}
 	}
-	report := w.reportOf(t)
-	report.Left, report.Why = true, why
-	_, err := w.send(ctx, report)
-	logLeft(log, err)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.unsaid.any() { // else it is told late, by the worker's next life
+		c.journal.remove()
+	}
 }
 
-func logLeft(log *slog.Logger, err error) {
-	if err != nil {
-		log.Warn("The server was not told that the task is left; it goes on when its lease has run out.", "error", err)
+// tellRest tells what was not told, and whether that ended the lease.
+func (c *carrying) tellRest(ctx context.Context) (ended bool, err error) {
+	for {
+		report := c.nextReport(false)
+		if report == nil {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			return c.over || ended, nil
+		}
+		reply, err := c.w.send(ctx, *report)
+		if err != nil && c.lighten(err) {
+			continue
+		}
+		if err != nil {
+			return false, err
+		}
+		c.answered(reply, true)
+		ended = ended || report.Outcome.Status != stage.Continue
 	}
+}
+
+func (c *carrying) notLeft(err error) {
+	c.log.Warn("The server was not told that the task is left; it goes on when its lease has run out.", "error", err)
 }

@@ -1,25 +1,27 @@
 // Package worker carries tasks out near their targets: it leases them from the
 // server, ticks their executors, and reports after every tick.
 //
-// A worker connects outwards only and keeps nothing on disk; what it must
-// remember travels with each report. While it cannot reach the server it goes
-// on, but only towards safety: every tick is then told to hold, so a canary may
-// retreat or be taken back and never advances. It stops when it learns that a
+// A worker connects outwards only; what it must remember travels with each report.
+// While it cannot reach the server it goes on, but only towards safety: every tick is
+// then told to hold, so a canary may retreat or be taken back and never advances. What
+// happens then is kept in a journal, one file a task, until the server has heard it: a
+// worker that is killed meanwhile goes on from there. It stops when it learns that a
 // newer lease holds its target.
 package worker
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/inquiry"
 	"github.com/fairwayhq/fairway/internal/pipeline"
-	"github.com/fairwayhq/fairway/internal/platform"
 	"github.com/fairwayhq/fairway/internal/stage"
 )
 
@@ -32,13 +34,25 @@ type Server interface {
 // Config is what a worker needs.
 type Config struct {
 	Name string
-	// Environments restricts the tasks; empty means all that the server gives.
+	// Environments and Regions restrict the tasks; empty means all that the server gives.
 	Environments []string
+	Regions      []string
 	Server       Server
-	Executors    map[pipeline.Kind]stage.Executor
+	// Greeter is the server where it may be of another build, or on another machine; nil
+	// where it is in this process.
+	Greeter Greeter
+	// Version is this build's, for people.
+	Version   string
+	Executors map[pipeline.Kind]stage.Executor
 	// Desk is where inquiries come from, and Respond finds their answers; nil answers none.
 	Desk    Desk
 	Respond func(ctx context.Context, q inquiry.Inquiry) inquiry.Answer
+	// Journal is the folder of what the server has not heard; empty keeps nothing.
+	Journal string
+	// Now is the clock by which lines are stamped, Wall that of the machine; nil means the
+	// system's. ClockOff is told how far Wall is behind the server's clock; may be nil.
+	Now, Wall func() time.Time
+	ClockOff  func(off time.Duration)
 	// Parallel is how many tasks run at the same time; default 16.
 	Parallel int
 	Log      *slog.Logger
@@ -49,6 +63,16 @@ type Worker struct {
 	c     Config
 	tasks sync.WaitGroup
 	slots chan struct{}
+
+	// greeted is when server and worker last found that they fit, off what its clock was
+	// found to be off by.
+	greeted time.Time
+	off     time.Duration
+	said    string // the complaint that was logged last
+	saidAt  time.Time
+
+	mu      sync.Mutex
+	holding map[string]int // the leases in hand, by the task's ID
 }
 
 // New returns a worker that does nothing until Run is called.
@@ -59,51 +83,117 @@ func New(c Config) *Worker {
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
-	return &Worker{c: c, slots: make(chan struct{}, c.Parallel)}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Wall == nil {
+		c.Wall = time.Now
+	}
+	return &Worker{c: c, slots: make(chan struct{}, c.Parallel), holding: map[string]int{}}
 }
 
-// How long the worker waits: for tasks, between tries, and between signs of life
-// of a task about which there is nothing else to report.
+// How long the worker waits: for tasks, and between tries.
 const (
 	leaseWait  = 20 * time.Second
 	retryFirst = 200 * time.Millisecond
 	retryMost  = 5 * time.Second
-	sign       = time.Second
+	// leaseLimit is when a wish for tasks counts as lost on the way.
+	leaseLimit = leaseWait + 10*time.Second
 )
 
 // Run leases and carries out tasks until ctx ends, and returns when all have stopped.
 func (w *Worker) Run(ctx context.Context) error {
 	defer w.tasks.Wait()
 	w.listen(ctx)
+	w.resume(ctx)
 	resume, wait := true, retryFirst
 	for ctx.Err() == nil {
 		free := w.take(ctx)
 		if free == 0 {
 			return nil
 		}
-		tasks, err := w.c.Server.Lease(ctx, stage.LeaseAsk{
-			Worker: w.c.Name, Environments: w.c.Environments, Max: free, Wait: leaseWait, Resume: resume,
-		})
+		tasks, err := w.lease(ctx, free, resume)
 		w.give(free - len(tasks))
 		if err != nil {
 			if ctx.Err() == nil {
-				w.c.Log.Warn("Leasing tasks failed.", "worker", w.c.Name, "error", err)
+				w.complain(err)
 			}
 			pause(ctx, wait)
 			wait = min(2*wait, retryMost)
 			continue
 		}
-		resume, wait = false, retryFirst
+		resume, wait, w.said = false, retryFirst, ""
 		for _, t := range tasks {
-			w.tasks.Add(1)
-			go func() {
-				defer w.tasks.Done()
+			w.hold(t.ID, true) // before the next wish for tasks
+			w.tasks.Go(func() {
 				defer w.give(1)
-				w.carryOut(ctx, t)
-			}()
+				defer w.hold(t.ID, false)
+				w.carryOut(ctx, record{Task: t})
+			})
 		}
 	}
 	return nil
+}
+
+// resume goes on with what an earlier life of the worker could not tell the server. That
+// waits for no slot: users have what was begun.
+func (w *Worker) resume(ctx context.Context) {
+	for _, r := range readJournals(w.c.Journal, w.c.Log) {
+		w.c.Log.Info("A task goes on from the journal.", "release", r.Task.Release, "service", r.Task.Service, "environment", r.Task.Environment, "task", r.Task.ID, "worker", w.c.Name)
+		w.hold(r.Task.ID, true) // before the first wish for tasks
+		slot := w.takeNow()
+		w.tasks.Go(func() {
+			defer w.give(slot)
+			defer w.hold(r.Task.ID, false)
+			w.carryOut(ctx, r)
+		})
+	}
+}
+
+// lease asks for tasks, from a server that fits.
+func (w *Worker) lease(ctx context.Context, free int, resume bool) ([]stage.Task, error) {
+	if err := w.greet(ctx); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, leaseLimit)
+	defer cancel()
+	return w.c.Server.Lease(ctx, stage.LeaseAsk{
+		Worker: w.c.Name, Environments: w.c.Environments, Regions: w.c.Regions, Max: free, Wait: leaseWait,
+		Resume: resume, Holding: w.inHand(),
+	})
+}
+
+// complain tells why there are no tasks: when that changes, and once a minute.
+func (w *Worker) complain(err error) {
+	text := fault.MessageWithHint(err)
+	wordsOnly := strings.Map(func(r rune) rune {
+		if unicode.IsDigit(r) { // of a time, for instance
+			return -1
+		}
+		return r
+	}, text)
+	if wordsOnly == w.said && time.Since(w.saidAt) < time.Minute {
+		return
+	}
+	w.said, w.saidAt = wordsOnly, time.Now()
+	w.c.Log.Warn("The worker gets no tasks, and goes on trying.", "worker", w.c.Name, "error", text)
+}
+
+// hold notes that a lease of the task is in hand, or that it is not any more.
+func (w *Worker) hold(task string, held bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if held {
+		w.holding[task]++
+	} else if w.holding[task]--; w.holding[task] == 0 {
+		delete(w.holding, task)
+	}
+}
+
+func (w *Worker) inHand() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Sorted(maps.Keys(w.holding))
 }
 
 // take waits for at least one free slot and takes all that are free.
@@ -113,104 +203,26 @@ func (w *Worker) take(ctx context.Context) int {
 	case <-ctx.Done():
 		return 0
 	}
-	for n := 1; ; n++ {
-		select {
-		case w.slots <- struct{}{}:
-		default:
-			return n
-		}
+	n := 1
+	for w.takeNow() > 0 {
+		n++
+	}
+	return n
+}
+
+// takeNow takes a slot, if one is free, and tells how many it took.
+func (w *Worker) takeNow() int {
+	select {
+	case w.slots <- struct{}{}:
+		return 1
+	default:
+		return 0
 	}
 }
 
 func (w *Worker) give(n int) {
 	for range n {
 		<-w.slots
-	}
-}
-
-// carryOut ticks one task until it ends, is cancelled, or ctx ends.
-func (w *Worker) carryOut(ctx context.Context, t stage.Task) {
-	log := w.c.Log.With("release", t.Release, "service", t.Service, "environment", t.Environment, "stage", t.Stage.Name, "task", t.ID, "worker", w.c.Name)
-	executor, ok := w.c.Executors[t.Stage.Kind]
-	if !ok {
-		log.Warn("The worker cannot carry out this kind of stage and leaves it.", "kind", t.Stage.Kind)
-		w.leave(ctx, t, &pending{}, fmt.Sprintf("worker %s does not know stages of the kind %q: start one of a newer Fairway", w.c.Name, t.Stage.Kind), log)
-		return
-	}
-	var unsaid pending
-	ticking, lose := context.WithCancelCause(ctx)
-	var alive sync.WaitGroup
-	held := t // t changes with every tick
-	alive.Go(func() { w.keepLease(ticking, held, lose) })
-	why, mine := w.tick(ticking, executor, &t, &unsaid, log)
-	lose(nil)
-	alive.Wait()
-	if mine {
-		w.leave(ctx, t, &unsaid, why, log)
-	}
-}
-
-// tick ticks until the task ends or is somebody else's. Otherwise it is still this
-// worker's, to be given back: ctx has ended or, for the reason told, it cannot go on here.
-func (w *Worker) tick(ctx context.Context, executor stage.Executor, t *stage.Task, unsaid *pending, log *slog.Logger) (why string, mine bool) {
-	wait := retryFirst
-	for ctx.Err() == nil {
-		out, err := executor.Tick(ctx, *t)
-		after := out.After
-		switch {
-		case errors.Is(err, platform.ErrFenced):
-			log.Info("The target obeys a newer lease.", "error", err)
-			w.giveUp(ctx, *t, err, log)
-			return "", false
-		case errors.Is(context.Cause(ctx), errCancelled):
-			log.Info("The task has another holder now.")
-			return "", false
-		case err != nil && ctx.Err() != nil:
-			return "", true
-		case errors.Is(err, stage.ErrNewer):
-			log.Warn("The task is left to a newer worker.", "error", err)
-			return fault.MessageWithHint(err), true
-		case err != nil:
-			log.Warn("A step failed and is tried again.", "error", err)
-			after, wait = wait, min(2*wait, retryMost)
-			out = stage.Outcome{Status: stage.Continue, Progress: &stage.Progress{Now: "trying again: " + fault.MessageWithHint(err), Weight: unsaid.weight}}
-		default:
-			wait = retryFirst
-			if out.State != nil {
-				t.State = out.State
-			}
-		}
-		unsaid.add(out)
-		ends := out.Status != stage.Continue
-		if goesOn := w.report(ctx, t, unsaid, log); !goesOn || ends {
-			return "", ctx.Err() != nil && !errors.Is(context.Cause(ctx), errCancelled)
-		}
-		pause(ctx, after)
-	}
-	return "", !errors.Is(context.Cause(ctx), errCancelled)
-}
-
-// errCancelled ends a task that was cancelled, or taken over, while it ran.
-var errCancelled = errors.New("the task was cancelled")
-
-// keepLease gives signs of life, also during a long tick and in the pause between
-// two, and ends the task's context when it has become somebody else's.
-func (w *Worker) keepLease(ctx context.Context, t stage.Task, lose context.CancelCauseFunc) {
-	ticker := time.NewTicker(sign)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		alive := w.reportOf(t)
-		alive.Alive = true
-		reply, err := w.send(ctx, alive)
-		if err == nil && reply.Cancelled {
-			lose(errCancelled)
-			return
-		}
 	}
 }
 

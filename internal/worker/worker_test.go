@@ -97,7 +97,18 @@ func start(t *testing.T, s worker.Server, e stage.Executor, parallel int) {
 	})
 }
 
+// hear waits for the next report that says something.
 func hear(t *testing.T, s *server) stage.Report {
+	t.Helper()
+	for {
+		if r := hearAny(t, s); !r.Alive {
+			return r
+		}
+	}
+}
+
+// hearAny waits for the next report, or sign of life.
+func hearAny(t *testing.T, s *server) stage.Report {
 	t.Helper()
 	select {
 	case r := <-s.heard:
@@ -182,12 +193,21 @@ func TestCutOffATaskHoldsAndTellsEverythingLater(t *testing.T) {
 		}
 	}
 	s.set(false)
-	first, rest := hear(t, s), hear(t, s)
-	if first.Number != 2 || rest.Number != 3 || rest.Outcome.Status != stage.Failed || string(rest.Outcome.State) != "4" {
-		t.Fatalf("after the cut the reports are %+v and %+v", first, rest)
+	var lines []stage.Line
+	points := 0
+	for number := int64(2); ; number++ {
+		r := hear(t, s)
+		if r.Number != number {
+			t.Fatalf("after the cut report %d is %+v", number, r)
+		}
+		lines, points = append(lines, r.Outcome.Lines...), points+len(r.Outcome.Points)
+		if r.Outcome.Status == stage.Failed {
+			if string(r.Outcome.State) != "4" {
+				t.Errorf("the last state is %s", r.Outcome.State)
+			}
+			break
+		}
 	}
-	lines := append(first.Outcome.Lines, rest.Outcome.Lines...)
-	points := len(first.Outcome.Points) + len(rest.Outcome.Points)
 	if len(lines) != 3 || lines[0].Text != "2" || lines[2].Text != "4" || points != 3 {
 		t.Errorf("what happened while cut off arrived as %+v with %d samples", lines, points)
 	}
@@ -220,11 +240,21 @@ func TestAReportWithoutAnAnswerIsToldAgainAsItWas(t *testing.T) {
 	lost := hear(t, s)
 	tick(false)
 	again, rest := hear(t, s), hear(t, s)
+	for rest.Number == 1 {
+		again, rest = rest, hear(t, s)
+	}
 	if lost.Number != 1 || again.Number != 1 || len(again.Outcome.Lines) != 1 || again.Outcome.Lines[0].Text != "1" {
 		t.Errorf("the report %+v was told again as %+v", lost, again)
 	}
-	if rest.Number != 2 || rest.Outcome.Status != stage.Passed || len(rest.Outcome.Lines) != 2 || rest.Outcome.Lines[0].Text != "2" {
-		t.Errorf("what came after it was told as %+v", rest)
+	lines := rest.Outcome.Lines
+	for number := int64(3); rest.Outcome.Status != stage.Passed; number++ {
+		if rest = hear(t, s); rest.Number != number {
+			t.Fatalf("report %d is %+v", number, rest)
+		}
+		lines = append(lines, rest.Outcome.Lines...)
+	}
+	if len(lines) != 2 || lines[0].Text != "2" || lines[1].Text != "3" {
+		t.Errorf("what came after it was told as %+v", lines)
 	}
 }
 

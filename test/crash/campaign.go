@@ -52,7 +52,7 @@ func (r *rig) campaign(ctx context.Context) (*result, error) {
 		return nil, err
 	}
 	fmt.Fprintf(c.o.out, "undisturbed: %d rounds in %s; %d kinds of commits\n", c.round, time.Since(began).Round(time.Second), len(points))
-	cards := deck(c.o.kills, points, c.random)
+	cards := deck(c.o.kills, points, wholeOf(c.o.database), c.random)
 	for len(cards) > 0 {
 		var kills []kill
 		kills, cards, err = c.disturbed(ctx, cards)

@@ -46,9 +46,23 @@ var (
 	whole   = []string{"server", "worker", "both"}
 )
 
+// Who is killed too where servers share a database.
+const (
+	secondVictim   = "second"
+	databaseVictim = "database"
+)
+
+// wholeOf are those who are killed at any time.
+func wholeOf(database string) []string {
+	if database == postgreSQL {
+		return append(slices.Clone(whole), secondVictim, databaseVictim)
+	}
+	return whole
+}
+
 // deck makes the kills: two fifths at the verbs, two fifths at the commits, the others
 // at any time. Each kind of point is met equally often.
-func deck(kills int, commits []string, r *rand.Rand) []card {
+func deck(kills int, commits, whole []string, r *rand.Rand) []card {
 	var aimed [2][]card
 	for _, moment := range moments {
 		for _, v := range verbs {
@@ -181,8 +195,8 @@ func printTable(w io.Writer, kills []kill) {
 			fmt.Fprintln(table, p+columns(rows[p], moments))
 		}
 	}
-	fmt.Fprintln(table, "\t\t\t\n\tSERVER\tWORKER\tBOTH")
-	fmt.Fprintln(table, anyTime+columns(rows[anyTime], whole))
+	fmt.Fprintln(table, "\t\t\t\t\t\n\tSERVER\tWORKER\tBOTH\tSECOND\tDATABASE")
+	fmt.Fprintln(table, anyTime+columns(rows[anyTime], wholeOf(postgreSQL)))
 	fmt.Fprintln(table)
 	_ = table.Flush()
 }

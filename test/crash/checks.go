@@ -294,7 +294,7 @@ func (c *campaign) checkFences() []string {
 				faults = append(faults, fmt.Sprintf("%s was leased with fence %d after %d", l[3], fence, leased[l[3]]))
 			}
 			leased[l[3]] = fence
-		case l[2] == "verb" && len(l) == 7 && l[6] == "ok":
+		case l[2] == "verb" && len(l) == 8 && l[6] == "ok":
 			fence, _ := strconv.ParseInt(l[5], 10, 64)
 			if fence < used[l[4]] {
 				faults = append(faults, fmt.Sprintf("%s of %s was done with fence %d after %d", l[3], l[4], fence, used[l[4]]))

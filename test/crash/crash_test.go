@@ -12,25 +12,33 @@ import (
 
 	"github.com/fairwayhq/fairway/internal/api/client"
 	"github.com/fairwayhq/fairway/internal/router"
+	"github.com/fairwayhq/fairway/test/postgres"
 )
 
 var kills = flag.Int("kills", 15, "how often to kill")
 
-// TestEveryReleaseEndsAsItWouldHave is the command in its short form.
-func TestEveryReleaseEndsAsItWouldHave(t *testing.T) {
+// These two are the command in its short form.
+func TestEveryReleaseEndsAsItWouldHave(t *testing.T) { shortly(t, sqlite) }
+
+func TestEveryReleaseOfTwoServersOnPostgreSQLEndsAsItWouldHave(t *testing.T) {
+	if why := postgres.Missing(); why != "" {
+		t.Skip(why)
+	}
+	shortly(t, postgreSQL)
+}
+
+func shortly(t *testing.T, database string) {
 	if testing.Short() {
-		t.Skip("it starts a server, a worker and services, and takes about a minute")
+		t.Skip("it starts servers, a worker and services, and takes about a minute")
 	}
 	t.Chdir("../..")
 	r, err := run(t.Context(), options{
-		kills: *kills, seed: uint64(time.Now().UnixNano()), limit: 10 * time.Minute, brief: true, out: t.Output(),
+		kills: *kills, seed: uint64(time.Now().UnixNano()), limit: 10 * time.Minute, brief: true, out: t.Output(), database: database,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := r.print(t.Output(), *kills); err != nil {
-		t.Fatal(err)
-	}
+	r.print(t.Output())
 	if len(r.kills) != *kills {
 		t.Errorf("%d kills happened, not %d", len(r.kills), *kills)
 	}
@@ -41,7 +49,7 @@ func TestEveryReleaseEndsAsItWouldHave(t *testing.T) {
 
 func TestTheDeckMeetsEveryPoint(t *testing.T) {
 	commits := []string{"commit/lease", "commit/stage.passed", "commit/release.created"}
-	cards := deck(200, commits, seeded(1))
+	cards := deck(200, commits, whole, seeded(1))
 	if len(cards) != 200 {
 		t.Fatalf("the deck has %d cards", len(cards))
 	}
@@ -84,7 +92,7 @@ func TestTheTableCountsSurvivors(t *testing.T) {
 
 func TestWhatIsNotAsItShouldBeIsFound(t *testing.T) {
 	c := &campaign{rig: &rig{dir: t.TempDir()}}
-	trace := "1 9 lease shop/production 5\n2 9 lease shop/production 5\n3 9 verb route shop/production 7 ok\n4 9 verb place shop/production 6 ok\n5 9 verb place shop/production 3 fenced\n"
+	trace := "1 9 lease shop/production 5\n2 9 lease shop/production 5\n3 9 verb route shop/production 7 ok 3\n4 9 verb place shop/production 6 ok 4\n5 9 verb place shop/production 3 fenced 5\n"
 	if err := os.WriteFile(c.path("trace"), []byte(trace), 0o600); err != nil {
 		t.Fatal(err)
 	}

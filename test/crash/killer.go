@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -122,13 +123,13 @@ func (k *killer) strike() {
 		return
 	}
 	c := k.cards[i]
-	var victims []*program.Program
-	if c.moment != "worker" {
-		victims = append(victims, k.server)
+	if c.moment == databaseVictim {
+		k.restartDatabase(c)
+		return
 	}
-	if c.moment != "server" {
-		victims = append(victims, k.worker)
-	}
+	victims := map[string][]*program.Program{
+		"server": {k.server}, "worker": {k.worker}, "both": {k.server, k.worker}, secondVictim: {k.second},
+	}[c.moment]
 	for _, p := range victims {
 		p.Kill()
 		k.hit(p) // it may have come to an aim just before; the card stays
@@ -137,6 +138,18 @@ func (k *killer) strike() {
 	for _, p := range victims {
 		k.revive(p)
 	}
+}
+
+// restartDatabase kills PostgreSQL and starts it again.
+func (k *killer) restartDatabase(c card) {
+	at := time.Now()
+	err := k.database.Kill()
+	time.Sleep(k.between(1, 1500))
+	if err := errors.Join(err, k.database.Restart()); err != nil {
+		k.faults = append(k.faults, fmt.Sprintf("PostgreSQL does not start again: %v", err))
+	}
+	k.played(c, []string{anyTime}, at)
+	k.kills[len(k.kills)-1].victims = []string{databaseVictim}
 }
 
 func (k *killer) played(c card, points []string, at time.Time, victims ...*program.Program) {

@@ -37,7 +37,10 @@ type options struct {
 	limit time.Duration
 	keep  bool
 	brief bool // begin to kill after the first releases
-	out   io.Writer
+	// database is sqlite, or postgres: then a second server shares it, and both it and
+	// PostgreSQL are killed too.
+	database string
+	out      io.Writer
 }
 
 func main() {
@@ -47,23 +50,46 @@ func main() {
 	flag.DurationVar(&o.limit, "limit", 50*time.Minute, "give up after this time")
 	flag.BoolVar(&o.keep, "keep", false, "keep the folder with the data and the logs")
 	flag.BoolVar(&o.brief, "brief", false, "begin to kill after the first releases")
+	flag.StringVar(&o.database, "database", sqlite, "sqlite, or postgres for two servers that share one, or both, one after the other")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	r, err := run(ctx, o)
-	if err == nil {
-		err = r.print(o.out, o.kills)
-	}
-	if err != nil {
+	if err := runAll(ctx, o); err != nil {
 		fmt.Fprintln(os.Stderr, "crash:", err)
 		os.Exit(1)
 	}
 }
 
+// runAll runs one campaign for each database, and prints all bars at the end.
+func runAll(ctx context.Context, o options) error {
+	databases := []string{o.database}
+	if o.database == "both" {
+		databases = []string{sqlite, postgreSQL}
+	}
+	var bars []bar.Bar
+	for _, o.database = range databases {
+		r, err := run(ctx, o)
+		if err != nil {
+			return err
+		}
+		r.print(o.out)
+		bars = append(bars, r.bar(o.kills))
+	}
+	return bar.Print(o.out, bars)
+}
+
+const (
+	sqlite     = "sqlite"
+	postgreSQL = "postgres"
+)
+
 // run makes the world, lets the rounds happen, and takes the world away.
 func run(ctx context.Context, o options) (r *result, err error) {
 	if runtime.GOOS != "linux" {
 		return nil, fmt.Errorf("processes are counted by /proc, which %s does not have", runtime.GOOS)
+	}
+	if o.database != sqlite && o.database != postgreSQL {
+		return nil, fmt.Errorf("-database is %q; use %s or %s", o.database, sqlite, postgreSQL)
 	}
 	ctx, cancel := context.WithTimeout(ctx, o.limit)
 	defer cancel()
@@ -76,14 +102,19 @@ func run(ctx context.Context, o options) (r *result, err error) {
 			err = left
 		}
 	}()
-	return rig.campaign(ctx)
+	r, err = rig.campaign(ctx)
+	if r != nil {
+		r.database = o.database
+	}
+	return r, err
 }
 
 // result is what came of it.
 type result struct {
-	kills  []kill
-	faults []string
-	notes  []string
+	database string
+	kills    []kill
+	faults   []string
+	notes    []string
 }
 
 // kill is one process, or both, that was killed.
@@ -94,7 +125,7 @@ type kill struct {
 	points []string
 	at     time.Time
 	round  int
-	// victims are "server", "worker" or both.
+	// victims are "server", "worker", both, "second" (another server) or "database".
 	victims []string
 	// survived says that everything in its round was as it should be.
 	survived bool
@@ -110,7 +141,7 @@ func (r *result) survived() int {
 	return n
 }
 
-func (r *result) print(w io.Writer, want int) error {
+func (r *result) print(w io.Writer) {
 	for _, n := range r.notes {
 		fmt.Fprintln(w, n)
 	}
@@ -118,9 +149,13 @@ func (r *result) print(w io.Writer, want int) error {
 	for _, f := range r.faults {
 		fmt.Fprintln(w, "WRONG:", f)
 	}
+}
+
+// bar is how many of the wanted kills were survived.
+func (r *result) bar(want int) bar.Bar {
 	n := r.survived()
-	return bar.Print(w, []bar.Bar{{
-		Name: "kills_survived", Value: float64(n), Unit: fmt.Sprintf("of %d", want),
+	return bar.Bar{
+		Name: "kills_survived_" + r.database, Value: float64(n), Unit: fmt.Sprintf("of %d", want),
 		Bar: fmt.Sprintf("= %d", want), OK: n == want && len(r.kills) == want && len(r.faults) == 0,
-	}})
+	}
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/fairwayhq/fairway/internal/api/client"
 	"github.com/fairwayhq/fairway/internal/router"
+	"github.com/fairwayhq/fairway/test/postgres"
 	"github.com/fairwayhq/fairway/test/program"
 )
 
@@ -28,6 +29,8 @@ type rig struct {
 	url      string
 	api      *client.Client
 	server   *program.Program
+	second   *program.Program // another server on the same database; nil without one
+	database *postgres.Server // nil where the server has a file
 	worker   *program.Program
 	router   *router.Client
 	artifact artifact
@@ -92,12 +95,34 @@ func (r *rig) startAll(ctx context.Context) error {
 		return err
 	}
 	r.url = "http://" + address
-	r.server = r.process("server", "server", "--data-dir", r.path("server"), "--listen", address, "--no-worker", "--lease", "3s")
+	serves := func(name, address string) []string {
+		return []string{"server", "--data-dir", r.path(name), "--listen", address, "--no-worker", "--lease", "3s"}
+	}
+	if r.o.database == postgreSQL {
+		if err := r.startDatabase(); err != nil {
+			return err
+		}
+		url := r.database.URL(databaseName)
+		serves = func(name, address string) []string {
+			return []string{"server", "--data-dir", r.path(name), "--listen", address, "--no-worker", "--lease", "3s", "--database", url}
+		}
+	}
+	r.server = r.process("server", serves("server", address)...)
 	if err := r.server.Start(); err != nil {
 		return err
 	}
 	if err := r.awaitServer(ctx); err != nil {
 		return err
+	}
+	if r.database != nil {
+		other, err := freeAddress(r.random)
+		if err != nil {
+			return err
+		}
+		r.second = r.process("second", serves("second", other)...)
+		if err := r.second.Start(); err != nil {
+			return err
+		}
 	}
 	token, err := os.ReadFile(r.path("server", "admin-token"))
 	if err != nil {
@@ -115,6 +140,22 @@ func (r *rig) startAll(ctx context.Context) error {
 	}
 	r.worker = r.process("worker", "worker", "--server", r.url, "--token-file", r.path("worker-token"), "--data-dir", r.path("worker"), "--name", "w1")
 	return r.worker.Start()
+}
+
+const databaseName = "fairway"
+
+// startDatabase starts PostgreSQL beside the rig's folder, whose processes are counted.
+func (r *rig) startDatabase() error {
+	dir := r.dir + "-postgres"
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return err
+	}
+	var err error
+	if r.database, err = postgres.Start(dir); err != nil {
+		return err
+	}
+	_, err = r.database.Create(databaseName)
+	return err
 }
 
 func (r *rig) awaitServer(ctx context.Context) error {
@@ -136,10 +177,13 @@ func (r *rig) close() error {
 	if r.sampler != nil {
 		r.sampler.stop()
 	}
-	for _, p := range []*program.Program{r.worker, r.server} {
+	for _, p := range []*program.Program{r.worker, r.server, r.second} {
 		if p != nil {
 			p.Kill()
 		}
+	}
+	if r.database != nil {
+		r.database.Stop()
 	}
 	if r.hooks != nil {
 		r.hooks.close()
@@ -156,7 +200,7 @@ func (r *rig) close() error {
 	if r.o.keep {
 		return err
 	}
-	return errors.Join(err, os.RemoveAll(r.dir))
+	return errors.Join(err, os.RemoveAll(r.dir), os.RemoveAll(r.dir+"-postgres"))
 }
 
 // everyProcess returns the processes that work in the rig's folder or were

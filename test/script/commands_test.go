@@ -23,7 +23,7 @@ type script = testscript.TestScript
 var commands = map[string]func(ts *script, neg bool, args []string){
 	"server": server, "exits": exits, "until": until, "port": port, "fill": fill, "keep": keep,
 	"json": isJSON, "get": get, "users": usersCommand, "hook": hookCommand, "big": big, "signal": signalCommand,
-	"room": room, "router": routerCommand,
+	"room": room, "router": routerCommand, "postgres": postgresCommand,
 }
 
 // server start [FLAG…] | stop | kill: the story's server; its address is in FAIRWAY_SERVER

@@ -23,6 +23,7 @@ import (
 
 	"github.com/fairwayhq/fairway/internal/app"
 	"github.com/fairwayhq/fairway/internal/cli"
+	"github.com/fairwayhq/fairway/test/postgres"
 )
 
 // atOnce is how many stories are told at the same time. They mostly wait.
@@ -145,6 +146,8 @@ func condition(name string) (bool, error) {
 		return os.Getuid() == 0, nil
 	case "tmpfs":
 		return mayMount(), nil
+	case "postgres":
+		return postgres.Missing() == "", nil
 	}
 	return false, fmt.Errorf("unknown condition %q", name)
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/fairwayhq/fairway/internal/router"
+	"github.com/fairwayhq/fairway/test/postgres"
 )
 
 // patience is how long a story waits for anything, on a busy machine.
@@ -27,6 +28,7 @@ const patience = 2 * time.Minute
 
 // story is what one script has running.
 type story struct {
+	postgres   *postgres.Server
 	work, data string
 	server     *exec.Cmd
 	ended      chan error

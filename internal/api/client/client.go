@@ -27,6 +27,7 @@
 //	DELETE /v1/freezes/{freeze}
 //	GET    /v1/users, POST /v1/users          admin
 //	GET    /v1/tokens, POST /v1/tokens, DELETE /v1/tokens/{token}
+//	POST   /v1/worker/hello                   Hello → Welcome
 //	POST   /v1/worker/lease                   LeaseAsk → []stage.Task (long poll)
 //	POST   /v1/worker/report                  Report → Reply
 //	GET    /openapi.json, /healthz, /readyz, /metrics

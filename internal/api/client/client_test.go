@@ -178,3 +178,38 @@ func TestAddressesThatMakeNoSense(t *testing.T) {
 		}
 	}
 }
+
+func TestATokenThatWasReplacedIsReadAgain(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer new" {
+			w.WriteHeader(http.StatusUnauthorized)
+			fmt.Fprint(w, `{"status":401,"code":"denied","detail":"the token was revoked"}`)
+			return
+		}
+		fmt.Fprint(w, `{"user":"ann"}`)
+	}))
+	t.Cleanup(server.Close)
+	for _, c := range []struct {
+		tokens string // of one reading after the other
+		reads  int
+		ok     bool
+	}{
+		{"new", 1, true},
+		{"old new", 2, true},
+		{"old old", 2, false}, // it is still the same, so it is not sent again
+		{"old older new", 2, false},
+	} {
+		reads := 0
+		client, err := New(Config{URL: server.URL, TokenNow: func() (string, error) {
+			reads++
+			return strings.Fields(c.tokens)[reads-1], nil
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = client.Me(t.Context())
+		if (err == nil) != c.ok || reads != c.reads {
+			t.Errorf("with the tokens %q: %v after %d readings", c.tokens, err, reads)
+		}
+	}
+}

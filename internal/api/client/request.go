@@ -3,6 +3,7 @@ package client
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,6 +25,9 @@ type Config struct {
 	URL string
 	// Token is sent with every request.
 	Token string
+	// TokenNow, where it is set, says the token of each request anew. Who is not known with
+	// it asks once more, with the token of then: it may just have been replaced.
+	TokenNow func() (string, error)
 	// HTTP makes the requests; nil means a client of its own, without a time limit
 	// beyond the context's.
 	HTTP *http.Client
@@ -34,7 +38,7 @@ type Config struct {
 // Client speaks to one server. It is safe for concurrent use.
 type Client struct {
 	base  *url.URL
-	token string
+	token func() (string, error)
 	agent string
 	http  *http.Client
 	// pause waits between two attempts; tests make it shorter.
@@ -56,8 +60,11 @@ func New(c Config) (*Client, error) {
 	if c.Agent == "" {
 		c.Agent = "fairway"
 	}
+	if c.TokenNow == nil {
+		c.TokenNow = func() (string, error) { return c.Token, nil }
+	}
 	base.Path = strings.TrimSuffix(base.Path, "/")
-	return &Client{base: base, token: c.Token, agent: c.Agent, http: c.HTTP, pause: pause}, nil
+	return &Client{base: base, token: c.TokenNow, agent: c.Agent, http: c.HTTP, pause: pause}, nil
 }
 
 // call is one request and where its answer goes.
@@ -105,9 +112,30 @@ func (c *Client) do(ctx context.Context, ask call) error {
 	}
 }
 
-// send makes one attempt. An answer other than 2xx is an error.
+// send makes one attempt, or a second one where the token was replaced meanwhile. An
+// answer other than 2xx is an error.
 func (c *Client) send(ctx context.Context, ask call) (*http.Response, error) {
-	req, err := c.request(ctx, ask)
+	token, err := c.token()
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.sendAs(ctx, token, ask)
+	if unknown(err) {
+		if now, readErr := c.token(); readErr == nil && now != token {
+			return c.sendAs(ctx, now, ask)
+		}
+	}
+	return resp, err
+}
+
+// unknown tells that the server does not know who asks.
+func unknown(err error) bool {
+	var status *StatusError
+	return errors.As(err, &status) && status.Status == http.StatusUnauthorized
+}
+
+func (c *Client) sendAs(ctx context.Context, token string, ask call) (*http.Response, error) {
+	req, err := c.request(ctx, token, ask)
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +150,7 @@ func (c *Client) send(ctx context.Context, ask call) (*http.Response, error) {
 	return resp, nil
 }
 
-func (c *Client) request(ctx context.Context, ask call) (*http.Request, error) {
+func (c *Client) request(ctx context.Context, token string, ask call) (*http.Request, error) {
 	var body io.Reader
 	if ask.body != nil {
 		b, err := json.Marshal(ask.body)
@@ -144,8 +172,8 @@ func (c *Client) request(ctx context.Context, ask call) (*http.Request, error) {
 	}
 	req.Header.Set("Accept", "application/json, application/problem+json")
 	req.Header.Set("User-Agent", c.agent)
-	if c.token != "" {
-		req.Header.Set("Authorization", "Bearer "+c.token)
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
 	}
 	for name, value := range ask.header {
 		if value != "" {
@@ -161,6 +189,9 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 		return ctx.Err()
 	}
 	f := fault.Errorf(fault.Unavailable, "the server at %s does not answer: %w", c.base.Redacted(), err)
+	if unknown := new(tls.CertificateVerificationError); errors.As(err, &unknown) {
+		return f.WithHint("is it the right server? Name the authority of its certificate with `fairway worker --ca`, or for other commands in SSL_CERT_FILE")
+	}
 	return f.WithHint("start it with `fairway server`, or name another one with --server or FAIRWAY_SERVER")
 }
 

@@ -297,6 +297,7 @@ type NewToken struct {
 	Name         string   `json:"name" doc:"what it is for" example:"ci"`
 	Worker       bool     `json:"worker,omitempty" doc:"a token that only leases and reports tasks"`
 	Environments []string `json:"environments,omitempty" doc:"the worker's; all if empty"`
+	Regions      []string `json:"regions,omitempty" doc:"the worker's; all if empty"`
 	For          string   `json:"for,omitempty" doc:"how long it is good, for instance 720h; default: until revoked"`
 }
 
@@ -307,6 +308,7 @@ type Token struct {
 	Name         string    `json:"name"`
 	Worker       bool      `json:"worker,omitempty"`
 	Environments []string  `json:"environments,omitempty"`
+	Regions      []string  `json:"regions,omitempty"`
 	CreatedAt    time.Time `json:"createdAt"`
 	ExpiresAt    time.Time `json:"expiresAt,omitzero"`
 	Secret       string    `json:"secret,omitempty" doc:"told once, when it is made"`

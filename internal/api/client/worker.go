@@ -8,6 +8,11 @@ import (
 	"github.com/fairwayhq/fairway/internal/stage"
 )
 
+// Hello introduces the worker, and learns what the server speaks and what time it has.
+func (c *Client) Hello(ctx context.Context, h stage.Hello) (stage.Welcome, error) {
+	return post[stage.Welcome](ctx, c, "/v1/worker/hello", h)
+}
+
 // Lease asks for tasks, and waits for the first as long as the ask says.
 func (c *Client) Lease(ctx context.Context, ask stage.LeaseAsk) ([]stage.Task, error) {
 	return post[[]stage.Task](ctx, c, "/v1/worker/lease", ask)

@@ -118,4 +118,5 @@ func formOf(t reflect.Type) (pipeline.Form, bool) {
 var (
 	commandType = reflect.TypeFor[pipeline.CommandLine]()
 	needsType   = reflect.TypeFor[pipeline.Needs]()
+	waveType    = reflect.TypeFor[pipeline.WaveDefinition]()
 )

@@ -59,7 +59,7 @@ func sections() []*section {
 	for i := 0; i < len(all); i++ {
 		for _, f := range fieldsOf(all[i].typ) {
 			typ, suffix := f.typ, ""
-			if typ.Kind() == reflect.Slice && typ != needsType {
+			if typ.Kind() == reflect.Slice && typ != needsType && typ != waveType {
 				typ, suffix = typ.Elem(), "[]"
 			}
 			if _, formed := formOf(typ); formed || typ.Kind() != reflect.Struct {
@@ -144,6 +144,8 @@ func describe(f field) string {
 	switch {
 	case typ == commandType:
 		return "command"
+	case typ == waveType:
+		return "list of names, or of lists of them"
 	case typ == needsType:
 		return "list, or mapping to durations"
 	case typ.Kind() == reflect.Struct && list != "":

@@ -96,6 +96,9 @@ func (m *schemaMaker) value(f field) object {
 	case commandType:
 		words := object{"type": "array", "items": object{"type": "string"}, "minItems": 1}
 		return object{"anyOf": []any{object{"type": "string", "minLength": 1}, words}}
+	case waveType:
+		name := object{"type": "string", "pattern": pipeline.Pattern("name")}
+		return object{"anyOf": []any{name, object{"type": "array", "items": name, "minItems": 1}}}
 	case needsType:
 		names := object{"type": "array", "items": object{"type": "string"}}
 		return object{"anyOf": []any{names, object{"type": "object", "additionalProperties": m.value(field{typ: reflect.TypeFor[pipeline.Duration]()})}}}

@@ -205,7 +205,7 @@ func earlyPoints(t *testing.T, s Store) {
 		})
 	}
 	early := func(before string, releases, points int) (all [][]float64) {
-		row := drive.TaskRow{Release: before, Service: "shop", Environment: "staging"}
+		row := drive.TaskRow{Release: before, Service: "shop", Entry: "staging", Environment: "staging"}
 		for _, one := range get(t, s, func(tx release.Tx) ([][]stage.Point, error) { return tx.EarlyPoints(row, releases, points) }) {
 			var evidence []float64
 			for _, p := range one {

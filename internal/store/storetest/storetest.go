@@ -61,6 +61,7 @@ func Run(t *testing.T, open func(t testing.TB) Store) {
 		{"tasks are leasable when free and due", leasableTasks},
 		{"tasks are found by their holder", heldTasks},
 		{"fences grow for ever", fencesGrow},
+		{"a chore is one caller's until it is due again", chores},
 
 		{"a lane keeps its order", laneOrder},
 		{"a lane has one holder", laneHolder},

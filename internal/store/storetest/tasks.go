@@ -14,10 +14,10 @@ import (
 
 func taskRoundTrip(t *testing.T, s Store) {
 	s.addRelease(t, "r1", "shop")
-	task := drive.TaskRow{ID: "t1", Release: "r1", Service: "shop", Environment: "staging", Region: "eu", Stage: "canary", Undo: true,
+	task := drive.TaskRow{ID: "t1", Release: "r1", Service: "shop", Entry: "staging", Environment: "staging", Region: "eu", Stage: "canary", Undo: true,
 		State: []byte(` {"level": 1}`), Progress: []byte(`{"now":"<b>"}`), Hold: "frozen", Decision: "promote", Deadline: at(90),
 		NotBefore: at(5), Holder: "worker one", Fence: 3, LeaseUntil: at(30), Reported: 8}
-	bare := drive.TaskRow{ID: "t2", Release: "r1", Environment: "production"}
+	bare := drive.TaskRow{ID: "t2", Release: "r1", Entry: "production/eu", Environment: "production"}
 	s.update(t, func(tx release.Tx) error {
 		if err := tx.PutTask(task); err != nil {
 			return err
@@ -28,9 +28,9 @@ func taskRoundTrip(t *testing.T, s Store) {
 		return get(t, s, func(tx release.Tx) (drive.TaskRow, error) { return tx.LoadTask("r1", environment) })
 	}
 	equal(t, "task", loaded("staging"), task)
-	equal(t, "bare task", loaded("production"), bare)
+	equal(t, "bare task", loaded("production/eu"), bare)
 
-	next := drive.TaskRow{ID: "t3", Release: "r1", Environment: "staging", Stage: "watch"}
+	next := drive.TaskRow{ID: "t3", Release: "r1", Entry: "staging", Environment: "staging", Stage: "watch"}
 	s.update(t, func(tx release.Tx) error { return tx.PutTask(next) })
 	equal(t, "replaced task", loaded("staging"), next)
 
@@ -52,7 +52,7 @@ func leasableTasks(t *testing.T, s Store) {
 		{ID: "late", Environment: "staging", NotBefore: at(10)},
 		{ID: "leased", Environment: "staging", LeaseUntil: at(30), Holder: "one"},
 		{ID: "early", Environment: "staging", NotBefore: at(-10)},
-		{ID: "elsewhere", Environment: "production", NotBefore: at(-20)},
+		{ID: "elsewhere", Environment: "production", Region: "north", NotBefore: at(-20)},
 		{ID: "run out", Environment: "production", NotBefore: at(-15), LeaseUntil: at(-1), Holder: "two"},
 	} {
 		task.Release = fmt.Sprintf("r%d", i)
@@ -62,19 +62,24 @@ func leasableTasks(t *testing.T, s Store) {
 	for _, c := range []struct {
 		now          time.Time
 		environments []string
+		regions      []string
 		limit        int
 		want         string
 	}{
-		{at(0), nil, 10, "elsewhere, run out, early"},
-		{at(0), []string{"staging"}, 10, "early"},
-		{at(0), []string{"production", "staging"}, 10, "elsewhere, run out, early"},
-		{at(0), []string{"none"}, 10, ""},
-		{at(0), nil, 1, "elsewhere"},
-		{at(10), []string{"staging"}, 10, "early, late"},
-		{at(30), []string{"staging"}, 10, "leased, early, late"},
+		{at(0), nil, nil, 10, "elsewhere, run out, early"},
+		{at(0), []string{"staging"}, nil, 10, "early"},
+		{at(0), []string{"production", "staging"}, nil, 10, "elsewhere, run out, early"},
+		{at(0), []string{"none"}, nil, 10, ""},
+		{at(0), nil, []string{"north", "west"}, 10, "elsewhere"},
+		{at(0), []string{"production"}, []string{"west"}, 10, ""},
+		{at(0), nil, nil, 1, "elsewhere"},
+		{at(10), []string{"staging"}, nil, 10, "early, late"},
+		{at(30), []string{"staging"}, nil, 10, "leased, early, late"},
 	} {
-		found := get(t, s, func(tx release.Tx) ([]drive.TaskRow, error) { return tx.LeasableTasks(c.now, c.environments, c.limit) })
-		equal(t, fmt.Sprintf("leasable at %v in %v", c.now, c.environments), names(found), c.want)
+		found := get(t, s, func(tx release.Tx) ([]drive.TaskRow, error) {
+			return tx.LeasableTasks(c.now, c.environments, c.regions, c.limit)
+		})
+		equal(t, fmt.Sprintf("leasable at %v in %v %v", c.now, c.environments, c.regions), names(found), c.want)
 	}
 }
 
@@ -83,7 +88,7 @@ func heldTasks(t *testing.T, s Store) {
 		id := fmt.Sprintf("r%d", i)
 		s.addRelease(t, id, "shop")
 		s.update(t, func(tx release.Tx) error {
-			return tx.PutTask(drive.TaskRow{ID: "t" + id, Release: id, Environment: "staging", Holder: holder, LeaseUntil: at(1)})
+			return tx.PutTask(drive.TaskRow{ID: "t" + id, Release: id, Entry: "staging", Environment: "staging", Holder: holder, LeaseUntil: at(1)})
 		})
 	}
 	for holder, want := range map[string]string{"one": "tr0, tr2", "two": "tr1", "three": ""} {
@@ -136,5 +141,31 @@ func fencesGrow(t *testing.T, s Store) {
 	})
 	if len(last) == 0 {
 		t.Error("no fence was ever given out")
+	}
+}
+
+func chores(t *testing.T, s Store) {
+	claim := func(work string, now, until int) (mine bool) {
+		s.update(t, func(tx release.Tx) (err error) {
+			mine, err = tx.Claim(work, at(now), at(until))
+			return err
+		})
+		return mine
+	}
+	for i, c := range []struct {
+		work       string
+		now, until int
+		want       bool
+	}{
+		{"sweep", 0, 10, true},
+		{"sweep", 1, 20, false},
+		{"count", 1, 20, true},
+		{"sweep", 9, 20, false},
+		{"sweep", 10, 20, true},
+		{"sweep", 11, 30, false},
+	} {
+		if got := claim(c.work, c.now, c.until); got != c.want {
+			t.Errorf("claim %d of %s at %d: %v, want %v", i, c.work, c.now, got, c.want)
+		}
 	}
 }

@@ -545,6 +545,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/worker/hello": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Introduce a worker
+         * @description Tells which versions of the workers' part of this API the server speaks, and what time it has. A worker that has none in common with it, or another time, asks for no tasks.
+         */
+        post: operations["greetServer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/worker/inquiries": {
         parameters: {
             query?: never;
@@ -556,7 +576,7 @@ export interface paths {
         put?: never;
         /**
          * Take an inquiry
-         * @description Waits for one as long as asked, at most 30 s. It takes a worker's token, whose environments restrict the inquiries.
+         * @description Waits for one as long as asked, at most 30 s. It takes a worker's token, whose environments and regions restrict the inquiries.
          */
         post: operations["takeInquiries"];
         delete?: never;
@@ -576,7 +596,7 @@ export interface paths {
         put?: never;
         /**
          * Lease tasks
-         * @description Waits for the first task as long as asked, at most 30 s. It takes a worker's token, whose environments restrict the tasks.
+         * @description Waits for the first task as long as asked, at most 30 s. It takes a worker's token, whose environments and regions restrict the tasks.
          */
         post: operations["leaseTasks"];
         delete?: never;
@@ -616,6 +636,7 @@ export interface components {
             environment: string;
             inquiry: string;
             notes?: string[];
+            region?: string;
             trouble?: components["schemas"]["Trouble"];
             worker: string;
         };
@@ -861,6 +882,7 @@ export interface components {
             /** Format: double */
             falseAlarm: number;
             git?: components["schemas"]["Git"];
+            leg?: components["schemas"]["Leg"];
             metrics?: components["schemas"]["Metrics"];
             name: string;
             needs?: components["schemas"]["Need"][];
@@ -874,6 +896,7 @@ export interface components {
             stages: components["schemas"]["Stage"][];
         };
         EnvironmentRun: {
+            asks?: string;
             /**
              * @description a duration, for instance 90s, 10m or 1h30m
              * @example 10m
@@ -1004,6 +1027,16 @@ export interface components {
             /** Format: double */
             slower?: number;
         };
+        Hello: {
+            environments?: string[];
+            /** Format: int64 */
+            oldestWire: number;
+            regions?: string[];
+            version?: string;
+            /** Format: int64 */
+            wire: number;
+            worker: string;
+        };
         Histogram: {
             bounds?: number[];
             counts?: number[];
@@ -1065,12 +1098,27 @@ export interface components {
         };
         LeaseAsk: {
             environments?: string[];
+            holding?: string[];
             /** Format: int64 */
             max: number;
+            regions?: string[];
             resume?: boolean;
             /** Format: int64 */
             wait: number;
             worker: string;
+        };
+        Leg: {
+            /**
+             * @description a duration, for instance 90s, 10m or 1h30m
+             * @example 10m
+             */
+            bake?: string;
+            environment: string;
+            /** Format: double */
+            expectedRate?: number;
+            takeBack: string;
+            /** Format: int64 */
+            wave: number;
         };
         Line: {
             /** Format: date-time */
@@ -1255,6 +1303,8 @@ export interface components {
              * @example ci
              */
             name: string;
+            /** @description the worker's; all if empty */
+            regions?: string[];
             /** @description whose; by default the caller's */
             user?: string;
             /** @description a token that only leases and reports tasks */
@@ -1590,19 +1640,25 @@ export interface components {
             hold?: string;
             /** Format: date-time */
             leaseUntil: string;
+            taken?: boolean;
         };
         Report: {
             alive?: boolean;
+            entry?: string;
             environment: string;
             /** Format: int64 */
             fence: number;
+            late?: boolean;
             left?: boolean;
             /** Format: int64 */
             number?: number;
             outcome: components["schemas"]["Outcome"];
+            part?: boolean;
+            region?: string;
             release: string;
             /** Format: int64 */
             seen?: number;
+            stage?: string;
             task: string;
             why?: string;
             worker: string;
@@ -1708,6 +1764,7 @@ export interface components {
             deadline: string;
             decision?: string;
             drill?: components["schemas"]["Drill"];
+            entry?: string;
             environment: string;
             /** Format: double */
             expectedRate?: number;
@@ -1747,6 +1804,7 @@ export interface components {
             expiresAt?: string;
             id: string;
             name: string;
+            regions?: string[];
             /** @description told once, when it is made */
             secret?: string;
             user: string;
@@ -1839,8 +1897,18 @@ export interface components {
              */
             warmUp?: string;
         };
+        Welcome: {
+            /** Format: date-time */
+            now: string;
+            /** Format: int64 */
+            oldestWire: number;
+            version?: string;
+            /** Format: int64 */
+            wire: number;
+        };
         Wish: {
             environments?: string[];
+            regions?: string[];
             /** Format: int64 */
             wait: number;
             worker: string;
@@ -3625,6 +3693,57 @@ export interface operations {
             };
             /** @description Conflict */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    greetServer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Hello"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Welcome"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -6,6 +6,8 @@ import { Icon } from '../layout/icons.tsx'
 import { look, type Look } from '../releases/states.ts'
 import { StateBadge } from '../releases/StateBadge.tsx'
 import { places, took, type Place, type Step } from './run.ts'
+import { isRegion, regional } from './waves.ts'
+import { Waves } from './Waves.tsx'
 import classes from './Track.module.css'
 
 interface Props {
@@ -15,15 +17,19 @@ interface Props {
   onShow: (environment: string) => void
 }
 
-/** The pipeline: a row for each environment, its stages from left to right. */
+/**
+ * The pipeline: a row for each environment, its stages from left to right. Where one has
+ * several regions they are shown by wave, and the stages of the one that is chosen.
+ */
 export function Track({ detail, shown, onShow }: Props) {
   const list = places(detail)
   if (list.length === 0) return null
   return (
     <section className={`panel ${classes.track}`} aria-label="Pipeline">
-      {list.map((place) => (
+      {list.filter((place) => !isRegion(place) || place.run.name === shown).map((place) => (
         <EnvironmentRow key={place.run.name} place={place} several={list.length > 1} shown={place.run.name === shown} onShow={onShow} />
       ))}
+      {regional(detail).map((one) => <Waves key={one.environment} regional={one} shown={shown} onShow={onShow} />)}
     </section>
   )
 }

@@ -3,7 +3,7 @@
 import type { Change } from '../api/queries.ts'
 import type { Action, ReleaseDetail } from '../api/types.ts'
 import { percent, shortDigest } from '../format/number.ts'
-import { currentEnvironment, exposed, place, undoing } from './run.ts'
+import { currentEnvironment, exposed, place, places, undoing } from './run.ts'
 
 export interface Choice {
   action: Action
@@ -27,6 +27,7 @@ export function choices(detail: ReleaseDetail): Choice[] {
 
 export function describe(action: Action, detail: ReleaseDetail): Choice {
   const environment = currentEnvironment(detail)
+  const whole = place(detail, environment)?.plan?.leg?.environment ?? environment
   const name = `${detail.service} ${detail.version}`
   const here = place(detail, environment)
   const stage = here?.steps.find(({ current }) => current)
@@ -50,6 +51,13 @@ export function describe(action: Action, detail: ReleaseDetail): Choice {
       }
     }
     case 'decide':
+      if (here?.run.asks) {
+        return {
+          action, label: 'Keep it there', tone: 'plain', reasonRequired: false, change,
+          title: `Keep ${name} in the other regions of ${whole}?`,
+          consequences: [`It stays at home where it has succeeded before ${environment}, and goes no further.`, bound],
+        }
+      }
       return {
         action, label: 'Go on', tone: 'primary', reasonRequired: false, change: answer,
         title: `Go on with ${name} in ${environment}?`,
@@ -59,6 +67,13 @@ export function describe(action: Action, detail: ReleaseDetail): Choice {
         ],
       }
     case 'reject':
+      if (here?.run.asks) {
+        return {
+          action, label: 'Take it back', tone: 'danger', reasonRequired: false, change,
+          title: `Take ${name} back in the other regions of ${whole}?`,
+          consequences: [`The users' traffic returns to the version before also where it has succeeded before ${environment}.`],
+        }
+      }
       return {
         action, label: 'Reject', tone: 'danger', reasonRequired: false, change: answer,
         title: `Reject ${name} in ${environment}?`,
@@ -81,8 +96,8 @@ export function describe(action: Action, detail: ReleaseDetail): Choice {
       }
     case 'skip':
       return {
-        action, label: `Skip ${environment}`, tone: 'plain', reasonRequired: true, change,
-        title: `Skip ${environment}?`,
+        action, label: `Skip ${whole}`, tone: 'plain', reasonRequired: true, change: { ...change, environment: whole },
+        title: `Skip ${whole}?`,
         consequences: [
           `None of its ${here?.steps.length ?? 0} stages is carried out there, and what they would have proven stays unproven.`,
           'Your name and your reason stay in the record.',
@@ -90,11 +105,21 @@ export function describe(action: Action, detail: ReleaseDetail): Choice {
       }
     case 'rollback':
       return {
-        action, label: 'Roll back', tone: 'danger', reasonRequired: false, change,
-        title: `Roll back ${name} in ${environment}?`,
-        consequences: retreat(detail, environment),
+        action, label: 'Roll back', tone: 'danger', reasonRequired: false, change: { ...change, environment: whole },
+        title: `Roll back ${name} in ${whole}?`,
+        consequences: whole === environment ? retreat(detail, environment) : everywhere(detail, whole),
       }
   }
+}
+
+/** What a retreat from all regions of an environment does, now. */
+function everywhere(detail: ReleaseDetail, environment: string): string[] {
+  const regions = places(detail).filter(({ plan }) => plan?.leg?.environment === environment && plan.leg.wave > 0)
+  const back = regions.filter(({ run }) => Boolean(run.startedAt) && ['running', 'succeeded', 'rolling-back'].includes(run.state)).length
+  const waiting = regions.filter(({ run }) => run.state === 'pending').length
+  const lines = [`The users' traffic returns to the version before in all ${back} regions where it was begun, the newest wave first.`]
+  if (waiting > 0) lines.push(`It does not go to the other ${waiting}.`)
+  return lines
 }
 
 function following(detail: ReleaseDetail): string {

@@ -34,7 +34,9 @@ export const place = (detail: ReleaseDetail, environment: string) => places(deta
 /** The environment that moves or waits, else the last one that was begun. */
 export function currentEnvironment(detail: ReleaseDetail): string {
   const list = detail.run.environments ?? []
-  const moves = list.find(({ state }) => state === 'running' || state === 'rolling-back')
+  const moving = list.filter(({ state, asks }) => state === 'running' || state === 'rolling-back' || asks)
+  // Of several regions that move the server knows the one that waits for a person.
+  const moves = moving.find(({ name }) => name === detail.environment) ?? moving[0]
   return moves?.name ?? detail.environment ?? list[0]?.name ?? ''
 }
 

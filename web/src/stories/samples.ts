@@ -1,8 +1,9 @@
 // A shop's releases as the server would tell them, for stories, tests and the mock
 // server. All times hang on the given now, all chance on a seed.
 
-import type { Drift,
-  ArmVerdict, Event, Freeze, MetricVerdict, PlanStage, Point, Progress, Release, ReleaseDetail, Service, StageRun, StageState, Verdict, Verification,
+import type {
+  ArmVerdict, Drift, EnvironmentRun, EnvironmentState, Event, Freeze, MetricVerdict, PlanEnvironment,
+  PlanStage, Point, Progress, Release, ReleaseDetail, Service, StageRun, StageState, Verdict, Verification,
 } from '../api/types.ts'
 
 export const digest = (n: number) => 'sha256:' + String(n).repeat(64).slice(0, 64).replace(/./g, (c, i: number) => ((parseInt(c, 16) * 7 + i * 5) % 16).toString(16))
@@ -372,3 +373,33 @@ export const freezes = (now: number): Freeze[] => [
 ]
 
 export const verification = (release: string, lines: number): Verification => ({ release, lines, ok: true, head: digest(lines).slice(7) })
+
+/** A release on its way through 200 regions: the second wave is done, the third moves, one asks. */
+export function inRegions(now: number): ReleaseDetail {
+  const sketch = good(now)
+  const names = Array.from({ length: 200 }, (_, i) => `r${i}`)
+  const stages = sketch.plan!.environments![1]!.stages
+  const waveOf = (i: number) => (i < 1 ? 1 : i < 10 ? 2 : i < 50 ? 3 : 4)
+  const environments = names.map((region, i): PlanEnvironment => ({
+    name: `production/${region}`, region, platform: 'host', onUndecided: 'hold', falseAlarm: 0.000025, stages,
+    leg: { environment: 'production', wave: waveOf(i), takeBack: 'all', bake: '30m' },
+  }))
+  const stateOf = (i: number): EnvironmentState => (waveOf(i) < 3 ? 'succeeded' : waveOf(i) > 3 ? 'pending' : i % 4 ? 'running' : 'succeeded')
+  const runs = environments.map(({ name }, i): EnvironmentRun => {
+    const state = stateOf(i)
+    const done = state === 'succeeded'
+    const at = done ? stages!.length - 1 : state === 'running' ? 3 : 0
+    return {
+      name, state, stage: at, startedAt: state === 'pending' ? undefined : ago(now, 600), endedAt: done ? ago(now, 60) : undefined,
+      stages: stages!.map((_, j): StageRun => ({
+        state: done || j < at ? 'passed' : j === at && state === 'running' ? 'running' : 'pending',
+        asks: i === 42 && j === at ? 'go on without proof, or roll back?' : undefined,
+      })),
+    }
+  })
+  return {
+    ...sketch, id: `${sketch.id}w`, environment: 'production/r42', live: {}, asks: 'go on without proof, or roll back?', actions: ['decide', 'reject', 'pause', 'rollback'],
+    headline: 'Wave 3 of 4 in production, 20 of 200 regions are done. Held in production/r42: go on without proof, or roll back?',
+    plan: { ...sketch.plan!, environments }, run: { ...sketch.run, environments: runs },
+  }
+}

@@ -37,6 +37,28 @@ describe('the page of a release', () => {
     expect(within(track).getByText('runs ./migrate down')).toBeTruthy()
   })
 
+  it('shows regions by wave, those that need a look first, and counts the others', async () => {
+    await story('release: in waves through 200 regions')
+    const regions = screen.getByRole('group', { name: 'Regions of production' })
+    expect(regions.textContent).toContain('200 regions in 4 waves')
+    const buttons = within(regions).getAllByRole('button').map((button) => button.getAttribute('aria-label') ?? button.textContent)
+    expect(buttons.filter((label) => label?.includes('go on without proof'))).toHaveLength(1)
+    expect(buttons[10]).toContain('r42: Running')
+    expect(buttons.at(-1)).toBe('and 138 more')
+    expect(buttons.length).toBeLessThan(80)
+    fireEvent.click(within(regions).getByRole('button', { name: 'and 138 more' }))
+    expect(within(regions).getAllByRole('button')).toHaveLength(200)
+  })
+
+  it('takes all regions back by one wish', async () => {
+    await story('release: in waves through 200 regions')
+    fireEvent.click(screen.getByRole('button', { name: 'Roll back' }))
+    const dialog = await screen.findByRole('dialog')
+    expect(dialog.textContent).toContain('in production?')
+    expect(dialog.textContent).toContain('in all 50 regions where it was begun')
+    expect(dialog.textContent).toContain('the other 150')
+  })
+
   it('shows a custom mean in its own units', async () => {
     await story('release: canary, judged by order value')
     const row = screen.getByRole('rowheader', { name: /^order value/ }).closest('tr')!

@@ -1,0 +1,75 @@
+package app
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/fairwayhq/fairway/internal/api"
+	"github.com/fairwayhq/fairway/internal/drive"
+	"github.com/fairwayhq/fairway/internal/inquiry"
+	"github.com/fairwayhq/fairway/internal/release"
+	"github.com/fairwayhq/fairway/internal/store"
+)
+
+// openStore opens the database that the server is started with.
+func openStore(ctx context.Context, c ServerConfig) (store.Store, error) {
+	if c.Database == "" {
+		return store.Open(ctx, store.Config{Path: databaseFile(c.DataDir)})
+	}
+	if !isPostgres(c.Database) {
+		return nil, notPostgres()
+	}
+	return store.OpenPostgres(ctx, store.PostgresConfig{URL: c.Database, Log: c.Log})
+}
+
+func isPostgres(url string) bool {
+	return strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
+}
+
+// desk is where inquiries go through.
+type desk interface {
+	release.Inquirer
+	api.Desk
+}
+
+// openDesk returns a desk that servers on the store share, if several may.
+func openDesk(st store.Store, now func() time.Time) desk {
+	if board, ok := st.(inquiry.Board); ok {
+		return inquiry.NewSharedDesk(board, now)
+	}
+	return inquiry.NewDesk()
+}
+
+// hearOthers passes on what other servers on the store say, until ctx ends.
+func hearOthers(ctx context.Context, st store.Store, d *drive.Drive, desk desk) {
+	shared, _ := desk.(*inquiry.SharedDesk)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-st.Rung():
+			d.Heard()
+			if shared != nil {
+				shared.Heard()
+			}
+		}
+	}
+}
+
+// chore tells whether work that one of all servers does every so often is due, and this
+// server's.
+type chore func(ctx context.Context, work string, every time.Duration) (bool, error)
+
+// mine claims chores in the store. They are due a little early, so that the same server
+// does not miss its own next turn.
+func mine(st store.Store, clock *clock) chore {
+	return func(ctx context.Context, work string, every time.Duration) (due bool, err error) {
+		err = st.Drive().Update(ctx, func(tx drive.Tx) (err error) {
+			now := clock.Now()
+			due, err = tx.Claim(work, now, now.Add(every-every/10))
+			return err
+		})
+		return due, err
+	}
+}

@@ -1,0 +1,54 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/fairwayhq/fairway/internal/pipeline"
+)
+
+// manyRegions is how many regions of a wave are named.
+const manyRegions = 8
+
+// takesBack says what a failure means for the waves before it.
+var takesBack = map[pipeline.TakeBack]string{
+	pipeline.TakeBackAll:  "a failure takes all of them back",
+	pipeline.TakeBackWave: "a failure takes its own wave back",
+	pipeline.TakeBackAsk:  "a failure takes its own wave back and asks about those before",
+}
+
+// printWaves shows in which order a release goes to the regions of an environment, whose
+// first is the entry at i.
+func printWaves(w io.Writer, p *pipeline.Plan, i int) {
+	in, bake := p.Environments[i].In(), pipeline.Duration(0)
+	waves := map[int][]string{}
+	regions := 0
+	for _, j := range p.Entries(in) {
+		e := &p.Environments[j]
+		if e.Wave() > 0 {
+			regions++
+			bake = max(bake, e.Leg.Bake)
+			waves[e.Wave()] = append(waves[e.Wave()], e.Region)
+		}
+	}
+	fmt.Fprintf(w, "%s has %d regions in %d waves", in, regions, len(waves))
+	if bake > 0 {
+		fmt.Fprintf(w, ", %s between two", forTime(bake.Std()))
+	}
+	fmt.Fprintf(w, "; %s\n", takesBack[p.Environments[i].Leg.TakeBack])
+	var rows [][]string
+	for n := 1; n <= len(waves); n++ {
+		rows = append(rows, []string{fmt.Sprintf("  %d", n), some(waves[n])})
+	}
+	printTable(w, []string{"  WAVE", "REGIONS"}, rows)
+	fmt.Fprintf(w, "\nIn each region, as in ")
+}
+
+// some names the first of many.
+func some(names []string) string {
+	if len(names) <= manyRegions {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:manyRegions-1], ", "), len(names)-manyRegions+1)
+}

@@ -1,0 +1,225 @@
+package drive_test
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fairwayhq/fairway/internal/drive"
+	"github.com/fairwayhq/fairway/internal/judge"
+	"github.com/fairwayhq/fairway/internal/pipeline"
+	"github.com/fairwayhq/fairway/internal/stage"
+)
+
+const threeRegions = `service: shop
+supersede: false
+host: {run: ./shop, listen: "127.0.0.1:8080"}
+environments:
+  - name: production
+    regions: [eu, us, ap]
+    waves: [eu, [us, ap]]
+    stages: [{deploy: {}, timeLimit: 10m}]
+`
+
+// inRegions leases all tasks there are, by region.
+func (r *rig) inRegions() map[string]stage.Task {
+	r.t.Helper()
+	all := map[string]stage.Task{}
+	for _, t := range r.lease("w1") {
+		all[t.Region] = t
+	}
+	return all
+}
+
+// released takes a new release through all its regions.
+func (r *rig) released() string {
+	r.t.Helper()
+	id := r.ship(threeRegions)
+	for range 2 {
+		for _, task := range r.inRegions() {
+			r.say(task, stage.Outcome{Status: stage.Passed, Exposed: true})
+		}
+	}
+	r.want(id, pipeline.RunSucceeded)
+	return id
+}
+
+func (r *rig) home(target string) (id string) {
+	r.t.Helper()
+	err := r.store.Drive().View(context.Background(), func(tx drive.Tx) (err error) {
+		id, err = tx.Home(target)
+		return err
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return id
+}
+
+func (r *rig) wantHomes(eu, us, ap string) {
+	r.t.Helper()
+	for region, want := range map[string]string{"eu": eu, "us": us, "ap": ap} {
+		if got := r.home("shop/production/" + region); got != want {
+			r.t.Errorf("%q is at home in %s, want %q", got, region, want)
+		}
+	}
+}
+
+func regions(tasks map[string]stage.Task) string {
+	return strings.Join(slices.Sorted(maps.Keys(tasks)), " ")
+}
+
+func TestRegionsAreTargetsAndShareOneLane(t *testing.T) {
+	r := newRig(t)
+	first := r.ship(threeRegions)
+	eu := r.one("w1")
+	if eu.Entry != "production/eu" || eu.Environment != "production" || eu.Region != "eu" || eu.Target().String() != "shop/production/eu" || eu.Fence != 1 {
+		t.Fatalf("the first task is %+v", eu)
+	}
+	r.say(eu, stage.Outcome{Status: stage.Passed, Exposed: true})
+	r.wantHomes(first, "", "")
+
+	second := r.ship(threeRegions)
+	wave := r.inRegions()
+	if got := regions(wave); got != "ap us" || wave["us"].Release != first || wave["us"].Fence != 1 {
+		t.Fatalf("then come %s of %s", got, wave["us"].Release)
+	}
+	for _, task := range wave {
+		r.say(task, stage.Outcome{Status: stage.Passed, Exposed: true})
+	}
+	r.want(first, pipeline.RunSucceeded)
+	if task := r.one("w1"); task.Release != second || task.Region != "eu" || task.Fence != 2 {
+		t.Errorf("the second release begins with %+v", task)
+	}
+}
+
+func TestARegionThatFailsBringsAllHomesBack(t *testing.T) {
+	r := newRig(t)
+	first := r.released()
+	second := r.ship(threeRegions)
+	r.say(r.one("w1"), stage.Outcome{Status: stage.Passed, Exposed: true})
+	r.wantHomes(second, first, first)
+	wave := r.inRegions()
+	r.say(wave["us"], stage.Outcome{Status: stage.Failed, Exposed: true, Reason: "bad"})
+	if reply := r.say(wave["ap"], stage.Outcome{Status: stage.Continue}); !reply.Cancelled {
+		t.Error("the region beside it went on")
+	}
+	back := r.inRegions()
+	if got := regions(back); got != "ap eu us" {
+		t.Fatalf("%s go back", got)
+	}
+	for region, task := range back {
+		if !task.Undo {
+			t.Errorf("%s is not undone", region)
+		}
+		r.say(task, stage.Outcome{Status: stage.Passed})
+	}
+	r.want(second, pipeline.RunRolledBack)
+	r.wantHomes(first, first, first)
+	if len(r.inRegions()) > 0 {
+		t.Error("there is still something to do")
+	}
+	r.lines(second) // whole
+}
+
+func TestALateRollbackLeavesRegionsAloneThatANewerReleaseHas(t *testing.T) {
+	r := newRig(t)
+	first := r.released()
+	second := r.ship(strings.Replace(threeRegions, "    stages", "    takeBack: wave\n    stages", 1))
+	r.say(r.one("w1"), stage.Outcome{Status: stage.Passed, Exposed: true})
+	r.say(r.inRegions()["us"], stage.Outcome{Status: stage.Failed, Exposed: true, Reason: "bad"})
+	// While the second release goes back, the wish queues for the lane.
+	r.apply(first, pipeline.Event{Kind: pipeline.EventRollback, Environment: "production", Actor: "ben"})
+	for _, task := range r.inRegions() {
+		r.say(task, stage.Outcome{Status: stage.Passed})
+	}
+	r.want(second, pipeline.RunRolledBack)
+	r.wantHomes(second, first, first)
+	back := r.inRegions()
+	if got := regions(back); got != "ap us" || back["us"].Release != first {
+		t.Fatalf("%q of %s go back", got, back["us"].Release)
+	}
+	for _, task := range back {
+		r.say(task, stage.Outcome{Status: stage.Passed})
+	}
+	r.want(first, pipeline.RunRolledBack)
+	r.wantHomes(second, "", "")
+}
+
+func TestALateRollbackOfWhatIsNowhereAtHomeIsVoid(t *testing.T) {
+	r := newRig(t)
+	first := r.released()
+	second := r.ship(threeRegions)
+	r.say(r.one("w1"), stage.Outcome{Status: stage.Passed, Exposed: true})
+	r.apply(first, pipeline.Event{Kind: pipeline.EventRollback, Environment: "production", Actor: "ben"})
+	for _, task := range r.inRegions() {
+		r.say(task, stage.Outcome{Status: stage.Passed, Exposed: true})
+	}
+	r.want(second, pipeline.RunSucceeded)
+	r.want(first, pipeline.RunSucceeded)
+	r.wantHomes(second, second, second)
+	if !r.told(first, "release.rollback-void") {
+		t.Error("nobody was told")
+	}
+	third := r.ship(threeRegions)
+	if task := r.one("w1"); task.Release != third {
+		t.Errorf("the lane is not free: %s moves", task.Release)
+	}
+}
+
+func TestAFreezeBetweenTwoWavesHoldsTheNext(t *testing.T) {
+	r := newRig(t)
+	r.ship(strings.Replace(threeRegions, "    stages", "    bake: 30m\n    stages", 1))
+	r.say(r.one("w1"), stage.Outcome{Status: stage.Passed, Exposed: true})
+	err := r.store.Drive().Update(context.Background(), func(tx drive.Tx) error {
+		return tx.AddFreeze(drive.Freeze{ID: "f1", Environment: "production", Reason: "fair", By: "ben", From: r.clock()})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.CheckFreezes(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	r.pass(31 * time.Minute)
+	r.apply("rel1", pipeline.Event{Kind: pipeline.EventWoken})
+	if got := r.inRegions(); len(got) > 0 {
+		t.Fatalf("%s went on", regions(got))
+	}
+	err = r.store.Drive().Update(context.Background(), func(tx drive.Tx) error { return tx.EndFreeze("f1", r.clock()) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.CheckFreezes(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if got := regions(r.inRegions()); got != "ap us" {
+		t.Errorf("after the freeze %q go on", got)
+	}
+}
+
+// What is carried from wave to wave is how slow young instances were, and no evidence.
+func TestALaterWaveLearnsFromTheYoungInstancesOfEarlierOnes(t *testing.T) {
+	r := newRig(t)
+	r.ship(strings.Replace(threeRegions, "{deploy: {}, timeLimit: 10m}", "canary", 1))
+	slow := judge.Histogram{Bounds: []float64{0.1}, Counts: []int64{90, 10}}
+	first := r.one("w1")
+	if len(first.Experience.ColdStart.Ages) > 0 {
+		t.Error("the first region learns from nothing")
+	}
+	r.say(first, stage.Outcome{
+		Status: stage.Passed, Exposed: true, State: []byte(`{"judge":{"tracks":[]}}`),
+		Points: []stage.Point{{Sample: judge.Sample{At: r.clock(), Stable: judge.Arm{Requests: 100, Latency: slow}, Canary: judge.Arm{Requests: 100, Cold: slow}}, Evidence: 15}},
+	})
+	r.say(r.one("w1"), stage.Outcome{Status: stage.Passed}) // the promote that the plan adds
+	for region, task := range r.inRegions() {
+		if len(task.Experience.ColdStart.Ages) == 0 {
+			t.Errorf("%s learned nothing", region)
+		}
+		if len(task.State) > 0 || len(task.Memories) > 0 {
+			t.Errorf("%s begins with %s and %v", region, task.State, task.Memories)
+		}
+	}
+}

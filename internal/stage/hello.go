@@ -1,0 +1,45 @@
+package stage
+
+import "time"
+
+// Wire is the version of what workers and servers say to each other. It grows by one where
+// one side says something that the other must understand. Build versions say nothing:
+// whoever shares a version of the wire works together. A server understands the workers of
+// the version before, from OldestWorker on; a worker needs a server that is not older than
+// OldestServer. So servers are updated first.
+//
+//	1  leases, reports with numbers, inquiries; nobody tells a version
+//	2  Hello; reports with parts of a state (Report.Part) and late ones (Report.Late)
+const (
+	Wire         = 2
+	OldestWorker = 1
+	OldestServer = 2
+)
+
+// Hello is how a worker introduces itself, before it asks for tasks and now and then later.
+type Hello struct {
+	Worker       string   `json:"worker"`
+	Environments []string `json:"environments,omitempty"`
+	Regions      []string `json:"regions,omitempty"`
+	// Wire is what the worker speaks, OldestWire what a server must speak at least; Version
+	// is the worker's build, for people.
+	Wire       int    `json:"wire"`
+	OldestWire int    `json:"oldestWire"`
+	Version    string `json:"version,omitempty"`
+}
+
+// Welcome is the server's answer.
+type Welcome struct {
+	// Wire is what the server speaks, OldestWire what a worker must speak at least.
+	Wire       int    `json:"wire"`
+	OldestWire int    `json:"oldestWire"`
+	Version    string `json:"version,omitempty"`
+	// Now is the server's clock, by which leases and deadlines go.
+	Now time.Time `json:"now"`
+}
+
+// Understood tells whether a worker that says hello and a server that says welcome have a
+// version of the wire in common.
+func (w Welcome) Understood(h Hello) bool {
+	return h.Wire >= w.OldestWire && w.Wire >= h.OldestWire
+}

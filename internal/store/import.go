@@ -1,0 +1,237 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/ledger"
+	"github.com/fairwayhq/fairway/internal/release"
+)
+
+// Imported is what an import has brought.
+type Imported struct {
+	Releases, Lines, Rows int64
+}
+
+// importedTables are all tables of SQLite, each after those that it refers to. Their
+// columns have the same names in PostgreSQL.
+var importedTables = []string{
+	"plans", "releases", "runs", "tasks", "fences", "lanes", "freezes", "homes", "events", "scales", "points",
+	"evidence", "outbox", "idempotency", "users", "tokens", "sessions", "alive", "drifts", "chores",
+}
+
+// truths are the columns that are 0 or 1 in SQLite.
+var truths = map[string]bool{"tasks.undo": true, "lanes.held": true, "tokens.worker": true}
+
+// Import brings everything from a database file, which no server may have open, into the
+// PostgreSQL database, which must be empty, in one transaction. Before and after it every
+// chain of the ledger is verified, up to the head that its run knows; an import that does
+// not end well leaves nothing. It returns fault.NotFound where there is no such file, and
+// fault.Conflict where a chain is broken, a server has the file open, or the database is
+// not empty.
+func (p *Postgres) Import(ctx context.Context, file string) (Imported, error) {
+	if _, err := os.Stat(file); err != nil {
+		return Imported{}, fault.Errorf(fault.NotFound, "there is no database to import: %w", err).
+			WithHint("name the file fairway.db in the data folder of the server that it belonged to")
+	}
+	from, err := Open(ctx, Config{Path: file}) // locks it, and brings its tables up to date
+	if err != nil {
+		return Imported{}, err
+	}
+	defer func() { _ = from.Close() }()
+	if _, err := Verify(ctx, file); err != nil {
+		return Imported{}, err
+	}
+	db, err := openDatabase(file, forReading)
+	if err != nil {
+		return Imported{}, openFault(err, file)
+	}
+	defer func() { _ = db.Close() }()
+	got, err := p.importFrom(ctx, db)
+	if err != nil {
+		return got, err
+	}
+	return got, chainsWhole(ctx, p.Release())
+}
+
+func (p *Postgres) importFrom(ctx context.Context, db *sql.DB) (got Imported, err error) {
+	tx, err := p.pool.Begin(ctx)
+	if err != nil {
+		return got, postgresFault(err)
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
+	// A large import takes longer than any other statement may.
+	if _, err := tx.Exec(ctx, "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"); err != nil {
+		return got, postgresFault(err)
+	}
+	if err := mustBeEmpty(ctx, tx); err != nil {
+		return got, err
+	}
+	services, err := column(ctx, db, "SELECT service FROM releases UNION SELECT service FROM tasks UNION SELECT service FROM homes")
+	if err != nil {
+		return got, translate(err)
+	}
+	if _, err := tx.Exec(ctx, insertTurns, services); err != nil {
+		return got, postgresFault(err)
+	}
+	for _, table := range importedTables {
+		n, err := copyTable(ctx, db, tx, table)
+		if err != nil {
+			return got, fault.Errorf(codeOr(err), "import table %s: %w", table, err).WithHint("%s", fault.HintOf(err))
+		}
+		got.Rows += n
+		switch table {
+		case "releases":
+			got.Releases = n
+		case "events":
+			got.Lines = n
+		}
+	}
+	for _, statement := range []string{
+		"SELECT setval(pg_get_serial_sequence('points', 'id'), coalesce(max(id), 0) + 1, false) FROM points", raiseNumbering,
+	} {
+		if _, err := tx.Exec(ctx, statement); err != nil {
+			return got, postgresFault(err)
+		}
+	}
+	return got, postgresFault(tx.Commit(ctx))
+}
+
+// codeOr is the error's code, or internal.
+func codeOr(err error) fault.Code {
+	if code := fault.CodeOf(err); code != "" {
+		return code
+	}
+	return fault.Internal
+}
+
+// mustBeEmpty locks everybody else out until the import has ended.
+func mustBeEmpty(ctx context.Context, tx pgx.Tx) error {
+	if _, err := tx.Exec(ctx, "LOCK TABLE releases, users, events IN EXCLUSIVE MODE"); err != nil {
+		return postgresFault(err)
+	}
+	var rows int
+	err := tx.QueryRow(ctx, "SELECT (SELECT count(*) FROM releases) + (SELECT count(*) FROM users) + (SELECT count(*) FROM events)").Scan(&rows)
+	if err != nil {
+		return postgresFault(err)
+	}
+	if rows > 0 {
+		return fault.Errorf(fault.Conflict, "the database is not empty: a server has used it, or something was imported already").
+			WithHint("import into a new database, before the first server is started on it")
+	}
+	return nil
+}
+
+// copyTable copies all rows, by the columns that the file has.
+func copyTable(ctx context.Context, db *sql.DB, tx pgx.Tx, table string) (int64, error) {
+	columns, err := column(ctx, db, "SELECT name FROM pragma_table_info("+quoted(table)+")")
+	if err != nil {
+		return 0, translate(err)
+	}
+	rows, err := db.QueryContext(ctx, "SELECT "+strings.Join(columns, ", ")+" FROM "+table)
+	if err != nil {
+		return 0, translate(err)
+	}
+	defer func() { _ = rows.Close() }()
+	source := &copied{rows: rows, table: table, columns: columns}
+	n, err := tx.CopyFrom(ctx, pgx.Identifier{table}, columns, source)
+	return n, errors.Join(postgresFault(err), translate(rows.Close()))
+}
+
+func quoted(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
+
+// copied gives the rows of SQLite as PostgreSQL wants them.
+type copied struct {
+	rows    *sql.Rows
+	table   string
+	columns []string
+}
+
+func (c *copied) Next() bool { return c.rows.Next() }
+func (c *copied) Err() error { return c.rows.Err() }
+
+func (c *copied) Values() ([]any, error) {
+	values := make([]any, len(c.columns))
+	places := make([]any, len(c.columns))
+	for i := range values {
+		places[i] = &values[i]
+	}
+	if err := c.rows.Scan(places...); err != nil {
+		return nil, err
+	}
+	for i, name := range c.columns {
+		if truths[c.table+"."+name] {
+			values[i] = values[i] == int64(1)
+		}
+	}
+	return values, nil
+}
+
+// column returns the rows of a query of one column.
+func column(ctx context.Context, db *sql.DB, query string) (all []string, err error) {
+	rows, err := db.QueryContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var s string
+		if err := rows.Scan(&s); err != nil {
+			return nil, err
+		}
+		all = append(all, s)
+	}
+	return all, rows.Err()
+}
+
+// chainsWhole verifies every chain of the ledger, up to its run's head where it has one.
+func chainsWhole(ctx context.Context, st release.Store) error {
+	var chains []string
+	err := st.View(ctx, func(tx release.Tx) (err error) {
+		chains, err = tx.Chains()
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for some := range slices.Chunk(chains, 100) {
+		err := st.View(ctx, func(tx release.Tx) error {
+			for _, id := range some {
+				if err := chainWhole(tx, id); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func chainWhole(tx release.Tx, id string) error {
+	lines, err := tx.LoadEvents(id, 0, 0)
+	if err != nil {
+		return err
+	}
+	r, err := tx.LoadRun(id)
+	if fault.CodeOf(err) == fault.NotFound {
+		err = ledger.Verify(lines)
+	} else if err == nil {
+		err = ledger.VerifyTo(lines, ledger.Head{Seq: r.Seq, Hash: r.Hash})
+	}
+	if err != nil {
+		return fault.Errorf(fault.Conflict, "the ledger of release %s is not whole: %w", id, err).
+			WithHint("%s", fmt.Sprintf("see `fairway events %s --verify`; restore the database from a backup", id))
+	}
+	return nil
+}

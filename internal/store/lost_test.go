@@ -1,0 +1,169 @@
+package store_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/fairwayhq/fairway/internal/drive"
+	"github.com/fairwayhq/fairway/test/postgres"
+)
+
+// wire is a way to the database that can be cut.
+type wire struct {
+	listener net.Listener
+	to       string
+	// deaf keeps what the database says from who asked.
+	deaf atomic.Bool
+	mu   sync.Mutex
+	open []net.Conn
+}
+
+func newWire(t testing.TB, to string) *wire {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &wire{listener: l, to: to}
+	go w.accept()
+	t.Cleanup(func() { _ = l.Close(); w.cut() })
+	return w
+}
+
+func (w *wire) accept() {
+	for {
+		in, err := w.listener.Accept()
+		if err != nil {
+			return
+		}
+		out, err := net.Dial("tcp", w.to)
+		if err != nil {
+			_ = in.Close()
+			continue
+		}
+		w.mu.Lock()
+		w.open = append(w.open, in, out)
+		w.mu.Unlock()
+		go func() { _, _ = io.Copy(out, in) }()
+		go w.answer(in, out)
+	}
+}
+
+func (w *wire) answer(in, out net.Conn) {
+	buffer := make([]byte, 64<<10)
+	for {
+		n, err := out.Read(buffer)
+		if err != nil {
+			_ = in.Close()
+			return
+		}
+		if w.deaf.Load() {
+			continue
+		}
+		if _, err := in.Write(buffer[:n]); err != nil {
+			return
+		}
+	}
+}
+
+// cut closes all connections.
+func (w *wire) cut() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, c := range w.open {
+		_ = c.Close()
+	}
+	w.open = nil
+}
+
+// through is the URL by way of the wire.
+func (w *wire) through(t testing.TB, direct string) string {
+	t.Helper()
+	u, err := url.Parse(direct)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Replace(direct, u.Host, w.listener.Addr().String(), 1)
+}
+
+func TestACommitWhoseAnswerIsLostIsLookedUp(t *testing.T) {
+	server := postgres.ForTest(t, "fsync=off")
+	_, direct := database(t, server)
+	u, err := url.Parse(direct)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWire(t, u.Host)
+	st := openPostgres(t, w.through(t, direct))
+	addReleaseOf(t, st, "r1", "shop")
+
+	runs := 0
+	err = st.Drive().Update(t.Context(), func(tx drive.Tx) error {
+		runs++
+		if _, err := tx.NextFence("shop/staging"); err != nil {
+			return err
+		}
+		if runs == 1 {
+			// From here on nothing is heard of the commit, and then the line is dead.
+			w.deaf.Store(true)
+			go func() {
+				committed := func() bool { return fenceOf(t, server, direct) == 1 }
+				waitFor(t, "the commit", committed)
+				w.deaf.Store(false)
+				w.cut()
+			}()
+		}
+		return nil
+	})
+	if err != nil || runs != 1 {
+		t.Errorf("the update returned %v after %d runs, want success after one", err, runs)
+	}
+	if fence := fenceOf(t, server, direct); fence != 1 {
+		t.Errorf("the fence is %d, so the update was done %d times", fence, fence)
+	}
+}
+
+func TestAnUpdateWhoseConnectionIsLostBeforeTheCommitRunsAgain(t *testing.T) {
+	server := postgres.ForTest(t, "fsync=off")
+	_, direct := database(t, server)
+	u, err := url.Parse(direct)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWire(t, u.Host)
+	st := openPostgres(t, w.through(t, direct))
+	runs := 0
+	err = st.Drive().Update(t.Context(), func(tx drive.Tx) error {
+		runs++
+		if _, err := tx.NextFence("shop/staging"); err != nil {
+			return err
+		}
+		if runs == 1 {
+			w.cut()
+		}
+		return nil
+	})
+	if err != nil || runs != 2 {
+		t.Errorf("the update returned %v after %d runs, want success after two", err, runs)
+	}
+	if fence := fenceOf(t, server, direct); fence != 1 {
+		t.Errorf("the fence is %d, so the update was done %d times", fence, fence)
+	}
+}
+
+// fenceOf reads by a way of its own.
+func fenceOf(t testing.TB, server *postgres.Server, direct string) (fence int) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := server.Scan(ctx, direct, &fence, "SELECT coalesce(max(fence), 0) FROM fences"); err != nil {
+		t.Error(err)
+	}
+	return fence
+}

@@ -1,0 +1,171 @@
+package store
+
+import (
+	"context"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// pgSession is one transaction of PostgreSQL. Statements that only write wait in it
+// until something is read, or until the commit, and then travel in one round trip. So
+// does BEGIN, with the turn.
+type pgSession struct {
+	ctx  context.Context
+	conn *pgx.Conn
+
+	batch *pgx.Batch
+	dones []func(pgx.BatchResults) error // one for each statement of the batch
+	sent  bool                           // something of the transaction has reached the database
+	// answered says that the database has, to all that was sent at once.
+	answered bool
+	xid      string          // the transaction's ID; empty before the first answer, and in a view
+	held     map[string]bool // services and "release ID"s whose turn is taken
+}
+
+func newPgSession(ctx context.Context, conn *pgx.Conn) *pgSession {
+	return &pgSession{ctx: ctx, conn: conn, batch: &pgx.Batch{}, held: map[string]bool{}}
+}
+
+// begin is the first statement. A transaction that changes something learns its ID.
+func (s *pgSession) begin(statement string, writes bool) {
+	s.queue(ignore, statement)
+	if writes {
+		s.queue(func(r pgx.BatchResults) error { return r.QueryRow().Scan(&s.xid) }, "SELECT pg_current_xact_id()::text")
+	}
+}
+
+func ignore(r pgx.BatchResults) error {
+	_, err := r.Exec()
+	return err
+}
+
+func (s *pgSession) queue(done func(pgx.BatchResults) error, query string, args ...any) {
+	s.batch.Queue(query, args...)
+	s.dones = append(s.dones, done)
+}
+
+func (s *pgSession) send(done func(int64, error) error, query string, args ...any) error {
+	s.queue(func(r pgx.BatchResults) error {
+		tag, err := r.Exec()
+		return done(tag.RowsAffected(), err)
+	}, query, args...)
+	return nil
+}
+
+func (s *pgSession) exec(query string, args ...any) (changed int64, err error) {
+	s.queue(func(r pgx.BatchResults) error {
+		tag, err := r.Exec()
+		changed = tag.RowsAffected()
+		return err
+	}, query, args...)
+	return changed, s.flush()
+}
+
+// flush sends what waits, and returns the first thing that went wrong.
+func (s *pgSession) flush() error {
+	if len(s.dones) == 0 {
+		return nil
+	}
+	results, err := s.travel()
+	if err != nil {
+		return err
+	}
+	return results.Close()
+}
+
+// travel sends the batch and hears of all its statements but what came after the last
+// done. The caller closes the results.
+func (s *pgSession) travel() (pgx.BatchResults, error) {
+	results := s.conn.SendBatch(s.ctx, s.batch)
+	dones := s.dones
+	s.batch, s.dones, s.sent = &pgx.Batch{}, nil, true
+	for _, done := range dones {
+		if err := done(results); err != nil {
+			_ = results.Close() // says the same
+			return nil, err
+		}
+	}
+	s.answered = s.answered || len(dones) > 0
+	return results, nil
+}
+
+func (s *pgSession) query(query string, args ...any) (rows, error) {
+	s.batch.Queue(query, args...)
+	results, err := s.travel()
+	if err != nil {
+		return nil, err
+	}
+	found, err := results.Query()
+	if err != nil {
+		_ = results.Close()
+		return nil, err
+	}
+	return pgxRows{found, results}, nil
+}
+
+const (
+	lockTurnOfRelease = `SELECT FROM turns WHERE name = (SELECT service FROM releases WHERE id = $1) FOR UPDATE`
+	insertTurns       = `INSERT INTO turns (name) SELECT unnest($1::text[]) ON CONFLICT (name) DO NOTHING`
+	lockTurns         = `SELECT FROM turns WHERE name = ANY($1) ORDER BY name FOR UPDATE`
+)
+
+func (s *pgSession) turns(release string, services []string) error {
+	if release != "" {
+		if !s.held[ofRelease(release)] {
+			s.took(release)
+			s.queue(ignore, lockTurnOfRelease, release)
+		}
+		return nil
+	}
+	services = slices.Compact(slices.Sorted(slices.Values(services)))
+	services = slices.DeleteFunc(services, func(name string) bool { return s.held[name] })
+	if len(services) == 0 {
+		return nil
+	}
+	s.queue(ignore, insertTurns, services)
+	s.queue(ignore, lockTurns, services)
+	for _, name := range services {
+		s.held[name] = true
+	}
+	return nil
+}
+
+func (s *pgSession) took(release string) { s.held[ofRelease(release)] = true }
+
+// ofRelease tells a release from a service of the same name.
+func ofRelease(id string) string { return "release " + id }
+
+// commit ends the transaction, together with what is still to be written. Before that
+// its ID is known, by which a lost answer is looked up.
+func (s *pgSession) commit() error {
+	if s.xid == "" {
+		if err := s.flush(); err != nil {
+			return err
+		}
+	}
+	s.queue(func(r pgx.BatchResults) error {
+		tag, err := r.Exec()
+		if err == nil && tag.String() != "COMMIT" {
+			err = pgx.ErrTxCommitRollback
+		}
+		return postgresFault(err)
+	}, "COMMIT")
+	return s.flush()
+}
+
+// rollback leaves nothing. A connection on which even that fails is closed.
+func (s *pgSession) rollback() {
+	if !s.sent || s.conn.IsClosed() {
+		return
+	}
+	if _, err := s.conn.Exec(context.WithoutCancel(s.ctx), "ROLLBACK"); err != nil {
+		_ = s.conn.Close(context.WithoutCancel(s.ctx))
+	}
+}
+
+// fault tells that every error ends the transaction: PostgreSQL refuses all that comes
+// after one.
+func (s *pgSession) fault(err error) (told error, spoilt bool) { return postgresFault(err), true }
+
+func (s *pgSession) dialect() dialect { return dialectPostgres }

@@ -1,0 +1,128 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/fairwayhq/fairway/internal/fault"
+)
+
+// errAgain, joined to a fault, asks for the transaction to be run again.
+var errAgain = errors.New("another transaction came first")
+
+// postgresFault turns what PostgreSQL or the way to it says into a fault. Errors that
+// are neither's pass unchanged.
+func postgresFault(err error) error {
+	var known *fault.Error
+	var said *pgconn.PgError
+	switch {
+	case err == nil, errors.As(err, &known):
+		return err
+	case errors.As(err, &said):
+		return saidFault(said)
+	case isLost(err):
+		return fault.Errorf(fault.Unavailable, "the database cannot be reached: %w", err).
+			WithHint("see that PostgreSQL runs and that the URL of --database leads to it; Fairway goes on by itself")
+	case errors.Is(err, context.DeadlineExceeded):
+		return fault.Errorf(fault.Unavailable, "the database did not answer in time: %w", err).
+			WithHint("look after its load and its locks; Fairway goes on by itself")
+	}
+	return err
+}
+
+// saidFault goes by the code (SQLSTATE), whose first two digits are its class.
+func saidFault(e *pgconn.PgError) error {
+	switch e.Code {
+	case "23505":
+		return fault.Errorf(fault.Conflict, "it exists already: %w", e)
+	case "23503":
+		return fault.Errorf(fault.NotFound, "what it belongs to does not exist: %w", e)
+	case "22021", "22P05":
+		return fault.Errorf(fault.Invalid, "a text has characters that a database cannot keep: %w", e).
+			WithHint("leave out bytes that are zero or no UTF-8")
+	case "25006":
+		return fault.Errorf(fault.Unavailable, "the database may only be read: %w", e).
+			WithHint("it may be a standby: let the URL name all hosts and add target_session_attrs=read-write; Fairway goes on by itself")
+	case "42501", "3F000":
+		return fault.Errorf(fault.Denied, "the database user lacks a right: %w", e).
+			WithHint("Fairway's user must own its tables, and may create them in its schema")
+	case "53100":
+		return fault.Errorf(fault.Unavailable, "the disk that holds the database is full: %w", e).
+			WithHint("make room on it; nothing is lost, and Fairway goes on by itself")
+	case "53300":
+		return fault.Errorf(fault.Unavailable, "the database has no connection left: %w", e).
+			WithHint("raise its max_connections, or give each server fewer with pool_max_conns in the URL")
+	case "3D000":
+		return fault.Errorf(fault.NotFound, "the database does not exist: %w", e).WithHint("make it with createdb")
+	case "55P03", "57014":
+		return fault.Errorf(fault.Unavailable, "the database did not answer in time: %w", e).
+			WithHint("look after its load and its locks; Fairway goes on by itself")
+	}
+	switch e.Code[:min(2, len(e.Code))] {
+	case "08", "57", "58":
+		return fault.Errorf(fault.Unavailable, "the database is restarting or in trouble: %w", e).
+			WithHint("Fairway goes on by itself when it is back; nothing that was acknowledged is lost")
+	case "28":
+		return fault.Errorf(fault.Denied, "the database does not let Fairway in: %w", e).
+			WithHint("look at the user and the password in the URL of --database, and at pg_hba.conf")
+	case "40":
+		return fault.Errorf(fault.Unavailable, "others changed the same things too often: %w", e).WithHint("try again")
+	case "53":
+		return fault.Errorf(fault.Unavailable, "the database is short of something: %w", e)
+	}
+	return fault.Errorf(fault.Internal, "database: %w", e)
+}
+
+// isConflict tells whether the transaction met another one and may succeed on the next try.
+func isConflict(err error) bool {
+	var e *pgconn.PgError
+	if errors.As(err, &e) && e.Code[:min(2, len(e.Code))] == "40" {
+		return true
+	}
+	return errors.Is(err, errAgain)
+}
+
+// isLost tells whether the connection broke, or PostgreSQL ended it.
+func isLost(err error) bool {
+	var e *pgconn.PgError
+	if errors.As(err, &e) {
+		switch e.Code {
+		case "57P01", "57P02", "57P03", "25006": // shut down, crashed, starting, a standby by now
+			return true
+		}
+		return e.Code[:min(2, len(e.Code))] == "08"
+	}
+	var network *net.OpError
+	var connect *pgconn.ConnectError
+	return errors.As(err, &network) || errors.As(err, &connect) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, net.ErrClosed) || pgconn.SafeToRetry(err) || errors.Is(err, pgx.ErrTxClosed)
+}
+
+// isFuture tells whether PostgreSQL has never given the transaction's ID.
+func isFuture(err error) bool {
+	var e *pgconn.PgError
+	return errors.As(err, &e) && e.Code == "22023"
+}
+
+// errUnknown is said where nobody can tell how a commit ended.
+func errUnknown(lost error) error {
+	return fault.Errorf(fault.Unavailable, "the connection was lost at the commit, and the database cannot tell how it ended: %w", lost).
+		WithHint("look whether the change is there before it is asked for again")
+}
+
+// plain takes away what only the next try needed to know.
+func plain(err error) error {
+	if !errors.Is(err, errAgain) {
+		return err
+	}
+	var told *fault.Error
+	if errors.As(err, &told) {
+		return told
+	}
+	return err
+}

@@ -1,0 +1,94 @@
+// Command partition cuts workers off from their server, again and again, at random moments
+// of releases good and bad under real traffic, and looks at the routers what happens then.
+// Run it from the repository's root, on Linux:
+//
+//	go run ./test/partition
+//
+// There is one server, and some cells that work at the same time. A cell is a region: a
+// worker with a router and a service of its own, or two workers that share them. Between
+// each worker and the server stands a proxy, which cuts: it swallows what is sent, or breaks
+// every connection. It is the worker that steers which is cut off. In every fourth cell that
+// worker is killed right after the cut, and comes back where no server answers.
+//
+// Measured are: steps forward by a worker that was cut off; how long a bad version keeps
+// traffic, cut off and with a connection; and verbs that a target has accepted with a fence
+// below one that it had accepted before. Every release must end as it would have.
+//
+// It prints a table of the cuts and, as its last line, the bars as JSON.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"sync"
+	"time"
+)
+
+// options are what the flags say.
+type options struct {
+	cuts  int
+	cut   time.Duration
+	cells int
+	lease time.Duration
+	// plain is how many bad releases each cell sees with a connection, to compare with.
+	plain int
+	seed  uint64
+	limit time.Duration
+	keep  bool
+	out   io.Writer
+}
+
+func main() {
+	o := options{out: os.Stdout}
+	flag.IntVar(&o.cuts, "n", 100, "how often to cut")
+	flag.DurationVar(&o.cut, "cut", time.Minute, "how long each cut lasts")
+	flag.IntVar(&o.cells, "cells", 8, "how many regions work at the same time")
+	flag.DurationVar(&o.lease, "lease", 30*time.Second, "the server's lease")
+	flag.IntVar(&o.plain, "plain", 4, "bad releases with a connection in each cell, to compare with")
+	flag.Uint64Var(&o.seed, "seed", uint64(time.Now().UnixNano()), "the moments of the cuts, to come close to an earlier run")
+	flag.DurationVar(&o.limit, "limit", 40*time.Minute, "give up after this time")
+	flag.BoolVar(&o.keep, "keep", false, "keep the folder with the data and the logs")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	r, err := run(ctx, o)
+	if err == nil {
+		err = r.print(o.out)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "partition:", err)
+		os.Exit(1)
+	}
+}
+
+// run makes the world, lets every cell work off its share of the cuts, and takes the world
+// away.
+func run(ctx context.Context, o options) (r *result, err error) {
+	if runtime.GOOS != "linux" {
+		return nil, fmt.Errorf("processes are found by /proc, which %s does not have", runtime.GOOS)
+	}
+	ctx, cancel := context.WithTimeout(ctx, o.limit)
+	defer cancel()
+	rig, err := newRig(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rig.close()) }()
+	r = &result{options: o}
+	var working sync.WaitGroup
+	for _, c := range rig.cells {
+		working.Go(func() { c.work(ctx, r) })
+	}
+	working.Wait()
+	if ctx.Err() != nil {
+		r.wrong("it did not end in time: %v", ctx.Err())
+	}
+	r.accepted, r.double, err = doubles(rig.path("trace"))
+	return r, err
+}
