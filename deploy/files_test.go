@@ -111,7 +111,7 @@ func flagsOf(t *testing.T, d *apps.Deployment) {
 		}
 		for _, arg := range args[1:] {
 			name, _, _ := strings.Cut(strings.TrimPrefix(arg, "--"), "=")
-			if name != "server" && name != "database" && c.Flags().Lookup(name) == nil {
+			if name != "server" && c.Flags().Lookup(name) == nil {
 				t.Errorf("fairway %s has no flag --%s", args[0], name)
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -40,12 +41,15 @@ func TestRollingServerAndWorkerChangesNoOutcome(t *testing.T) {
 		"{watch: {for: 5s, holdback: 20%, margin: {errors: 20pp, latency: 1000%}, block: 1s, warmUp: 1s, minimumSamples: 20}}]")
 
 	f.under(5)
-	server := f.replace(f.server, f.build("fairway-next"))
+	server := f.stop(f.server)
+	f.server = f.follow(f.server)
 	f.ready()
 	f.under(8)
-	leaving := time.Now()
-	worker := f.replace(f.worker, f.build("fairway-next"))
-	f.leased(leaving)
+	worker := f.stop(f.worker)
+	if *from == "" { // before that was so, leases had to run out
+		f.nothingLeased()
+	}
+	f.worker = f.follow(f.worker, "second")
 	t.Logf("server gone after %s, worker after %s", server.Round(10*time.Millisecond), worker.Round(10*time.Millisecond))
 
 	f.await(time.Duration(3+*releases/10)*time.Minute, "v2")
@@ -140,26 +144,26 @@ func (f *fleet) start(fairway string) {
 	}
 }
 
-// replace stops a program as a person would, and starts the build in its place. The worker
-// that follows has a name of its own, so that nothing but what was given back is free at once.
-func (f *fleet) replace(p *program.Program, build string) time.Duration {
+// stop stops a program as a person would, and returns how long that took.
+func (f *fleet) stop(p *program.Program) time.Duration {
 	f.t.Helper()
 	began := time.Now()
 	if !p.Stop(15 * time.Second) {
 		f.t.Errorf("%s did not stop by itself:\n%s", p.Name, p.Tail(20))
 	}
-	took := time.Since(began)
-	next := &program.Program{Name: p.Name + "-next", Path: build, Dir: p.Dir, Env: p.Env, Args: append([]string(nil), p.Args...)}
-	if p == f.worker {
-		next.Args[len(next.Args)-1] = "second"
-		f.worker = next
-	} else {
-		f.server = next
-	}
+	return time.Since(began)
+}
+
+// follow starts the next build in the place of a program that has stopped, under another
+// name where one is given: its last argument.
+func (f *fleet) follow(p *program.Program, name ...string) *program.Program {
+	f.t.Helper()
+	args := append(append([]string(nil), p.Args[:len(p.Args)-len(name)]...), name...)
+	next := &program.Program{Name: p.Name + "-next", Path: f.build("fairway-next"), Dir: p.Dir, Env: p.Env, Args: args}
 	if err := next.Start(); err != nil {
 		f.t.Fatal(err)
 	}
-	return took
+	return next
 }
 
 func (f *fleet) end() {
@@ -262,29 +266,27 @@ func (f *fleet) under(most int) {
 	})
 }
 
-// leased checks that the second worker goes on at once: well before a lease would have run out.
-// Builds of before that was so have their leases run out.
-func (f *fleet) leased(since time.Time) {
+// nothingLeased checks that the worker has given all back: the server has stages, and
+// nobody holds one.
+func (f *fleet) nothingLeased() {
 	f.t.Helper()
-	limit := 20 * time.Second
-	if *from != "" {
-		limit = time.Minute
+	res, err := http.Get(f.url + "/metrics")
+	if err != nil {
+		f.t.Fatal(err)
 	}
-	f.until(limit, "the second worker goes on", func() bool {
-		for n := range f.size {
-			events, err := f.api.Events(f.t.Context(), fmt.Sprintf("s%d@v2", n), 0, 100)
-			if err != nil {
-				f.t.Fatal(err)
-			}
-			for _, e := range events.Items {
-				if e.Actor == "worker second" {
-					f.t.Logf("the second worker went on %s after the first was told to stop", e.At.Sub(since).Round(10*time.Millisecond))
-					return true
-				}
-			}
-		}
-		return false
-	})
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	var waiting, leased int
+	for _, line := range strings.Split(string(text), "\n") {
+		_, _ = fmt.Sscanf(line, `fairway_tasks{environment="production",state="leased"} %d`, &leased)
+		_, _ = fmt.Sscanf(line, `fairway_tasks{environment="production",state="waiting"} %d`, &waiting)
+	}
+	if leased > 0 || waiting < 5 {
+		f.t.Errorf("after the worker has stopped %d stages wait for another, and %d for their leases to run out", waiting, leased)
+	}
 }
 
 // why is what the release's history says.
