@@ -65,7 +65,7 @@ func TestWhoAsksWhereNoWorkerListensIsToldSo(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	_, err := desk.Ask(ctx, inquiry.Inquiry{About: inquiry.Drift, Target: platform.Target{Service: "shop", Environment: "staging"}})
-	if fault.CodeOf(err) != fault.Unavailable || fault.HintOf(err) != "start one where it reaches the platform: fairway worker --environments staging" {
+	if fault.CodeOf(err) != fault.Unavailable || fault.HintOf(err) != "start one where it reaches the platform: fairway worker --environment staging" {
 		t.Errorf("the error is %v, hint %q", err, fault.HintOf(err))
 	}
 }
