@@ -59,7 +59,7 @@ func tokens(t *testing.T, s Store) {
 		return s.identify(t, func(tx auth.Tx) error { return tx.RevokeToken(id, at(when)) })
 	}
 	ci := auth.Token{ID: "t1", User: "ann", Name: "ci", Hash: "h1", CreatedAt: day, ExpiresAt: at(60)}
-	worker := auth.Token{ID: "t2", User: "ann", Name: "worker", Hash: "h2", Worker: true, Environments: []string{"staging"}, CreatedAt: at(1)}
+	worker := auth.Token{ID: "t2", User: "ann", Name: "worker", Hash: "h2", Worker: true, Environments: []string{"staging"}, Regions: []string{"west"}, CreatedAt: at(1)}
 	bobs := auth.Token{ID: "t3", User: "bob", Name: "ci", Hash: "h3", CreatedAt: at(2)}
 	for _, token := range []auth.Token{ci, worker, bobs} {
 		if err := add(token); err != nil {

@@ -40,6 +40,9 @@ func eventRoundTrip(t *testing.T, s Store) {
 		equal(t, "a page of lines", got, lines[1:2])
 		return err
 	})
+	for actor, want := range map[string][]ledger.Event{"fairway": lines[1:2], "": lines[2:], "bob": nil} {
+		equal(t, "the lines of "+actor, get(t, s, func(tx release.Tx) ([]ledger.Event, error) { return tx.LinesBy("r1", actor) }), want)
+	}
 }
 
 func eventOnce(t *testing.T, s Store) {
