@@ -23,6 +23,7 @@ import (
 	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/notify"
 	"github.com/fairwayhq/fairway/internal/release"
+	"github.com/fairwayhq/fairway/internal/store"
 	"github.com/fairwayhq/fairway/internal/telemetry"
 	"github.com/fairwayhq/fairway/internal/worker"
 	"github.com/fairwayhq/fairway/web"
@@ -90,14 +91,10 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 		return fault.Errorf(fault.Unavailable, "the server cannot listen on %s: %w", c.Listen, err).
 			WithHint("another process has the address; stop it or choose another with --listen")
 	}
-	ahead, err := st.Ahead(ctx)
+	clock, err := openClock(ctx, st, c.Log)
 	if err != nil {
 		return err
 	}
-	if err := farOff(ahead); err != nil {
-		return err
-	}
-	clock := newSharedClock(c.Log, ahead)
 	traces, stopTraces, err := tracing(ctx, c.Log)
 	if err != nil {
 		return err
@@ -138,28 +135,17 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 		return err
 	}
 	parts := group{stop: stop}
+	c.keepTime(ctx, &parts, st, clock, d)
 	parts.run("others", func() error { hearOthers(ctx, st, d, desk); return nil })
-	parts.run("shared clock", func() error { clock.keepShared(ctx, st.Ahead); return nil })
 	parts.run("drift", func() error { lookForDrift(ctx, c.DriftEvery, mine(st, clock), control, c.Log); return nil })
 	parts.run("housekeeping", func() error { house.run(ctx, c.VerifyEvery, c.Keep, mine(st, clock)); return nil })
 	parts.run("drive", func() error { return d.Run(ctx) })
-	parts.run("clock", func() error {
-		watchClock(ctx, clock, func(now time.Time) error { return d.StoodStill(ctx, now) })
-		return nil
-	})
 	if !c.NoWorker {
-		host, err := newHost(hostConfig{dataDir: c.DataDir, log: c.Log, clock: clock, keyFile: c.OpeningKeyFile})
+		host, err := c.runWorker(ctx, &parts, clock, d, desk)
 		if err != nil {
 			return err
 		}
 		defer host.clusters.Close()
-		parts.run("router", func() error { return host.keepRouter(ctx) })
-		parts.run("keeper", func() error { host.platform.Keep(ctx); return nil })
-		w := worker.New(worker.Config{
-			Name: "built-in", Environments: c.WorkerEnvironments, Server: d, Executors: host.executors(), Log: c.Log,
-			Desk: desk, Respond: host.respondent("built-in").Respond, Now: clock.Now,
-		})
-		parts.run("worker", func() error { return w.Run(ctx) })
 	}
 	if c.Pprof != "" {
 		if err := serveProfiles(ctx, c.Pprof, &parts); err != nil {
@@ -178,6 +164,33 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 		c.Ready(url)
 	}
 	return parts.wait()
+}
+
+// runWorker runs the built-in worker. The caller closes its connections to clusters.
+func (c ServerConfig) runWorker(ctx context.Context, parts *group, clock *clock, d *drive.Drive, desk desk) (*hostParts, error) {
+	host, err := newHost(hostConfig{dataDir: c.DataDir, log: c.Log, clock: clock, keyFile: c.OpeningKeyFile})
+	if err != nil {
+		return nil, err
+	}
+	parts.run("router", func() error { return host.keepRouter(ctx) })
+	parts.run("keeper", func() error { host.platform.Keep(ctx); return nil })
+	w := worker.New(worker.Config{
+		Name: "built-in", Environments: c.WorkerEnvironments, Server: d, Executors: host.executors(), Log: c.Log,
+		Desk: desk, Respond: host.respondent("built-in").Respond, Now: clock.Now,
+	})
+	parts.run("worker", func() error { return w.Run(ctx) })
+	return host, nil
+}
+
+// keepTime lets the clock follow the store's, or this machine's. Where no other server can
+// have been there while this machine stood still, nobody suffers from that.
+func (c ServerConfig) keepTime(ctx context.Context, parts *group, st store.Store, clock *clock, d *drive.Drive) {
+	jumped := func(now time.Time) error { return d.StoodStill(ctx, now) }
+	if c.Database != "" {
+		jumped = func(time.Time) error { return nil }
+		parts.run("shared clock", func() error { clock.keepShared(ctx, st.Ahead); return nil })
+	}
+	parts.run("clock", func() error { watchClock(ctx, clock, jumped); return nil })
 }
 
 // drain lets the requests in flight finish: reports of workers are taken in, streams have

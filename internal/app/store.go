@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -21,6 +22,16 @@ func openStore(ctx context.Context, c ServerConfig) (store.Store, error) {
 		return nil, notPostgres()
 	}
 	return store.OpenPostgres(ctx, store.PostgresConfig{URL: c.Database, Log: c.Log})
+}
+
+// openClock returns the clock that all servers on the store go by. It returns
+// fault.Conflict where this machine's own is far off.
+func openClock(ctx context.Context, st store.Store, log *slog.Logger) (*clock, error) {
+	ahead, err := st.Ahead(ctx)
+	if err == nil {
+		err = farOff(ahead)
+	}
+	return newSharedClock(log, ahead), err
 }
 
 func isPostgres(url string) bool {

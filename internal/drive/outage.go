@@ -107,8 +107,16 @@ func (d *Drive) sufferers(ctx context.Context, o pipeline.Outage) (releases []st
 	return releases, err
 }
 
+// leastSetBack is more than the clocks of two servers on one store differ by.
+const leastSetBack = time.Second
+
 // setBack is by how much the clock was set back.
-func setBack(o pipeline.Outage) time.Duration { return max(o.Began.Sub(o.Ended), 0) }
+func setBack(o pipeline.Outage) time.Duration {
+	if by := o.Began.Sub(o.Ended); by >= leastSetBack {
+		return by
+	}
+	return 0
+}
 
 // allTasks are those that are held too.
 func allTasks(tx Tx) ([]TaskRow, error) { return tx.LeasableTasks(distant, nil, nil, 0) }

@@ -250,7 +250,7 @@ func (s *Server) Exec(database, statement string) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close(ctx)
+	defer func() { _ = conn.Close(ctx) }()
 	_, err = conn.Exec(ctx, statement)
 	return err
 }
@@ -261,7 +261,7 @@ func (s *Server) Scan(ctx context.Context, url string, value any, query string, 
 	if err != nil {
 		return err
 	}
-	defer conn.Close(ctx)
+	defer func() { _ = conn.Close(ctx) }()
 	return conn.QueryRow(ctx, query, args...).Scan(value)
 }
 
