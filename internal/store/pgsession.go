@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
@@ -19,19 +20,23 @@ type pgSession struct {
 	sent  bool                           // something of the transaction has reached the database
 	// answered says that the database has, to all that was sent at once.
 	answered bool
-	xid      string          // the transaction's ID; empty before the first answer, and in a view
-	held     map[string]bool // services and "release ID"s whose turn is taken
+	// mark is what the connection's row in marks has once this transaction is
+	// committed; empty in a view.
+	mark string
+	held map[string]bool // services and "release ID"s whose turn is taken
 }
 
 func newPgSession(ctx context.Context, conn *pgx.Conn) *pgSession {
 	return &pgSession{ctx: ctx, conn: conn, batch: &pgx.Batch{}, held: map[string]bool{}}
 }
 
-// begin is the first statement. A transaction that changes something learns its ID.
+// begin is the first statement. A transaction that changes something leaves its mark with
+// it, so that the lock on the mark is there before anything else of it.
 func (s *pgSession) begin(statement string, writes bool) {
 	s.queue(ignore, statement)
 	if writes {
-		s.queue(func(r pgx.BatchResults) error { return r.QueryRow().Scan(&s.xid) }, "SELECT pg_current_xact_id()::text")
+		s.mark = rand.Text()
+		s.queue(ignore, upsertMark, slotOf(s.conn), s.mark)
 	}
 }
 
@@ -137,9 +142,9 @@ func (s *pgSession) took(release string) { s.held[ofRelease(release)] = true }
 func ofRelease(id string) string { return "release " + id }
 
 // commit ends the transaction, together with what is still to be written. Before that
-// its ID is known, by which a lost answer is looked up.
+// its mark is there, by which a lost answer is looked up.
 func (s *pgSession) commit() error {
-	if s.xid == "" {
+	if !s.answered {
 		if err := s.flush(); err != nil {
 			return err
 		}

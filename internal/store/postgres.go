@@ -58,7 +58,7 @@ func (p *Postgres) update(ctx context.Context, begin string, f func(*Tx) error) 
 		case isConflict(err) && conflicts < mostConflicts:
 			conflicts++
 			pause(ctx, rand.N(time.Duration(conflicts)*time.Millisecond))
-		case isLost(err) && losses < mostLosses:
+		case isAgain(err) && losses < mostLosses:
 			losses++
 			p.pool.Reset() // what broke one connection broke the idle ones too
 			pause(ctx, rand.N(time.Duration(losses)*20*time.Millisecond))
@@ -97,34 +97,11 @@ func (p *Postgres) try(ctx context.Context, begin string, f func(*Tx) error) (er
 	if err := tx.outcome(f(&tx)); err != nil {
 		return err
 	}
-	err = p.settle(ctx, s, s.commit())
+	if err = s.commit(); isBroken(err) {
+		err = p.settle(ctx, slotOf(conn.Conn()), s.mark, err)
+	}
 	ended = err == nil
 	return err
-}
-
-// settle finds out how a commit ended whose answer was lost.
-func (p *Postgres) settle(ctx context.Context, s *pgSession, err error) error {
-	if err == nil || !isLost(err) {
-		return err
-	}
-	lost := err
-	for wait := 10 * time.Millisecond; wait < 10*time.Second; wait *= 2 {
-		pause(ctx, wait)
-		var status *string
-		row := p.pool.QueryRow(ctx, "SELECT pg_xact_status($1::xid8)", s.xid)
-		switch err := row.Scan(&status); {
-		case isFuture(err):
-			return lost // the database went back to before it: it never was
-		case err != nil:
-			p.pool.Reset()
-		case status == nil, *status == "aborted":
-			return lost
-		case *status == "committed":
-			return nil
-		}
-		// It may be in progress still: the other end has not noticed the loss.
-	}
-	return errUnknown(lost)
 }
 
 // View runs f on a snapshot that contains every update acknowledged before. Where a

@@ -103,10 +103,15 @@ func isLost(err error) bool {
 		errors.Is(err, net.ErrClosed) || pgconn.SafeToRetry(err) || errors.Is(err, pgx.ErrTxClosed)
 }
 
-// isFuture tells whether PostgreSQL has never given the transaction's ID.
-func isFuture(err error) bool {
-	var e *pgconn.PgError
-	return errors.As(err, &e) && e.Code == "22023"
+// isAgain tells whether the transaction was not made for want of a connection.
+func isAgain(err error) bool {
+	var not errNotMade
+	return isLost(err) || errors.As(err, &not)
+}
+
+// isBroken tells whether nobody has heard how a statement ended.
+func isBroken(err error) bool {
+	return err != nil && (isLost(err) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled))
 }
 
 // errUnknown is said where nobody can tell how a commit ended.

@@ -41,6 +41,7 @@ func OpenPostgres(ctx context.Context, c PostgresConfig) (*Postgres, error) {
 	if err != nil {
 		return nil, err
 	}
+	config.AfterConnect = giveSlot
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, postgresFault(err)
@@ -50,7 +51,7 @@ func OpenPostgres(ctx context.Context, c PostgresConfig) (*Postgres, error) {
 		return nil, err
 	}
 	p := &Postgres{pool: pool, plans: newPlanCache(maxSharedPlans), bell: newBell(pool, c.Log)}
-	if err := p.Update(ctx, func(tx *Tx) error { return tx.write(raiseNumbering) }); err != nil {
+	if err := p.Update(ctx, func(tx *Tx) error { return errors.Join(tx.write(deleteOldMarks), tx.write(raiseNumbering)) }); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
 	return p, nil

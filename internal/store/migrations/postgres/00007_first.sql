@@ -9,6 +9,13 @@ CREATE TABLE turns (
   name TEXT COLLATE "C" PRIMARY KEY
 );
 
+-- What each connection of a server has committed last: see package store.
+CREATE TABLE marks (
+  slot TEXT COLLATE "C" PRIMARY KEY,
+  mark TEXT NOT NULL,
+  at   TIMESTAMPTZ NOT NULL
+) WITH (fillfactor = 50);
+
 CREATE TABLE plans (
   hash TEXT COLLATE "C" PRIMARY KEY,
   body TEXT NOT NULL
