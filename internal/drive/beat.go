@@ -50,11 +50,7 @@ func (d *Drive) Run(ctx context.Context) error {
 	var noted time.Time
 	note := func(ctx context.Context) {
 		now := d.now()
-		sign := d.noteAlive
-		if !noted.IsZero() && now.Sub(noted) >= pipeline.LeastOutage {
-			sign = d.CatchUp // the store could not be written for so long
-		}
-		if err := sign(ctx); err != nil {
+		if err := d.sign(ctx, now); err != nil {
 			if ctx.Err() == nil {
 				d.log.Error("Noting a sign of life failed.", "error", err)
 			}
@@ -214,6 +210,7 @@ func (d *Drive) deliverOne(ctx context.Context, m Message) error {
 		if failed == nil {
 			return t.tx.DeleteMessage(m.ID)
 		}
+		m := m // this may run again
 		backoff := min(time.Second<<min(m.Attempts, 12), time.Hour)
 		m.Attempts++
 		m.NotBefore = t.now.Add(backoff)

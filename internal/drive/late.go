@@ -47,7 +47,7 @@ func (t *transition) late(rep Report) error {
 	}
 	env := rec.Run.Plan.Environment(entryOf(rep))
 	known := env != nil && (rep.Stage == "" || slices.ContainsFunc(env.Stages, func(s pipeline.Stage) bool { return s.Name == rep.Stage }))
-	if !known || rep.Region != "" && rep.Region != env.Region {
+	if !known || rep.Environment != env.In() || rep.Region != "" && rep.Region != env.Region {
 		return fault.Errorf(fault.Conflict, "release %s does not go through %s in %s, which a report came from", rep.Release, rep.Stage, rep.Environment)
 	}
 	told := rep.Outcome.Lines

@@ -21,7 +21,7 @@ func (t *transition) left(row TaskRow, rep Report, leaseFor time.Duration, reply
 			return err
 		}
 	}
-	now, err := t.tx.LoadTask(row.Release, row.Environment)
+	now, err := t.tx.LoadTask(row.Release, row.Entry)
 	if fault.CodeOf(err) == fault.NotFound || err == nil && now.ID != row.ID {
 		return nil // the outcome has ended it
 	}

@@ -15,7 +15,7 @@ import (
 func (r *rig) leave(t stage.Task, number int64, out stage.Outcome, why string) {
 	r.t.Helper()
 	reply, err := r.Report(context.Background(), drive.Report{
-		Task: t.ID, Release: t.Release, Environment: t.Environment, Worker: t.Held, Fence: t.Fence,
+		Task: t.ID, Release: t.Release, Environment: t.Environment, Entry: t.Entry, Worker: t.Held, Fence: t.Fence,
 		Number: number, Outcome: out, Left: true, Why: why,
 	})
 	if err != nil || !reply.Cancelled {

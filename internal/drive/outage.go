@@ -37,11 +37,7 @@ const (
 // meanwhile, is heard first. For the same reason leases that ran out meanwhile are
 // renewed once. Lanes hear what is frozen now.
 func (d *Drive) CatchUp(ctx context.Context) error {
-	var last time.Time
-	err := d.store.View(ctx, func(tx Tx) (err error) {
-		last, err = tx.LastAlive()
-		return err
-	})
+	last, err := d.lastAlive(ctx)
 	if err != nil {
 		return err
 	}
@@ -55,6 +51,33 @@ func (d *Drive) CatchUp(ctx context.Context) error {
 // now, which the clock is about to follow. It is an outage as every other one.
 func (d *Drive) StoodStill(ctx context.Context, now time.Time) error {
 	return d.excuse(ctx, pipeline.Outage{Began: d.now(), Ended: now})
+}
+
+// Returned tells that time goes on at the instant, which the clock is about to follow. It is
+// an outage only where no other server on the store was there meanwhile.
+func (d *Drive) Returned(ctx context.Context, now time.Time) error {
+	last, err := d.lastAlive(ctx)
+	if err != nil || last.IsZero() || now.Sub(last) < pipeline.LeastOutage {
+		return err
+	}
+	return d.excuse(ctx, pipeline.Outage{Began: last, Ended: now})
+}
+
+// sign notes a sign of life. Where nobody has for long, since the store could not be
+// written or who should have made up for it has died, it makes up for that first.
+func (d *Drive) sign(ctx context.Context, now time.Time) error {
+	if err := d.Returned(ctx, now); err != nil {
+		return err
+	}
+	return d.noteAlive(ctx)
+}
+
+func (d *Drive) lastAlive(ctx context.Context) (last time.Time, err error) {
+	err = d.store.View(ctx, func(tx Tx) (err error) {
+		last, err = tx.LastAlive()
+		return err
+	})
+	return last, err
 }
 
 // noteAlive does not tell anybody, since nothing has changed.
@@ -125,7 +148,9 @@ func allTasks(tx Tx) ([]TaskRow, error) { return tx.LeasableTasks(distant, nil, 
 // time more.
 func (d *Drive) excuseTasks(ctx context.Context, o pipeline.Outage) error {
 	until := o.Ended.Add(d.leaseFor)
-	wrong := func(row TaskRow) bool { return row.LeaseUntil.After(o.Began) && row.LeaseUntil.Before(until) }
+	wrong := func(row TaskRow) bool {
+		return row.Holder != "" && row.LeaseUntil.After(o.Began) && row.LeaseUntil.Before(until)
+	}
 	find := func(tx Tx) ([]TaskRow, error) {
 		rows, err := allTasks(tx)
 		return slices.DeleteFunc(rows, func(row TaskRow) bool { return !wrong(row) }), err

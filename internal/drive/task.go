@@ -119,8 +119,13 @@ func withoutHeld(rows []TaskRow, ask LeaseAsk) []TaskRow {
 // giveBack ends the leases of a worker that has just started again: who it was
 // before is gone, so its tasks need not wait for their leases to run out.
 func (d *Drive) giveBack(ctx context.Context, ask LeaseAsk) error {
+	// Another worker may have the name by mistake: what this one may not have is not its own.
+	asked := func(row TaskRow) bool {
+		return (len(ask.Environments) == 0 || slices.Contains(ask.Environments, row.Environment)) &&
+			(len(ask.Regions) == 0 || slices.Contains(ask.Regions, row.Region))
+	}
 	return d.eachTask(ctx, func(tx Tx) ([]TaskRow, error) { return tx.HeldTasks(ask.Worker) }, func(t *transition, row TaskRow) error {
-		if row.Holder != ask.Worker || slices.Contains(ask.Holding, row.ID) {
+		if row.Holder != ask.Worker || slices.Contains(ask.Holding, row.ID) || !asked(row) {
 			return nil
 		}
 		row.LeaseUntil = t.now
@@ -274,13 +279,14 @@ func (d *Drive) Report(ctx context.Context, rep Report) (Reply, error) {
 		case rep.Alive, rep.Number > 0 && rep.Number <= row.Reported:
 			return t.renew(row, d.leaseFor, &reply)
 		}
+		out := rep.Outcome // the report stays as it came: this may run again
 		if rep.Part {
-			if rep.Outcome.State, err = stage.WithPart(row.State, rep.Outcome.State); err != nil {
+			if out.State, err = stage.WithPart(row.State, out.State); err != nil {
 				return err
 			}
 		}
 		row.Reported = rep.Number
-		return t.report(row, rep.Outcome, d.leaseFor, &reply)
+		return t.report(row, out, d.leaseFor, &reply)
 	})
 	return reply, err
 }
@@ -292,7 +298,7 @@ func (d *Drive) stillHeld(ctx context.Context, rep Report) (reply Reply, known b
 		return reply, false, nil
 	}
 	err = d.store.View(ctx, func(tx Tx) error {
-		row, err := tx.LoadTask(rep.Release, rep.Environment)
+		row, err := tx.LoadTask(rep.Release, entryOf(rep))
 		if err == nil && row.heldBy(rep) && row.LeaseUntil.Sub(d.now()) > d.leaseFor*3/4 {
 			reply, known = replyOf(row), true
 		}
@@ -305,10 +311,11 @@ func replyOf(row TaskRow) Reply {
 	return Reply{Hold: row.Hold, Decision: row.Decision, Deadline: row.Deadline, LeaseUntil: row.LeaseUntil}
 }
 
-// heldBy tells whether the report comes from who holds the task now. The region is what
-// the worker's token was checked for; an older worker does not say it.
+// heldBy tells whether the report comes from who holds the task now. Environment and region
+// are what the worker's token was checked for; an older worker does not say the region.
 func (row TaskRow) heldBy(rep Report) bool {
-	return row.ID == rep.Task && row.Fence == rep.Fence && row.Holder == rep.Worker && (rep.Region == "" || rep.Region == row.Region)
+	return row.ID == rep.Task && row.Fence == rep.Fence && row.Holder == rep.Worker &&
+		row.Environment == rep.Environment && (rep.Region == "" || rep.Region == row.Region)
 }
 
 // fenced takes back a task whose target refused the fence. A target that has seen

@@ -22,8 +22,8 @@ type transition struct {
 	applied []pipeline.EventKind
 	// wakes says that the loop of Run must look again after the commit.
 	wakes bool
-	// cancelled is the task that was cancelled last.
-	cancelled TaskRow
+	// cancelled are the tasks that were cancelled, by release and entry.
+	cancelled map[[2]string]TaskRow
 }
 
 // apply loads the run, applies the event, and carries out what follows.
@@ -132,8 +132,8 @@ func (t *transition) startTask(rec Record, c pipeline.Command) error {
 		Environment: env.In(), Region: env.Region, Stage: c.Stage, Undo: c.Undo,
 		Deadline: c.At, NotBefore: t.now,
 	}
-	if c.Undo && t.cancelled.Stage == c.Stage {
-		row.State = t.cancelled.State
+	if was := t.cancelled[[2]string{row.Release, row.Entry}]; c.Undo && was.Stage == c.Stage {
+		row.State = was.State
 	}
 	return t.tx.PutTask(row)
 }
@@ -145,7 +145,10 @@ func (t *transition) cancelTask(rec Record, c pipeline.Command) error {
 	if err != nil {
 		return ignoreConflict(err)
 	}
-	t.cancelled = row
+	if t.cancelled == nil {
+		t.cancelled = map[[2]string]TaskRow{}
+	}
+	t.cancelled[[2]string{row.Release, row.Entry}] = row
 	return t.tx.DeleteTask(rec.Release, c.Environment)
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/drive"
+	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/judge"
 	"github.com/fairwayhq/fairway/internal/pipeline"
 	"github.com/fairwayhq/fairway/internal/stage"
@@ -222,4 +223,86 @@ func TestALaterWaveLearnsFromTheYoungInstancesOfEarlierOnes(t *testing.T) {
 			t.Errorf("%s begins with %s and %v", region, task.State, task.Memories)
 		}
 	}
+}
+
+func TestTheUndoOfARegionBeginsWithItsOwnMemory(t *testing.T) {
+	r := newRig(t)
+	r.released()
+	id := r.ship(threeRegions)
+	for _, task := range r.inRegions() {
+		r.say(task, stage.Outcome{Status: stage.Passed, Exposed: true, State: []byte(`{"of":"eu"}`)})
+	}
+	second := r.inRegions()
+	if len(second) != 2 {
+		t.Fatalf("the second wave has the tasks %v", second)
+	}
+	for region, task := range second {
+		r.say(task, stage.Outcome{Status: stage.Continue, State: []byte(`{"of":"` + region + `"}`), Exposed: true})
+	}
+	r.apply(id, pipeline.Event{Kind: pipeline.EventRollback, Actor: "ann", Environment: "production", Reason: "no"})
+	undos := r.inRegions()
+	if len(undos) != 3 {
+		t.Fatalf("to undo there are %v", undos)
+	}
+	for region, task := range undos {
+		state := string(task.State)
+		if region == "eu" {
+			if state != "" && state != `{"of":"eu"}` {
+				t.Errorf("the undo in eu, which had passed, begins with %s", state)
+			}
+			continue
+		}
+		if !task.Undo || state != `{"of":"`+region+`"}` {
+			t.Errorf("the undo in %s begins with %s", region, state)
+		}
+	}
+}
+
+func TestARegionsTaskIsGivenBackAndGoesOnAtOnce(t *testing.T) {
+	r := newRig(t)
+	r.ship(threeRegions)
+	task := r.one("w1")
+	r.leave(task, 1, stage.Outcome{Status: stage.Continue, State: []byte(`{"level":1}`)}, "")
+	next := r.one("w2")
+	if next.ID != task.ID || string(next.State) != `{"level":1}` {
+		t.Errorf("the next worker got %+v", next)
+	}
+}
+
+func TestASignOfLifeOfARegionWritesNothing(t *testing.T) {
+	r := newRig(t)
+	r.ship(threeRegions)
+	task := r.one("w1")
+	r.pass(time.Second)
+	reply, err := r.Report(context.Background(), drive.Report{
+		Task: task.ID, Release: task.Release, Environment: task.Environment, Region: task.Region, Entry: task.Entry,
+		Worker: task.Held, Fence: task.Fence, Alive: true,
+	})
+	if err != nil || reply.Cancelled || !reply.LeaseUntil.Equal(task.LeaseUntil) {
+		t.Errorf("the sign was answered with %+v, %v; the lease was until %s", reply, err, task.LeaseUntil)
+	}
+}
+
+// What the worker's token is checked for is what the report says, so that must be the task's.
+func TestAReportThatNamesAnotherEnvironmentThanItsEntrysChangesNothing(t *testing.T) {
+	r := newRig(t)
+	id := r.ship(threeRegions)
+	task := r.one("w1")
+	forged := drive.Report{
+		Task: task.ID, Release: task.Release, Environment: "staging", Entry: task.Entry, Stage: task.Stage.Name,
+		Worker: task.Held, Fence: task.Fence, Outcome: stage.Outcome{Status: stage.Failed, Reason: "forged"},
+	}
+	if reply, err := r.Report(context.Background(), forged); err != nil || !reply.Cancelled {
+		t.Errorf("it was answered with %+v, %v", reply, err)
+	}
+	forged.Late = true
+	if _, err := r.Report(context.Background(), forged); fault.CodeOf(err) != fault.Conflict {
+		t.Errorf("told late, it was answered with %v", err)
+	}
+	for _, l := range r.lines(id) {
+		if strings.Contains(l.Text, "forged") {
+			t.Errorf("the ledger has %q", l.Text)
+		}
+	}
+	r.want(id, pipeline.RunRunning)
 }
