@@ -80,15 +80,22 @@ func (c *clock) keepShared(ctx context.Context, ask func(context.Context) (time.
 			return
 		case <-ticker.C:
 		}
-		ahead, err := ask(ctx)
-		if err != nil {
-			continue // what it was before is better than nothing, and others tell of the trouble
-		}
-		if err := farOff(ahead); err != nil {
-			c.log.Error("This machine's clock is far off.", "error", err)
-		}
-		c.offset.Store(int64(ahead))
+		// What it was before is better than nothing, and others tell of the trouble.
+		_ = c.ask(ctx, ask)
 	}
+}
+
+// ask asks once how far ahead the shared clock is.
+func (c *clock) ask(ctx context.Context, ask func(context.Context) (time.Duration, error)) error {
+	ahead, err := ask(ctx)
+	if err != nil {
+		return err
+	}
+	if err := farOff(ahead); err != nil {
+		c.log.Error("This machine's clock is far off.", "error", err)
+	}
+	c.offset.Store(int64(ahead))
+	return nil
 }
 
 const (

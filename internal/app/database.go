@@ -16,8 +16,13 @@ import (
 func databaseCommands() []*cobra.Command { return []*cobra.Command{migrateCommand(), importCommand()} }
 
 func addDatabase(cmd *cobra.Command, url *string) {
-	cmd.Flags().StringVar(url, "database", os.Getenv("FAIRWAY_DATABASE"),
-		"URL of a PostgreSQL database, which several servers may share (FAIRWAY_DATABASE)")
+	cmd.Flags().StringVar(url, "database", "", "URL of a PostgreSQL database, which several servers may share (FAIRWAY_DATABASE)")
+	// Not as the flag's default, which --help shows: the URL may have a password.
+	cmd.PreRun = func(cmd *cobra.Command, _ []string) {
+		if !cmd.Flags().Changed("database") {
+			*url = os.Getenv("FAIRWAY_DATABASE")
+		}
+	}
 }
 
 func migrateCommand() *cobra.Command {
@@ -51,8 +56,8 @@ func importCommand() *cobra.Command {
 		Long: `Bring everything that a server kept in its database file into a PostgreSQL database that
 is empty: releases where they are, the ledger, samples, users and tokens. Stop the server
 first; its workers may go on, and report to the new servers under the old address. The
-ledger is verified on both sides, and what does not end well leaves nothing. The file stays
-as it is.`,
+ledger is verified on both sides, and what does not end well leaves nothing. Nothing in the
+file is changed, but its tables are brought up to date.`,
 		Example: `  fairway server import --from /var/lib/fairway/fairway.db --database postgres://owner@db.internal/fairway`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -104,8 +104,10 @@ func (h *housekeeping) run(ctx context.Context, verifyEvery time.Duration, keep 
 			if time.Since(l.last) < l.every {
 				continue
 			}
-			l.last = time.Now()
 			due, err := mine(ctx, work, l.every)
+			if err == nil {
+				l.last = time.Now()
+			}
 			if err == nil && due {
 				err = l.do(ctx)
 			}

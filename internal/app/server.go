@@ -174,9 +174,15 @@ func (c ServerConfig) runWorker(ctx context.Context, parts *group, clock *clock,
 	}
 	parts.run("router", func() error { return host.keepRouter(ctx) })
 	parts.run("keeper", func() error { host.platform.Keep(ctx); return nil })
+	name := "built-in"
+	if c.Database != "" { // other servers have one too
+		if machine, err := os.Hostname(); err == nil {
+			name += "@" + machine
+		}
+	}
 	w := worker.New(worker.Config{
-		Name: "built-in", Environments: c.WorkerEnvironments, Server: d, Executors: host.executors(), Log: c.Log,
-		Desk: desk, Respond: host.respondent("built-in").Respond, Now: clock.Now,
+		Name: name, Environments: c.WorkerEnvironments, Server: d, Executors: host.executors(), Log: c.Log,
+		Desk: desk, Respond: host.respondent(name).Respond, Now: clock.Now,
 	})
 	parts.run("worker", func() error { return w.Run(ctx) })
 	return host, nil
@@ -187,7 +193,13 @@ func (c ServerConfig) runWorker(ctx context.Context, parts *group, clock *clock,
 func (c ServerConfig) keepTime(ctx context.Context, parts *group, st store.Store, clock *clock, d *drive.Drive) {
 	jumped := func(now time.Time) error { return d.StoodStill(ctx, now) }
 	if c.Database != "" {
-		jumped = func(time.Time) error { return nil }
+		// Either this machine stood still, or its clock was set: the database knows.
+		jumped = func(time.Time) error {
+			if err := clock.ask(ctx, st.Ahead); err != nil {
+				return err
+			}
+			return d.Returned(ctx, clock.wall())
+		}
 		parts.run("shared clock", func() error { clock.keepShared(ctx, st.Ahead); return nil })
 	}
 	parts.run("clock", func() error { watchClock(ctx, clock, jumped); return nil })

@@ -55,16 +55,21 @@ func openDesk(st store.Store, now func() time.Time) desk {
 // hearOthers passes on what other servers on the store say, until ctx ends.
 func hearOthers(ctx context.Context, st store.Store, d *drive.Drive, desk desk) {
 	shared, _ := desk.(*inquiry.SharedDesk)
+	if shared == nil {
+		return
+	}
+	// A ring may be lost, and what it told of may not have been readable yet.
+	look := time.NewTicker(time.Second)
+	defer look.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-st.Rung():
-			d.Heard()
-			if shared != nil {
-				shared.Heard()
-			}
+			shared.Heard()
+		case <-look.C:
 		}
+		d.Heard()
 	}
 }
 

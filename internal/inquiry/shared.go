@@ -59,6 +59,8 @@ func NewSharedDesk(board Board, now func() time.Time) *SharedDesk {
 const (
 	// look is how often the board is looked at, where nobody says that it changed.
 	look = 500 * time.Millisecond
+	// leastLook is the least time between two looks.
+	leastLook = 50 * time.Millisecond
 	// listening is how long after its last sign a worker counts as one that listens.
 	listening = mostWait + patience
 )
@@ -78,6 +80,12 @@ func (d *SharedDesk) wait(ctx context.Context) {
 	d.mu.Unlock()
 	timer := time.NewTimer(look)
 	defer timer.Stop()
+	defer func() { // others commit all the time, and few commits are about inquiries
+		select {
+		case <-time.After(leastLook):
+		case <-ctx.Done():
+		}
+	}()
 	select {
 	case <-changed:
 	case <-timer.C:

@@ -19,8 +19,9 @@ type bell struct {
 	log  *slog.Logger
 	self string // tells the own rings from those of others
 
-	wanted chan struct{} // a ring is due
-	heard  chan struct{} // another server has rung
+	wanted chan struct{}   // a ring is due
+	heard  chan struct{}   // another server has rung
+	ctx    context.Context // ends with the store
 	stop   context.CancelFunc
 	all    sync.WaitGroup
 }
@@ -38,7 +39,7 @@ const (
 func newBell(pool *pgxpool.Pool, log *slog.Logger) *bell {
 	ctx, stop := context.WithCancel(context.Background())
 	b := &bell{
-		pool: pool, log: log, self: rand.Text(), stop: stop,
+		pool: pool, log: log, self: rand.Text(), ctx: ctx, stop: stop,
 		wanted: make(chan struct{}, 1), heard: make(chan struct{}, 1),
 	}
 	b.all.Go(func() { b.ringWhenWanted(ctx) })
@@ -93,7 +94,13 @@ func (p *Postgres) Join(ctx context.Context, alone func(context.Context) error) 
 	if err != nil {
 		return err
 	}
-	p.bell.all.Go(func() { p.listen(ctx, conn, alone) })
+	ctx, leave := context.WithCancel(ctx)
+	stop := context.AfterFunc(p.bell.ctx, leave) // closing the store ends it too
+	p.bell.all.Go(func() {
+		defer stop()
+		defer leave()
+		p.listen(ctx, conn, alone)
+	})
 	return nil
 }
 

@@ -9,8 +9,25 @@ import (
 
 const selectFreezes = `SELECT body FROM freezes WHERE ended_at = 0 ORDER BY id`
 
+// Whoever decides by the freezes keeps who changes them waiting until its own commit, so
+// that who has changed them sees every lane that was decided about before.
+const (
+	readFreezes   = `SELECT pg_advisory_xact_lock_shared(7165011483)`
+	changeFreezes = `SELECT pg_advisory_xact_lock(7165011483)`
+)
+
+func (tx *Tx) lockFreezes(query string) error {
+	if !tx.writable || tx.conn.dialect() == dialectSQLite {
+		return nil
+	}
+	return tx.write(query)
+}
+
 // Freezes returns all freezes that were not ended, also those whose window is past or to come.
 func (tx *Tx) Freezes() ([]drive.Freeze, error) {
+	if err := tx.lockFreezes(readFreezes); err != nil {
+		return nil, err
+	}
 	var all []drive.Freeze
 	err := tx.rows(func(r rows) error {
 		var f drive.Freeze
@@ -29,6 +46,9 @@ func (tx *Tx) AddFreeze(f drive.Freeze) error {
 	if err != nil {
 		return err
 	}
+	if err := tx.lockFreezes(changeFreezes); err != nil {
+		return err
+	}
 	return tx.writeOr(func(_ int64, err error) error {
 		if fault.CodeOf(err) == fault.Conflict {
 			return fault.Errorf(fault.Conflict, "freeze %s exists already", f.ID)
@@ -41,6 +61,9 @@ const updateFreeze = `UPDATE freezes SET ended_at = $2 WHERE id = $1 AND ended_a
 
 // EndFreeze ends the freeze, or returns fault.NotFound where none of the ID is left to end.
 func (tx *Tx) EndFreeze(id string, at time.Time) error {
+	if err := tx.lockFreezes(changeFreezes); err != nil {
+		return err
+	}
 	n, err := tx.exec(updateFreeze, id, nanos(at))
 	if err == nil && n == 0 {
 		return fault.Errorf(fault.NotFound, "there is no freeze %s that could be ended", id).

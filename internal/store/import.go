@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -32,9 +31,9 @@ var importedTables = []string{
 var truths = map[string]bool{"tasks.undo": true, "lanes.held": true, "tokens.worker": true}
 
 // Import brings everything from a database file, which no server may have open, into the
-// PostgreSQL database, which must be empty, in one transaction. Before and after it every
-// chain of the ledger is verified, up to the head that its run knows; an import that does
-// not end well leaves nothing. It returns fault.NotFound where there is no such file, and
+// PostgreSQL database, which must be empty, in one transaction. Before it and at its end
+// every chain of the ledger is verified, up to the head that its run knows; an import that
+// does not end well leaves nothing. The file's tables are brought up to date. It returns fault.NotFound where there is no such file, and
 // fault.Conflict where a chain is broken, a server has the file open, or the database is
 // not empty.
 func (p *Postgres) Import(ctx context.Context, file string) (Imported, error) {
@@ -55,11 +54,7 @@ func (p *Postgres) Import(ctx context.Context, file string) (Imported, error) {
 		return Imported{}, openFault(err, file)
 	}
 	defer func() { _ = db.Close() }()
-	got, err := p.importFrom(ctx, db)
-	if err != nil {
-		return got, err
-	}
-	return got, chainsWhole(ctx, p.Release())
+	return p.importFrom(ctx, db)
 }
 
 func (p *Postgres) importFrom(ctx context.Context, db *sql.DB) (got Imported, err error) {
@@ -101,6 +96,12 @@ func (p *Postgres) importFrom(ctx context.Context, db *sql.DB) (got Imported, er
 		if _, err := tx.Exec(ctx, statement); err != nil {
 			return got, postgresFault(err)
 		}
+	}
+	// The same transaction reads back what it has brought.
+	session := newPgSession(ctx, tx.Conn())
+	session.sent = true
+	if err := chainsWhole(&Tx{conn: session, plans: p.plans, ctx: ctx}); err != nil {
+		return got, err
 	}
 	return got, postgresFault(tx.Commit(ctx))
 }
@@ -193,25 +194,13 @@ func column(ctx context.Context, db *sql.DB, query string) (all []string, err er
 }
 
 // chainsWhole verifies every chain of the ledger, up to its run's head where it has one.
-func chainsWhole(ctx context.Context, st release.Store) error {
-	var chains []string
-	err := st.View(ctx, func(tx release.Tx) (err error) {
-		chains, err = tx.Chains()
-		return err
-	})
+func chainsWhole(tx release.Tx) error {
+	chains, err := tx.Chains()
 	if err != nil {
 		return err
 	}
-	for some := range slices.Chunk(chains, 100) {
-		err := st.View(ctx, func(tx release.Tx) error {
-			for _, id := range some {
-				if err := chainWhole(tx, id); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
+	for _, id := range chains {
+		if err := chainWhole(tx, id); err != nil {
 			return err
 		}
 	}

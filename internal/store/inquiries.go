@@ -15,7 +15,7 @@ var _ inquiry.Board = (*Postgres)(nil)
 const (
 	// What its server has left behind is taken away by the next who asks.
 	deleteOldInquiries = `DELETE FROM inquiries WHERE at < $1`
-	insertInquiry      = `INSERT INTO inquiries (id, question, at, leased) VALUES ($1, $2, $3, 0)`
+	insertInquiry      = `INSERT INTO inquiries (id, question, at, leased) VALUES ($1, $2, $3, 0) ON CONFLICT (id) DO NOTHING`
 	selectOpen         = `SELECT id, question, answer, at, leased FROM inquiries WHERE answer IS NULL AND leased <= $1 ORDER BY at, id`
 	selectInquiry      = `SELECT id, question, answer, at, leased FROM inquiries WHERE id = $1`
 	leaseInquiry       = `UPDATE inquiries SET leased = $2 WHERE id = $1 AND answer IS NULL AND leased <= $3`
@@ -120,6 +120,8 @@ func (p *Postgres) Listeners(ctx context.Context, since time.Time) ([][]byte, er
 
 // do runs one statement by itself, and rings.
 func (p *Postgres) do(ctx context.Context, query string, args ...any) (changed int64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, updateLimit)
+	defer cancel()
 	for losses := 0; ; losses++ {
 		tag, err := p.pool.Exec(ctx, query, args...)
 		if err == nil {

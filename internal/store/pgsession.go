@@ -164,8 +164,10 @@ func (s *pgSession) rollback() {
 	if !s.sent || s.conn.IsClosed() {
 		return
 	}
-	if _, err := s.conn.Exec(context.WithoutCancel(s.ctx), "ROLLBACK"); err != nil {
-		_ = s.conn.Close(context.WithoutCancel(s.ctx))
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), updateLimit)
+	defer cancel()
+	if _, err := s.conn.Exec(ctx, "ROLLBACK"); err != nil {
+		_ = s.conn.Close(ctx)
 	}
 }
 

@@ -63,10 +63,10 @@ func (p *Postgres) update(ctx context.Context, begin string, f func(*Tx) error) 
 			p.pool.Reset() // what broke one connection broke the idle ones too
 			pause(ctx, rand.N(time.Duration(losses)*20*time.Millisecond))
 		default:
-			return plain(err)
+			return plain(postgresFault(err))
 		}
 		if ctx.Err() != nil {
-			return plain(err)
+			return plain(postgresFault(err))
 		}
 	}
 }
@@ -97,10 +97,15 @@ func (p *Postgres) try(ctx context.Context, begin string, f func(*Tx) error) (er
 	if err := tx.outcome(f(&tx)); err != nil {
 		return err
 	}
-	if err = s.commit(); isBroken(err) {
-		err = p.settle(ctx, slotOf(conn.Conn()), s.mark, err)
-	}
+	err = s.commit()
 	ended = err == nil
+	if isBroken(err) {
+		slot := slotOf(conn.Conn())
+		s.rollback()
+		conn.Release() // the look-up needs one of the pool's
+		ended = true
+		err = p.settle(ctx, slot, s.mark, err)
+	}
 	return err
 }
 
@@ -126,9 +131,11 @@ func (p *Postgres) look(ctx context.Context, f func(*Tx) error) (answered bool, 
 		return false, err
 	}
 	defer conn.Release()
-	s := newPgSession(ctx, conn.Conn())
+	limited, cancel := context.WithTimeout(ctx, updateLimit)
+	defer cancel()
+	s := newPgSession(limited, conn.Conn())
 	s.begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", false)
-	tx := Tx{conn: s, plans: p.plans, ctx: ctx}
+	tx := Tx{conn: s, plans: p.plans, ctx: limited}
 	defer func() {
 		tx.over = true
 		s.rollback()
@@ -167,11 +174,18 @@ func (p *Postgres) Close() error {
 // Ahead is how far the database's clock is ahead of this machine's, to within half of
 // the time that asking takes.
 func (p *Postgres) Ahead(ctx context.Context) (ahead time.Duration, err error) {
+	ctx, cancel := context.WithTimeout(ctx, updateLimit)
+	defer cancel()
+	conn, err := p.acquire(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Release()
 	quickest := time.Duration(math.MaxInt64)
 	for range 5 {
 		var there time.Time
 		asked := time.Now()
-		if err := p.pool.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&there); err != nil {
+		if err := conn.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&there); err != nil {
 			return 0, postgresFault(err)
 		}
 		if took := time.Since(asked); took < quickest {

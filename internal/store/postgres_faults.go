@@ -92,7 +92,7 @@ func isLost(err error) bool {
 	var e *pgconn.PgError
 	if errors.As(err, &e) {
 		switch e.Code {
-		case "57P01", "57P02", "57P03", "25006": // shut down, crashed, starting, a standby by now
+		case "57P01", "57P02", "57P03", "57P05", "25P03", "25006": // shut down, crashed, starting, a standby by now
 			return true
 		}
 		return e.Code[:min(2, len(e.Code))] == "08"
@@ -114,9 +114,10 @@ func isBroken(err error) bool {
 	return err != nil && (isLost(err) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled))
 }
 
-// errUnknown is said where nobody can tell how a commit ended.
+// errUnknown is said where nobody can tell how a commit ended. The loss is not in its chain,
+// since nobody may try again.
 func errUnknown(lost error) error {
-	return fault.Errorf(fault.Unavailable, "the connection was lost at the commit, and the database cannot tell how it ended: %w", lost).
+	return fault.Errorf(fault.Unavailable, "the connection was lost at the commit, and the database cannot tell how it ended: %v", lost).
 		WithHint("look whether the change is there before it is asked for again")
 }
 
