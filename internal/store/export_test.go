@@ -45,6 +45,13 @@ func SetUpdateLimit(t testing.TB, d time.Duration) {
 	t.Cleanup(func() { updateLimit = old })
 }
 
+// SetSettleLimit shortens how long a lost commit is looked up until the test ends.
+func SetSettleLimit(t testing.TB, d time.Duration) {
+	old := settleLimit
+	settleLimit = d
+	t.Cleanup(func() { settleLimit = old })
+}
+
 const MaxPlans = maxPlans
 
 // CachedPlans counts the decoded plans in memory.

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/drive"
+	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/store"
 	"github.com/fairwayhq/fairway/test/postgres"
 )
 
@@ -155,6 +157,35 @@ func TestAnUpdateWhoseConnectionIsLostBeforeTheCommitRunsAgain(t *testing.T) {
 	}
 	if fence := fenceOf(t, server, direct); fence != 1 {
 		t.Errorf("the fence is %d, so the update was done %d times", fence, fence)
+	}
+}
+
+func TestACommitOfWhichNobodyCanTellIsNotTriedAgain(t *testing.T) {
+	server := postgres.ForTest(t, "fsync=off")
+	_, direct := database(t, server)
+	u, err := url.Parse(direct)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWire(t, u.Host)
+	st := openPostgres(t, w.through(t, direct))
+	store.SetSettleLimit(t, 2*time.Second)
+	runs := 0
+	err = st.Drive().Update(t.Context(), func(tx drive.Tx) error {
+		runs++
+		if _, err := tx.NextFence("shop/staging"); err != nil {
+			return err
+		}
+		w.deaf.Store(true)
+		go func() {
+			waitFor(t, "the commit", func() bool { return fenceOf(t, server, direct) == 1 })
+			_ = w.listener.Close() // nobody comes through any more
+			w.cut()
+		}()
+		return nil
+	})
+	if fault.CodeOf(err) != fault.Unavailable || !strings.Contains(err.Error(), "cannot tell how it ended") || runs != 1 {
+		t.Errorf("the update returned %v after %d runs", err, runs)
 	}
 }
 

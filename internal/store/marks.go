@@ -38,7 +38,7 @@ func slotOf(conn *pgx.Conn) string {
 
 // settleLimit is how long a server tries to find out how a commit ended. By then the
 // database has ended every transaction whose client is gone.
-const settleLimit = time.Minute
+var settleLimit = time.Minute
 
 // settle finds out how a commit ended whose answer was lost. It returns nil for one that
 // was made, and the loss itself for one that was not and may be tried again.

@@ -142,3 +142,31 @@ func TestOneServerHoldsAServicesTurnAndTheOtherLeasesWithoutWaiting(t *testing.T
 		t.Error(err)
 	}
 }
+
+// Who has changed the freezes must see every lane that was decided about before.
+func TestWhoChangesFreezesWaitsForWhoDecidesByThem(t *testing.T) {
+	server := postgres.ForTest(t, "fsync=off")
+	_, url := database(t, server)
+	one, two := openPostgres(t, url), openPostgres(t, url)
+	changed := make(chan error, 1)
+	err := one.Drive().Update(t.Context(), func(tx drive.Tx) error {
+		if _, err := tx.Freezes(); err != nil {
+			return err
+		}
+		go func() {
+			changed <- two.Drive().Update(t.Context(), func(tx drive.Tx) error {
+				return tx.AddFreeze(drive.Freeze{ID: "f", Reason: "audit", From: day})
+			})
+		}()
+		select {
+		case err := <-changed:
+			t.Errorf("the freeze was added (%v) while a decision by the freezes was open", err)
+			changed <- err
+		case <-time.After(300 * time.Millisecond): // it waits
+		}
+		return nil
+	})
+	if err := errors.Join(err, <-changed); err != nil {
+		t.Error(err)
+	}
+}
