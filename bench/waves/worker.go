@@ -24,7 +24,7 @@ const (
 // work leases tasks and carries them out side by side, until the context ends.
 func (w *world) work(ctx context.Context, name string, running *sync.WaitGroup) {
 	for ctx.Err() == nil {
-		tasks, err := w.drive.Lease(ctx, drive.LeaseAsk{Worker: name, Max: 100, Wait: 10 * time.Second})
+		tasks, err := w.drive.Lease(ctx, drive.LeaseAsk{Entries: true, Worker: name, Max: 100, Wait: 10 * time.Second})
 		if err != nil {
 			return
 		}

@@ -213,7 +213,7 @@ func work(t *testing.T, c *client.Client, o stage.Outcome) stage.Task {
 
 func lease(t *testing.T, c *client.Client) stage.Task {
 	t.Helper()
-	tasks, err := c.Lease(t.Context(), stage.LeaseAsk{Worker: "w", Max: 1, Wait: 10 * time.Second})
+	tasks, err := c.Lease(t.Context(), stage.LeaseAsk{Entries: true, Worker: "w", Max: 1, Wait: 10 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}

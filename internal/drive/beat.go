@@ -126,6 +126,7 @@ func (d *Drive) wake(ctx context.Context, release string) error {
 		if err != nil {
 			return err
 		}
+		t.turned()
 		if rec.Wake.IsZero() || rec.Wake.After(t.now) {
 			return nil
 		}

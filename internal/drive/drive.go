@@ -111,7 +111,7 @@ func (d *Drive) Changed() (<-chan struct{}, func()) { return d.changes.subscribe
 func (d *Drive) update(ctx context.Context, f func(*transition) error) error {
 	var done *transition
 	err := d.store.Update(ctx, func(tx Tx) error {
-		done = &transition{tx: tx, now: d.now()}
+		done = &transition{tx: tx, now: d.now(), clock: d.now}
 		return f(done)
 	})
 	if err != nil {

@@ -114,7 +114,7 @@ func (r *rig) ship(definition string) string {
 
 func (r *rig) lease(worker string) []stage.Task {
 	r.t.Helper()
-	tasks, err := r.Lease(context.Background(), drive.LeaseAsk{Worker: worker, Max: 10})
+	tasks, err := r.Lease(context.Background(), drive.LeaseAsk{Entries: true, Worker: worker, Max: 10})
 	if err != nil {
 		r.t.Fatal(err)
 	}

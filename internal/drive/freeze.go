@@ -169,7 +169,7 @@ func (t *transition) frozen(service, environment string) (string, error) {
 }
 
 // laneBatch is how many lanes are told in one transaction.
-const laneBatch = 100
+const laneBatch = 20
 
 // checkLanes tells every run in a lane whether it is frozen now, and grants lanes that
 // have thawed.

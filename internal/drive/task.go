@@ -110,9 +110,12 @@ func (d *Drive) lease(ctx context.Context, ask LeaseAsk) ([]stage.Task, error) {
 }
 
 // withoutHeld leaves out what the worker has in hand: it goes on with that under the fence
-// that it has, also where its lease ran out while it was cut off.
+// that it has, also where its lease ran out while it was cut off. And it leaves out regions
+// where the worker is too old to know them.
 func withoutHeld(rows []TaskRow, ask LeaseAsk) []TaskRow {
-	rest := slices.DeleteFunc(rows, func(row TaskRow) bool { return slices.Contains(ask.Holding, row.ID) })
+	rest := slices.DeleteFunc(rows, func(row TaskRow) bool {
+		return slices.Contains(ask.Holding, row.ID) || !ask.Entries && row.Entry != row.Environment
+	})
 	return rest[:min(len(rest), ask.Max)]
 }
 
@@ -263,6 +266,7 @@ func (d *Drive) Report(ctx context.Context, rep Report) (Reply, error) {
 	err := d.update(ctx, func(t *transition) error {
 		reply = Reply{}
 		row, err := t.tx.LoadTask(rep.Release, entryOf(rep))
+		t.turned()
 		if fault.CodeOf(err) == fault.NotFound || err == nil && !row.heldBy(rep) {
 			reply.Cancelled = true
 			return t.late(rep)

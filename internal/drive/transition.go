@@ -17,6 +17,7 @@ import (
 type transition struct {
 	tx    Tx
 	now   time.Time
+	clock func() time.Time // nil in a transaction of somebody else's
 	lines []ledger.Event
 	// applied are the events that runs were given.
 	applied []pipeline.EventKind
@@ -26,12 +27,21 @@ type transition struct {
 	cancelled map[[2]string]TaskRow
 }
 
+// turned is called once the turn of the service is taken, for which others may have been
+// waited: time must not run backwards for its releases.
+func (t *transition) turned() {
+	if t.clock != nil {
+		t.now = t.clock()
+	}
+}
+
 // apply loads the run, applies the event, and carries out what follows.
 func (t *transition) apply(release string, ev pipeline.Event) error {
 	rec, err := t.tx.LoadRun(release)
 	if err != nil {
 		return err
 	}
+	t.turned()
 	return t.step(rec, ev)
 }
 

@@ -306,3 +306,15 @@ func TestAReportThatNamesAnotherEnvironmentThanItsEntrysChangesNothing(t *testin
 	}
 	r.want(id, pipeline.RunRunning)
 }
+
+func TestAWorkerThatDoesNotKnowRegionsGetsNone(t *testing.T) {
+	r := newRig(t)
+	r.ship(threeRegions)
+	tasks, err := r.Lease(context.Background(), drive.LeaseAsk{Worker: "old", Max: 10})
+	if err != nil || len(tasks) != 0 {
+		t.Errorf("it got %v, %v", tasks, err)
+	}
+	if task := r.one("new"); task.Region != "eu" {
+		t.Errorf("one that does got %+v", task)
+	}
+}

@@ -115,7 +115,7 @@ func (c *Control) noteDrift(ctx context.Context, l lane, found findings) (unchan
 				return err
 			}
 		}
-		waiting, err := unfinishedOf(tx, l.service)
+		waiting, err := tx.UnfinishedOf(l.service)
 		if err != nil {
 			return err
 		}
@@ -138,43 +138,39 @@ func unmoved(before, now drive.Drift) bool {
 	return a == nil || a.Hash == b.Hash && (a.Unknown == "") == (b.Unknown == "")
 }
 
-// unfinishedOf are the releases of the service that may wait at a gate.
-func unfinishedOf(tx Tx, service string) ([]string, error) {
-	all, err := tx.Unfinished()
-	if err != nil {
-		return nil, err
-	}
-	var own []string
-	for _, id := range all {
-		r, err := tx.LoadRelease(id)
-		if err != nil {
-			return nil, err
-		}
-		if r.Service == service {
-			own = append(own, id)
-		}
-	}
-	return own, nil
-}
+// stillBatch is how many lanes are noted in one transaction.
+const stillBatch = 100
 
-// stillSo keeps, in one transaction, when those lanes were last seen as they were.
+// stillSo keeps when those lanes were last seen as they were, unless somebody has seen
+// something else meanwhile.
 func (c *Control) stillSo(ctx context.Context, same []drive.Drift) error {
-	if len(same) == 0 {
-		return nil
-	}
-	services := make([]string, len(same))
-	for i, d := range same {
-		services[i], _, _ = strings.Cut(d.Lane, "/")
-	}
-	return c.store.Update(ctx, func(tx Tx) error {
-		if err := tx.Turn(services...); err != nil {
-			return err
+	for some := range slices.Chunk(same, stillBatch) {
+		services := make([]string, len(some))
+		for i, d := range some {
+			services[i], _, _ = strings.Cut(d.Lane, "/")
 		}
-		for _, d := range same {
-			if err := tx.SaveDrift(d); err != nil {
+		err := c.store.Update(ctx, func(tx Tx) error {
+			if err := tx.Turn(services...); err != nil {
 				return err
 			}
+			for _, d := range some {
+				if err := stillSo(tx, d); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
 		}
-		return nil
-	})
+	}
+	return nil
+}
+
+func stillSo(tx Tx, d drive.Drift) error {
+	before, err := tx.Drift(d.Lane)
+	if err != nil || before.Release != d.Release || !unmoved(before, d) || !before.At.Before(d.At) {
+		return err
+	}
+	return tx.SaveDrift(d)
 }

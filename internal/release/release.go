@@ -76,6 +76,8 @@ type Releases interface {
 	ListReleases(f Filter) ([]Summary, error)
 	// Services returns the names of all services that ever had a release, sorted.
 	Services() ([]string, error)
+	// UnfinishedOf returns the releases of the service that are not final.
+	UnfinishedOf(service string) ([]string, error)
 	// Homes returns, for a service, which release each environment's home belongs to.
 	Homes(service string) (map[string]string, error)
 	// Evidence returns all facts about the digest, oldest first.

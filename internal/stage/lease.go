@@ -4,6 +4,9 @@ import "time"
 
 // LeaseAsk is a worker's wish for tasks.
 type LeaseAsk struct {
+	// Entries says that the worker tells its tasks apart by their entries. One that does not
+	// gets none of an environment's regions.
+	Entries bool `json:"entries,omitempty"`
 	// Worker is the worker's name; no two that run at the same time may share one.
 	Worker string `json:"worker"`
 	// Environments and Regions restrict the tasks; empty means all.

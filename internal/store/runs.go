@@ -100,6 +100,14 @@ const selectUnfinished = `SELECT release FROM runs WHERE ended_at = 0 ORDER BY r
 // Unfinished returns the releases that are not final.
 func (tx *Tx) Unfinished() ([]string, error) { return tx.list(selectUnfinished) }
 
+const selectUnfinishedOf = `SELECT runs.release FROM runs JOIN releases ON releases.id = runs.release
+	WHERE runs.ended_at = 0 AND releases.service = $1 ORDER BY runs.release`
+
+// UnfinishedOf returns the releases of the service that are not final.
+func (tx *Tx) UnfinishedOf(service string) ([]string, error) {
+	return tx.list(selectUnfinishedOf, service)
+}
+
 const selectWaitingOn = `SELECT release, state FROM runs WHERE digest = $1 AND ended_at = 0 ORDER BY release`
 
 // WaitingOn returns the releases that are not final and whose artifact has the digest.

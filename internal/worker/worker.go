@@ -158,7 +158,7 @@ func (w *Worker) lease(ctx context.Context, free int, resume bool) ([]stage.Task
 	ctx, cancel := context.WithTimeout(ctx, leaseLimit)
 	defer cancel()
 	return w.c.Server.Lease(ctx, stage.LeaseAsk{
-		Worker: w.c.Name, Environments: w.c.Environments, Regions: w.c.Regions, Max: free, Wait: leaseWait,
+		Entries: true, Worker: w.c.Name, Environments: w.c.Environments, Regions: w.c.Regions, Max: free, Wait: leaseWait,
 		Resume: resume, Holding: w.inHand(),
 	})
 }

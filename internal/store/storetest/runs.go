@@ -128,6 +128,16 @@ func unfinished(t *testing.T, s Store) {
 		s.view(t, func(tx release.Tx) error {
 			all, err := tx.Unfinished()
 			equal(t, "unfinished", joined(all), ids)
+			if err != nil {
+				return err
+			}
+			own, err := tx.UnfinishedOf("shop")
+			equal(t, "unfinished of the service", joined(own), ids)
+			if err != nil {
+				return err
+			}
+			none, err := tx.UnfinishedOf("till")
+			equal(t, "unfinished of another service", joined(none), "")
 			return err
 		})
 	}

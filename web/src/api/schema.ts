@@ -1097,6 +1097,7 @@ export interface components {
             stage: string;
         };
         LeaseAsk: {
+            entries?: boolean;
             environments?: string[];
             holding?: string[];
             /** Format: int64 */
