@@ -139,6 +139,25 @@ func TestARegionThatFailsBringsAllHomesBack(t *testing.T) {
 	r.lines(second) // whole
 }
 
+func TestAnOlderReleaseStaysWhereItComesBackThoughItDoesNotEverywhere(t *testing.T) {
+	r := newRig(t)
+	bad := r.released()
+	r.retreat = true
+	older := r.ship(strings.Replace(threeRegions, "[eu, [us, ap]]", "[[eu, us, ap]]", 1))
+	tasks := r.inRegions()
+	r.say(tasks["eu"], stage.Outcome{Status: stage.Passed, Exposed: true})
+	r.say(tasks["us"], stage.Outcome{Status: stage.Failed, Exposed: true, Reason: "it does not come up"})
+	if reply := r.say(tasks["ap"], stage.Outcome{Status: stage.Continue}); reply.Cancelled {
+		t.Error("the region beside it was stopped")
+	}
+	r.say(tasks["ap"], stage.Outcome{Status: stage.Passed, Exposed: true})
+	if got := strings.Join(r.passAll(), ", "); got != "deploy in us" {
+		t.Errorf("undone are: %s", got)
+	}
+	r.want(older, pipeline.RunRolledBack)
+	r.wantHomes(older, bad, older)
+}
+
 func TestALateRollbackLeavesRegionsAloneThatANewerReleaseHas(t *testing.T) {
 	r := newRig(t)
 	first := r.released()

@@ -58,10 +58,11 @@ func (t *turn) baked(e *EnvironmentRun) time.Time {
 }
 
 // stopWaves says what the failure of a leg means for the other regions: its own wave goes
-// back, later ones are called off, and earlier ones are as the plan says.
+// back, later ones are called off, and earlier ones are as the plan says. An older release that
+// is brought back stays where it came up: going round would bring back what it is to replace.
 func (t *turn) stopWaves(failed *EnvironmentRun) {
 	leg := t.plan(failed).Leg
-	if leg == nil || leg.Wave == 0 {
+	if leg == nil || leg.Wave == 0 || t.run.Plan.Retreat {
 		return
 	}
 	reason := fmt.Sprintf("it failed in %s", failed.Name)
