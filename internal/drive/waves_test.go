@@ -35,17 +35,31 @@ func (r *rig) inRegions() map[string]stage.Task {
 	return all
 }
 
+// jobInRegions undoes more than traffic, so the waves go back one after the other.
+var jobInRegions = strings.Replace(threeRegions, "{deploy", "{job: {run: ./up, undo: ./down}}, {deploy", 1)
+
 // released takes a new release through all its regions.
-func (r *rig) released() string {
+func (r *rig) released() string { return r.releasedAs(threeRegions) }
+
+func (r *rig) releasedAs(definition string) string {
 	r.t.Helper()
-	id := r.ship(threeRegions)
-	for range 2 {
-		for _, task := range r.inRegions() {
-			r.say(task, stage.Outcome{Status: stage.Passed, Exposed: true})
-		}
-	}
+	id := r.ship(definition)
+	r.passAll()
 	r.want(id, pipeline.RunSucceeded)
 	return id
+}
+
+// passAll lets all tasks pass, and those that follow, and returns what was done: STAGE in
+// REGION.
+func (r *rig) passAll() (done []string) {
+	r.t.Helper()
+	for tasks := r.inRegions(); len(tasks) > 0; tasks = r.inRegions() {
+		for _, region := range slices.Sorted(maps.Keys(tasks)) {
+			done = append(done, tasks[region].Stage.Name+" in "+region)
+			r.say(tasks[region], stage.Outcome{Status: stage.Passed, Exposed: true})
+		}
+	}
+	return done
 }
 
 func (r *rig) home(target string) (id string) {
@@ -126,6 +140,25 @@ func TestARegionThatFailsBringsAllHomesBack(t *testing.T) {
 	r.lines(second) // whole
 }
 
+func TestAnOlderReleaseStaysWhereItComesBackThoughItDoesNotEverywhere(t *testing.T) {
+	r := newRig(t)
+	bad := r.released()
+	r.retreat = true
+	older := r.ship(strings.Replace(threeRegions, "[eu, [us, ap]]", "[[eu, us, ap]]", 1))
+	tasks := r.inRegions()
+	r.say(tasks["eu"], stage.Outcome{Status: stage.Passed, Exposed: true})
+	r.say(tasks["us"], stage.Outcome{Status: stage.Failed, Exposed: true, Reason: "it does not come up"})
+	if reply := r.say(tasks["ap"], stage.Outcome{Status: stage.Continue}); reply.Cancelled {
+		t.Error("the region beside it was stopped")
+	}
+	r.say(tasks["ap"], stage.Outcome{Status: stage.Passed, Exposed: true})
+	if got := strings.Join(r.passAll(), ", "); got != "deploy in us" {
+		t.Errorf("undone are: %s", got)
+	}
+	r.want(older, pipeline.RunRolledBack)
+	r.wantHomes(older, bad, older)
+}
+
 func TestALateRollbackLeavesRegionsAloneThatANewerReleaseHas(t *testing.T) {
 	r := newRig(t)
 	first := r.released()
@@ -148,6 +181,46 @@ func TestALateRollbackLeavesRegionsAloneThatANewerReleaseHas(t *testing.T) {
 	}
 	r.want(first, pipeline.RunRolledBack)
 	r.wantHomes(second, "", "")
+}
+
+func TestALateRollbackInTurnsLeavesAnOlderWaveAloneThatANewerReleaseHas(t *testing.T) {
+	r := newRig(t)
+	first := r.releasedAs(jobInRegions)
+	second := r.ship(strings.Replace(threeRegions, "    stages", "    takeBack: wave\n    stages", 1))
+	r.say(r.one("w1"), stage.Outcome{Status: stage.Passed, Exposed: true})
+	r.say(r.inRegions()["us"], stage.Outcome{Status: stage.Failed, Exposed: true, Reason: "bad"})
+	r.passAll()
+	r.want(second, pipeline.RunRolledBack)
+	r.wantHomes(second, first, first)
+	r.apply(first, pipeline.Event{Kind: pipeline.EventRollback, Environment: "production", Actor: "ben"})
+	if got := strings.Join(r.passAll(), ", "); got != "deploy in ap, deploy in us, job in ap, job in us" {
+		t.Errorf("undone are: %s", got)
+	}
+	r.want(first, pipeline.RunRolledBack)
+	r.wantHomes(second, "", "")
+	if !r.told(first, "release.rollback-void") {
+		t.Error("nobody was told of eu")
+	}
+}
+
+func TestALateRollbackInTurnsGoesOnInTheOlderWaveThatANewerReleaseLeftOut(t *testing.T) {
+	r := newRig(t)
+	first := r.releasedAs(jobInRegions)
+	second := r.ship(strings.Replace(threeRegions, "[eu, [us, ap]]", "[[us, ap], eu]\n    bake: 1h", 1))
+	r.passAll()
+	r.apply(second, pipeline.Event{Kind: pipeline.EventSkipped, Environment: "production/eu", Actor: "ben", Roles: []string{"sre"}, Reason: "a fair"})
+	r.want(second, pipeline.RunSucceeded)
+	r.wantHomes(first, second, second)
+	r.apply(first, pipeline.Event{Kind: pipeline.EventRollback, Environment: "production", Actor: "ben"})
+	if got := strings.Join(r.passAll(), ", "); got != "deploy in eu, job in eu" {
+		t.Errorf("undone are: %s", got)
+	}
+	r.want(first, pipeline.RunRolledBack)
+	r.wantHomes("", second, second)
+	third := r.ship(threeRegions)
+	if task := r.one("w1"); task.Release != third {
+		t.Errorf("the lane is not free: %s moves", task.Release)
+	}
 }
 
 func TestALateRollbackOfWhatIsNowhereAtHomeIsVoid(t *testing.T) {

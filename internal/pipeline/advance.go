@@ -327,14 +327,20 @@ func (t *turn) succeed(e *EnvironmentRun) bool {
 		return true // nothing of it is at home anywhere yet
 	}
 	t.record(Event{Environment: e.Name}, "environment.succeeded", fmt.Sprintf("%s is now at home in %s.", t.title(), e.Name))
-	if t.run.StateOf(plan.In()) != EnvironmentSucceeded {
-		return true // other regions are to follow
+	t.prove(plan.In())
+	return true
+}
+
+// prove leaves the fact that the release has succeeded in the environment, if no other
+// regions of it are to follow.
+func (t *turn) prove(environment string) {
+	if t.run.StateOf(environment) != EnvironmentSucceeded {
+		return
 	}
 	c := t.run.Plan.Component
-	fact := Evidence{Digest: c.Digest, Kind: "environment", Name: plan.In(), Status: "passed", At: t.now, By: "fairway"}
+	fact := Evidence{Digest: c.Digest, Kind: "environment", Name: environment, Status: "passed", At: t.now, By: "fairway"}
 	t.run.Evidence = append(slices.Clone(t.run.Evidence), fact) // the next environment may wait for it
-	t.command(Command{Kind: CommandAddEvidence, Environment: plan.In(), Evidence: &fact})
-	return true
+	t.command(Command{Kind: CommandAddEvidence, Environment: environment, Evidence: &fact})
 }
 
 // leaveLane gives the entry's lane back. A region keeps what it shares with others until all

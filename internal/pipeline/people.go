@@ -218,6 +218,7 @@ func (t *turn) skip(ev Event) error {
 		}
 	}
 	t.record(ev, "environment.skipped", fmt.Sprintf("%s skipped %s: %s.", ev.Actor, ev.Environment, strings.TrimSuffix(ev.Reason, ".")))
+	t.prove(t.run.Plan.Environments[all[0]].In()) // the regions that were to follow may have been the last
 	return nil
 }
 

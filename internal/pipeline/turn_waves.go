@@ -58,10 +58,11 @@ func (t *turn) baked(e *EnvironmentRun) time.Time {
 }
 
 // stopWaves says what the failure of a leg means for the other regions: its own wave goes
-// back, later ones are called off, and earlier ones are as the plan says.
+// back, later ones are called off, and earlier ones are as the plan says. An older release that
+// is brought back stays where it came up: going round would bring back what it is to replace.
 func (t *turn) stopWaves(failed *EnvironmentRun) {
 	leg := t.plan(failed).Leg
-	if leg == nil || leg.Wave == 0 {
+	if leg == nil || leg.Wave == 0 || t.run.Plan.Retreat {
 		return
 	}
 	reason := fmt.Sprintf("it failed in %s", failed.Name)
@@ -136,15 +137,21 @@ func (t *turn) rollbackAll(environment string, ev Event) error {
 	turned := false
 	for _, i := range slices.Backward(t.run.Plan.Entries(environment)) {
 		e := &t.run.Environments[i]
-		s := &e.Stages[e.Stage]
 		if e.Asks != "" {
 			e.Asks, turned = "", true
 		}
-		if e.State == EnvironmentRollingBack && s.State == StageUndoFailed {
-			s.State, s.Asks, turned = StageCancelled, "", true
+		if e.State == EnvironmentRollingBack && e.Stages[e.Stage].Asks != "" {
+			turned = t.undoAnew(e, ev) || turned
 			continue
 		}
 		turned = t.turnRound(e, reason) || turned
+	}
+	if turned {
+		return nil
+	}
+	// Only a wish that has nothing else to do stops what nobody complains of.
+	for _, i := range slices.Backward(t.run.Plan.Entries(environment)) {
+		turned = t.undoAnew(&t.run.Environments[i], ev) || turned
 	}
 	if turned {
 		return nil
@@ -155,6 +162,12 @@ func (t *turn) rollbackAll(environment string, ev Event) error {
 		return refused.WithHint("it goes on by itself until everything is taken back; look how it stands with `fairway status`")
 	}
 	return refused
+}
+
+// undoAnew tries a region's undoing again, and tells whether that can be.
+func (t *turn) undoAnew(e *EnvironmentRun, ev Event) bool {
+	ev.Environment = e.Name
+	return e.State == EnvironmentRollingBack && t.retryUndo(e, ev) == nil
 }
 
 // decideWaves takes a person's answer to what becomes of the waves before the one that failed.

@@ -32,9 +32,6 @@ func (t *turn) anythingToUndo(e *EnvironmentRun) bool {
 // undoNext undoes the last stage that is still to be undone, or ends the environment.
 func (t *turn) undoNext(e *EnvironmentRun) bool {
 	plan := t.plan(e)
-	if t.waitsForNewer(e) {
-		return false
-	}
 	for ; e.Stage >= 0; e.Stage-- {
 		s, stage := &e.Stages[e.Stage], &plan.Stages[e.Stage]
 		switch s.State {
@@ -72,6 +69,10 @@ func (s *Stage) onlyStops() bool {
 func (t *turn) undo(e *EnvironmentRun, s *StageRun, stage *Stage) bool {
 	if have, asked := t.haveLane(e, true); !have {
 		return asked
+	}
+	// Only now: who waits in line with the others is asked whether it is at home as they are.
+	if t.waitsForNewer(e) {
+		return false
 	}
 	s.State = StageUndoing
 	s.Asks, s.Overdue, s.AskedAt = "", false, time.Time{}
