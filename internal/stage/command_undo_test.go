@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fairwayhq/fairway/internal/command"
 	"github.com/fairwayhq/fairway/internal/pipeline"
 	"github.com/fairwayhq/fairway/internal/stage"
 )
@@ -87,6 +88,30 @@ func TestAnUndoThatIsBegunAnewStopsTheOneBefore(t *testing.T) {
 		t.Errorf("the one before ended %s: %s", out.Status, out.Reason)
 	}
 	wrote(t, effects, "begun stopped begun undone")
+}
+
+// Nobody else would know of it, and begin it too.
+func TestACutOffWorkerBeginsNoUndoCommand(t *testing.T) {
+	m := newMachine(t)
+	u, effects, mend := hangingUndo(t, m)
+	m.tick(&u) // notes that it begins
+	u.Hold = "the worker cannot reach the server"
+	for range 3 {
+		if out := m.tick(&u); out.Status != stage.Continue || out.After <= 0 || !strings.Contains(out.Progress.Now, u.Hold) {
+			t.Fatalf("held it is %+v with %+v", out, out.Progress)
+		}
+	}
+	if s, err := m.Commands.Observe("rel1.production.job.undo." + u.ID); err != nil || s.Phase != command.None {
+		t.Fatalf("held the undo command is %q: %v", s.Phase, err)
+	}
+	u.Hold = ""
+	m.carryOut(&u, says("last line: ready"))
+	u.Hold = "the worker cannot reach the server" // what runs is looked at to its end
+	mend()
+	if out := m.carryOut(&u, ended); out.Status != stage.Passed {
+		t.Errorf("it ended %s: %s", out.Status, out.Reason)
+	}
+	wrote(t, effects, "begun undone")
 }
 
 func TestOnAnotherMachineAnUndoBeginsAnewAndTellsIt(t *testing.T) {

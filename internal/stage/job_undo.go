@@ -17,8 +17,8 @@ type undoCommand struct {
 }
 
 // undo makes sure that the command does not run, then that no earlier try of the
-// undoing does, and then runs the undo command, if there is one. A retreat is held
-// by nothing.
+// undoing does, and then runs the undo command, if there is one. No person holds a
+// retreat; but a worker that is cut off begins no command, as no fence keeps another from it.
 func (e *job) undo(ctx context.Context, task Task) (Outcome, error) {
 	var m jobMemory
 	if err := recallUndo(task, &m); err != nil {
@@ -104,6 +104,9 @@ func (e *job) runUndo(ctx context.Context, task Task, m jobMemory) (Outcome, err
 	}
 	if err != nil {
 		return Outcome{}, err
+	}
+	if s.Phase == command.None && task.Hold != "" {
+		return next(m, laterLook, &Progress{Now: "Held before the undo command begins: " + task.Hold + "."}), nil
 	}
 	ended := m.Ended
 	out, err := e.carryOut(ctx, task, "the undo command", task.Stage.Job.Undo, m.Undo.ID, s, m)
