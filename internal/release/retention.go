@@ -103,6 +103,11 @@ func removeEvents(tx Tx, release string, now time.Time, keep time.Duration) (int
 	if err != nil {
 		return 0, err
 	}
+	// Until the turn was taken another server may have removed it, or people taken it back.
+	first, err := tx.LoadEvents(release, 0, 1)
+	if err != nil || len(first) == 0 || first[0].Seq != 1 || rec.Run.EndedAt.IsZero() {
+		return 0, err
+	}
 	head := ledger.Head{Seq: rec.Seq, Hash: rec.Hash}
 	line, next, err := ledger.Remove(release, head, rec.Run.EndedAt, now, pipeline.Duration(keep).String())
 	if err != nil {
