@@ -67,7 +67,7 @@ var (
 	ageDesc      = prometheus.NewDesc("fairway_outbox_oldest_seconds", "Age of the oldest message that waits to be delivered.", nil, nil)
 	lagDesc      = prometheus.NewDesc("fairway_due_lag_seconds", "How late the release is that should have been woken first.", nil, nil)
 	personDesc   = prometheus.NewDesc("fairway_person_wait_seconds", "How long the release has waited for a person that waits longest; looked at once a minute.", nil, nil)
-	eventsDesc   = prometheus.NewDesc("fairway_ledger_lines_total", "Lines written to the ledger: one or more per transition.", nil, nil)
+	eventsDesc   = prometheus.NewDesc("fairway_ledger_lines_total", "Lines that this server has added to the ledger: one or more per transition.", nil, nil)
 	beatDesc     = prometheus.NewDesc("fairway_last_beat_timestamp_seconds", "When the loop that wakes releases last looked.", nil, nil)
 )
 

@@ -15,6 +15,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/ledger"
@@ -47,6 +48,7 @@ type Drive struct {
 	beat    chan struct{} // asks the loop of Run to look again
 	changes changes
 	beats   beats
+	lines   atomic.Int64
 
 	stopped  chan struct{} // closed when Run has ended: nothing new will come
 	stopOnce sync.Once
@@ -100,6 +102,9 @@ func (d *Drive) Wake() {
 	d.changes.tell()
 }
 
+// Lines is how many lines this server has added to the ledger since it started.
+func (d *Drive) Lines() int64 { return d.lines.Load() }
+
 // Heard tells that another server on the same store has committed something.
 func (d *Drive) Heard() { d.changes.tell() }
 
@@ -127,6 +132,7 @@ func (d *Drive) tell(ctx context.Context, done *transition) {
 		d.moved(kind)
 	}
 	d.logLines(ctx, done.lines)
+	d.lines.Add(int64(len(done.lines)))
 	if done.wakes {
 		d.Wake()
 	} else {

@@ -29,6 +29,8 @@ type Beat interface {
 	// Note adds lines to a release's chain that change nothing about its run, in the
 	// caller's transaction. committed is called after the commit.
 	Note(tx drive.Tx, release string, lines ...ledger.Event) (committed func(), err error)
+	// Lines is how many lines this server has added to the ledger since it started.
+	Lines() int64
 	// Wake says that the caller committed something that drive has to look at.
 	Wake()
 }
