@@ -64,6 +64,9 @@ func (w *Worker) carryOut(ctx context.Context, kept record) {
 		log: w.c.Log.With("release", t.Release, "service", t.Service, "environment", t.Environment, "stage", t.Stage.Name, "task", t.ID, "worker", w.c.Name),
 	}
 	c.journal = w.journalOf(t, c.log)
+	if c.journal != nil {
+		c.journal.kept = kept.Number > 0 || c.lost
+	}
 	ticking, lose := context.WithCancelCause(ctx)
 	c.lose = lose
 	var beside sync.WaitGroup
@@ -256,7 +259,7 @@ func (c *carrying) disconnect() {
 
 // record is what a later life of the worker would go on from. The caller holds the lock.
 func (c *carrying) record() record {
-	r := record{Task: c.task, Number: c.unsaid.number, Sent: c.unsaid.sent}
+	r := record{Task: c.task, Number: c.unsaid.number, Sent: c.unsaid.sent, Weight: c.unsaid.weight}
 	if c.unsaid.rest != nil {
 		r.Rest = []stage.Outcome{*c.unsaid.rest}
 	}

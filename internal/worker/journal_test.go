@@ -153,6 +153,24 @@ func TestAJournalEndsWithItsTask(t *testing.T) {
 	waitFor(t, "the journal is gone", func() bool { return len(journals(t, folder)) == 0 })
 }
 
+// What it would go on from later, the server has long been told otherwise.
+func TestAJournalOfATaskWithoutTrafficEndsWhenTheServerIsBack(t *testing.T) {
+	folder := t.TempDir()
+	s := newServer(aTask("t1"))
+	ticks := make(chan stage.Task)
+	life(t, s, folder, counting(ticks, func(_ int, out *stage.Outcome) { out.Progress.Weight = 0 }))
+	<-ticks
+	hear(t, s)
+	s.set(true)
+	for range 3 {
+		<-ticks
+	}
+	waitFor(t, "there is a journal", func() bool { return len(journals(t, folder)) == 1 })
+	drain(t, ticks)
+	s.set(false)
+	waitFor(t, "the journal is gone", func() bool { return len(journals(t, folder)) == 0 })
+}
+
 func TestATornJournalIsReadAsFarAsItIsWhole(t *testing.T) {
 	folder := t.TempDir()
 	s := newServer(aTask("t1"))

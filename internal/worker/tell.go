@@ -74,7 +74,7 @@ func (c *carrying) nextReport(late bool) *stage.Report {
 		}
 		report := c.w.reportOf(c.task)
 		c.unsaid.cut(&report)
-		if c.lost || c.unsaid.weight > 0 {
+		if c.lost || c.unsaid.weight > 0 || c.journal.stale() {
 			// Who has traffic is looked after also when the worker dies just now, and
 			// comes back where no server answers.
 			c.journal.replace(c.record(), c.lost)
@@ -116,6 +116,9 @@ func (c *carrying) answered(reply stage.Reply, report bool) {
 		c.log.Info("The server has heard what happened while it could not be reached.")
 	}
 	c.lost = false
+	if c.unsaid.weight == 0 {
+		c.journal.remove() // the server knows all, and will not hear of the journal what comes now
+	}
 }
 
 // lighten leaves out of a report what the server refuses to read; false where that is not
