@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"sync"
 	"testing"
 	"time"
 
@@ -77,6 +78,32 @@ func TestAnEndingThatAStopCutsOffIsToldOnce(t *testing.T) {
 	}
 	if len(numbers) != 1 || !numbers[1] {
 		t.Errorf("the server heard the endings %v", numbers)
+	}
+}
+
+func TestAWorkerThatStopsWhileTheServerIsAwayKeepsAnEnding(t *testing.T) {
+	folder := t.TempDir()
+	s := newServer(aTask("t1"))
+	ticked := make(chan struct{})
+	var once sync.Once
+	kill := life(t, s, folder, executor(func(stage.Task) (stage.Outcome, error) {
+		s.mu.Lock()
+		s.hangs = true // no answer is missing yet
+		s.mu.Unlock()
+		once.Do(func() { close(ticked) })
+		return stage.Outcome{Status: stage.Passed, Reason: "good"}, nil
+	}))
+	<-ticked
+	kill()
+	s.mu.Lock()
+	s.hangs = false
+	s.mu.Unlock()
+	life(t, s, folder, executor(func(stage.Task) (stage.Outcome, error) {
+		t.Error("a task that has ended was ticked again")
+		return stage.Outcome{Status: stage.Continue}, nil
+	}))
+	if r := hear(t, s); r.Outcome.Status != stage.Passed || r.Number != 1 {
+		t.Errorf("the next life tells %+v", r)
 	}
 }
 
