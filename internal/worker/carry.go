@@ -67,6 +67,9 @@ func (w *Worker) carryOut(ctx context.Context, kept record) {
 	if c.journal != nil {
 		c.journal.kept = kept.Number > 0 || c.lost
 	}
+	if c.journal.stale() { // what is appended to a torn tail could not be read
+		c.journal.replace(c.record(), true)
+	}
 	ticking, lose := context.WithCancelCause(ctx)
 	c.lose = lose
 	var beside sync.WaitGroup

@@ -108,8 +108,9 @@ func (j *journal) append(out stage.Outcome) {
 // on from it would give another report the same number.
 func (j *journal) stale() bool { return j != nil && j.kept }
 
-// full tells that the journal should be written anew.
-func (j *journal) full() bool { return j != nil && j.size > mostJournal }
+// full tells that the journal should be written anew, also because what is appended after
+// a write that failed could not be read.
+func (j *journal) full() bool { return j != nil && (j.size > mostJournal || j.failing) }
 
 // remove ends it.
 func (j *journal) remove() {

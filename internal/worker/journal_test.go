@@ -203,8 +203,18 @@ func TestATornJournalIsReadAsFarAsItIsWhole(t *testing.T) {
 		}
 		again := make(chan stage.Task, 100)
 		kill := life(t, s, folder, counting(again, nil))
-		if first := <-again; string(first.State) == "" || first.Hold == "" {
+		first := <-again
+		if string(first.State) == "" || first.Hold == "" {
 			t.Errorf("%s: it goes on with %q", name, first.State)
+		}
+		for range 2 {
+			<-again
+		}
+		kill()
+		again = make(chan stage.Task, 100)
+		kill = life(t, s, folder, counting(again, nil))
+		if second := <-again; fmt.Sprintf("%9s", second.State) <= fmt.Sprintf("%9s", first.State) {
+			t.Errorf("%s: the life after goes on with %s, after %s", name, second.State, first.State)
 		}
 		kill()
 	}
