@@ -78,13 +78,21 @@ func (w *Worker) carryOut(ctx context.Context, kept record) {
 	seen, why := c.ticks(ticking)
 	lose(nil)
 	beside.Wait()
-	if ctx.Err() != nil || why != "" {
+	if seen == 0 && (ctx.Err() != nil || why != "") {
 		c.leave(ctx, why)
-		return
+		if ctx.Err() != nil || !c.ended() {
+			return
+		}
 	}
 	c.tellLate(ctx)
 	if seen > 0 {
 		c.giveUp(ctx, seen)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if ctx.Err() != nil && c.unsaid.any() {
+		c.disconnect() // the worker's next life tells it
+		return
 	}
 	c.journal.remove()
 }

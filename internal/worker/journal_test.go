@@ -278,6 +278,28 @@ func TestWhatWasDoneWhileCutOffIsToldLate(t *testing.T) {
 	}
 }
 
+func TestATaskOfANewerFairwayThatIsAnothersIsToldLate(t *testing.T) {
+	folder := t.TempDir()
+	s := newServer(aTask("t1"))
+	ticks := make(chan stage.Task)
+	kill := life(t, s, folder, counting(ticks, nil))
+	<-ticks
+	hear(t, s)
+	s.set(true)
+	<-ticks
+	<-ticks
+	drain(t, ticks)
+	kill()
+	s.mu.Lock()
+	s.down, s.reply = false, stage.Reply{Cancelled: true}
+	s.mu.Unlock()
+	life(t, s, folder, executor(func(stage.Task) (stage.Outcome, error) { return stage.Outcome{}, stage.ErrNewer }))
+	waitFor(t, "the journal is gone", func() bool { return len(journals(t, folder)) == 0 })
+	for r := hear(t, s); !r.Late; {
+		r = hear(t, s)
+	}
+}
+
 func waitFor(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	limit, cancel := context.WithTimeout(t.Context(), 20*time.Second)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/pipeline"
+	"github.com/fairwayhq/fairway/internal/platform"
 	"github.com/fairwayhq/fairway/internal/stage"
 	"github.com/fairwayhq/fairway/internal/worker"
 )
@@ -104,6 +105,23 @@ func TestAWorkerThatStopsWhileTheServerIsAwayKeepsAnEnding(t *testing.T) {
 	}))
 	if r := hear(t, s); r.Outcome.Status != stage.Passed || r.Number != 1 {
 		t.Errorf("the next life tells %+v", r)
+	}
+}
+
+func TestAWorkerThatStopsTellsTheFenceThatWasSeen(t *testing.T) {
+	s := newServer(aTask("t1"))
+	ctx, stop := context.WithCancel(context.Background())
+	w := worker.New(worker.Config{Name: "w1", Server: s, Log: slog.New(slog.DiscardHandler), Executors: map[pipeline.Kind]stage.Executor{
+		pipeline.KindCanary: executor(func(task stage.Task) (stage.Outcome, error) {
+			stop()
+			return stage.Outcome{}, platform.Fenced(task.Target(), 3, 4)
+		}),
+	}})
+	if err := w.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if r := hear(t, s); r.Seen != 4 || r.Left {
+		t.Errorf("the server heard %+v", r)
 	}
 }
 

@@ -170,7 +170,8 @@ func (c *carrying) tellLate(ctx context.Context) {
 func (c *carrying) giveUp(ctx context.Context, seen int64) {
 	report := c.w.reportOf(c.task)
 	report.Seen = seen
-	if _, err := c.w.send(ctx, report); err != nil && ctx.Err() == nil {
+	// Also who stops just now says it: only this worker has seen the fence.
+	if _, err := c.w.send(context.WithoutCancel(ctx), report); err != nil {
 		c.log.Warn("The server was not told of the newer lease.", "error", err)
 	}
 }
