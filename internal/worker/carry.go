@@ -64,6 +64,12 @@ func (w *Worker) carryOut(ctx context.Context, kept record) {
 		log: w.c.Log.With("release", t.Release, "service", t.Service, "environment", t.Environment, "stage", t.Stage.Name, "task", t.ID, "worker", w.c.Name),
 	}
 	c.journal = w.journalOf(t, c.log)
+	if c.journal != nil {
+		c.journal.kept = kept.Number > 0 || c.lost
+	}
+	if c.journal.stale() { // what is appended to a torn tail could not be read
+		c.journal.replace(c.record(), true)
+	}
 	ticking, lose := context.WithCancelCause(ctx)
 	c.lose = lose
 	var beside sync.WaitGroup
@@ -72,13 +78,21 @@ func (w *Worker) carryOut(ctx context.Context, kept record) {
 	seen, why := c.ticks(ticking)
 	lose(nil)
 	beside.Wait()
-	if ctx.Err() != nil || why != "" {
+	if seen == 0 && (ctx.Err() != nil || why != "") {
 		c.leave(ctx, why)
-		return
+		if ctx.Err() != nil || !c.ended() {
+			return
+		}
 	}
 	c.tellLate(ctx)
 	if seen > 0 {
 		c.giveUp(ctx, seen)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if ctx.Err() != nil && c.unsaid.any() {
+		c.disconnect() // the worker's next life tells it
+		return
 	}
 	c.journal.remove()
 }
@@ -256,7 +270,7 @@ func (c *carrying) disconnect() {
 
 // record is what a later life of the worker would go on from. The caller holds the lock.
 func (c *carrying) record() record {
-	r := record{Task: c.task, Number: c.unsaid.number, Sent: c.unsaid.sent}
+	r := record{Task: c.task, Number: c.unsaid.number, Sent: c.unsaid.sent, Weight: c.unsaid.weight}
 	if c.unsaid.rest != nil {
 		r.Rest = []stage.Outcome{*c.unsaid.rest}
 	}

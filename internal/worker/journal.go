@@ -28,6 +28,8 @@ type journal struct {
 	path string
 	log  *slog.Logger
 	size int64
+	// kept says that there is a file.
+	kept bool
 	// failing says that it was told already that nothing can be kept.
 	failing bool
 }
@@ -40,11 +42,13 @@ type record struct {
 	Number int64           `json:"number,omitempty"`
 	Sent   *stage.Report   `json:"sent,omitempty"`
 	Rest   []stage.Outcome `json:"rest,omitempty"`
+	// Weight is the share of traffic that a tick told last.
+	Weight float64 `json:"weight,omitempty"`
 }
 
 // pending is what the server has not heard.
 func (r record) pending() pending {
-	p := pending{number: r.Number, sent: r.Sent}
+	p := pending{number: r.Number, sent: r.Sent, weight: r.Weight}
 	if r.Number == 0 {
 		p.known = r.Task.State // a new lease: the state is the server's
 	}
@@ -84,6 +88,7 @@ func (j *journal) replace(r record, sync bool) {
 	}
 	j.note(err)
 	j.size = int64(len(line))
+	j.kept = true // even a failed one may have left the former
 }
 
 // append adds what came of a tick. It is on disk when it returns.
@@ -99,17 +104,25 @@ func (j *journal) append(out stage.Outcome) {
 	j.size += int64(len(line))
 }
 
-// full tells that the journal should be written anew.
-func (j *journal) full() bool { return j != nil && j.size > mostJournal }
+// stale tells that there is a file which must not stay as it is when a report is cut: who went
+// on from it would give another report the same number.
+func (j *journal) stale() bool { return j != nil && j.kept }
+
+// full tells that the journal should be written anew, also because what is appended after
+// a write that failed could not be read.
+func (j *journal) full() bool { return j != nil && (j.size > mostJournal || j.failing) }
 
 // remove ends it.
 func (j *journal) remove() {
-	if j == nil {
+	if j == nil || !j.kept {
 		return
 	}
-	if err := os.Remove(j.path); !errors.Is(err, os.ErrNotExist) {
-		j.note(err)
+	err := os.Remove(j.path)
+	if errors.Is(err, os.ErrNotExist) {
+		err = nil
 	}
+	j.note(err)
+	j.kept = err != nil
 }
 
 // note tells once that nothing can be kept. The worker goes on without.

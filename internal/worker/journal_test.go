@@ -153,6 +153,24 @@ func TestAJournalEndsWithItsTask(t *testing.T) {
 	waitFor(t, "the journal is gone", func() bool { return len(journals(t, folder)) == 0 })
 }
 
+// What it would go on from later, the server has long been told otherwise.
+func TestAJournalOfATaskWithoutTrafficEndsWhenTheServerIsBack(t *testing.T) {
+	folder := t.TempDir()
+	s := newServer(aTask("t1"))
+	ticks := make(chan stage.Task)
+	life(t, s, folder, counting(ticks, func(_ int, out *stage.Outcome) { out.Progress.Weight = 0 }))
+	<-ticks
+	hear(t, s)
+	s.set(true)
+	for range 3 {
+		<-ticks
+	}
+	waitFor(t, "there is a journal", func() bool { return len(journals(t, folder)) == 1 })
+	drain(t, ticks)
+	s.set(false)
+	waitFor(t, "the journal is gone", func() bool { return len(journals(t, folder)) == 0 })
+}
+
 func TestATornJournalIsReadAsFarAsItIsWhole(t *testing.T) {
 	folder := t.TempDir()
 	s := newServer(aTask("t1"))
@@ -185,8 +203,18 @@ func TestATornJournalIsReadAsFarAsItIsWhole(t *testing.T) {
 		}
 		again := make(chan stage.Task, 100)
 		kill := life(t, s, folder, counting(again, nil))
-		if first := <-again; string(first.State) == "" || first.Hold == "" {
+		first := <-again
+		if string(first.State) == "" || first.Hold == "" {
 			t.Errorf("%s: it goes on with %q", name, first.State)
+		}
+		for range 2 {
+			<-again
+		}
+		kill()
+		again = make(chan stage.Task, 100)
+		kill = life(t, s, folder, counting(again, nil))
+		if second := <-again; fmt.Sprintf("%9s", second.State) <= fmt.Sprintf("%9s", first.State) {
+			t.Errorf("%s: the life after goes on with %s, after %s", name, second.State, first.State)
 		}
 		kill()
 	}
@@ -247,6 +275,28 @@ func TestWhatWasDoneWhileCutOffIsToldLate(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestATaskOfANewerFairwayThatIsAnothersIsToldLate(t *testing.T) {
+	folder := t.TempDir()
+	s := newServer(aTask("t1"))
+	ticks := make(chan stage.Task)
+	kill := life(t, s, folder, counting(ticks, nil))
+	<-ticks
+	hear(t, s)
+	s.set(true)
+	<-ticks
+	<-ticks
+	drain(t, ticks)
+	kill()
+	s.mu.Lock()
+	s.down, s.reply = false, stage.Reply{Cancelled: true}
+	s.mu.Unlock()
+	life(t, s, folder, executor(func(stage.Task) (stage.Outcome, error) { return stage.Outcome{}, stage.ErrNewer }))
+	waitFor(t, "the journal is gone", func() bool { return len(journals(t, folder)) == 0 })
+	for r := hear(t, s); !r.Late; {
+		r = hear(t, s)
 	}
 }
 

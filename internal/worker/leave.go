@@ -68,5 +68,10 @@ func (c *carrying) tellRest(ctx context.Context) (ended bool, err error) {
 }
 
 func (c *carrying) notLeft(err error) {
+	c.mu.Lock()
+	if c.unsaid.any() {
+		c.disconnect() // the worker's next life tells it
+	}
+	c.mu.Unlock()
 	c.log.Warn("The server was not told that the task is left; it goes on when its lease has run out.", "error", err)
 }

@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/pipeline"
+	"github.com/fairwayhq/fairway/internal/platform"
 	"github.com/fairwayhq/fairway/internal/stage"
 	"github.com/fairwayhq/fairway/internal/worker"
 )
@@ -77,6 +79,49 @@ func TestAnEndingThatAStopCutsOffIsToldOnce(t *testing.T) {
 	}
 	if len(numbers) != 1 || !numbers[1] {
 		t.Errorf("the server heard the endings %v", numbers)
+	}
+}
+
+func TestAWorkerThatStopsWhileTheServerIsAwayKeepsAnEnding(t *testing.T) {
+	folder := t.TempDir()
+	s := newServer(aTask("t1"))
+	ticked := make(chan struct{})
+	var once sync.Once
+	kill := life(t, s, folder, executor(func(stage.Task) (stage.Outcome, error) {
+		s.mu.Lock()
+		s.hangs = true // no answer is missing yet
+		s.mu.Unlock()
+		once.Do(func() { close(ticked) })
+		return stage.Outcome{Status: stage.Passed, Reason: "good"}, nil
+	}))
+	<-ticked
+	kill()
+	s.mu.Lock()
+	s.hangs = false
+	s.mu.Unlock()
+	life(t, s, folder, executor(func(stage.Task) (stage.Outcome, error) {
+		t.Error("a task that has ended was ticked again")
+		return stage.Outcome{Status: stage.Continue}, nil
+	}))
+	if r := hear(t, s); r.Outcome.Status != stage.Passed || r.Number != 1 {
+		t.Errorf("the next life tells %+v", r)
+	}
+}
+
+func TestAWorkerThatStopsTellsTheFenceThatWasSeen(t *testing.T) {
+	s := newServer(aTask("t1"))
+	ctx, stop := context.WithCancel(context.Background())
+	w := worker.New(worker.Config{Name: "w1", Server: s, Log: slog.New(slog.DiscardHandler), Executors: map[pipeline.Kind]stage.Executor{
+		pipeline.KindCanary: executor(func(task stage.Task) (stage.Outcome, error) {
+			stop()
+			return stage.Outcome{}, platform.Fenced(task.Target(), 3, 4)
+		}),
+	}})
+	if err := w.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if r := hear(t, s); r.Seen != 4 || r.Left {
+		t.Errorf("the server heard %+v", r)
 	}
 }
 

@@ -74,7 +74,7 @@ func (c *carrying) nextReport(late bool) *stage.Report {
 		}
 		report := c.w.reportOf(c.task)
 		c.unsaid.cut(&report)
-		if c.lost || c.unsaid.weight > 0 {
+		if c.lost || c.unsaid.weight > 0 || c.journal.stale() {
 			// Who has traffic is looked after also when the worker dies just now, and
 			// comes back where no server answers.
 			c.journal.replace(c.record(), c.lost)
@@ -116,6 +116,9 @@ func (c *carrying) answered(reply stage.Reply, report bool) {
 		c.log.Info("The server has heard what happened while it could not be reached.")
 	}
 	c.lost = false
+	if c.unsaid.weight == 0 {
+		c.journal.remove() // the server knows all, and will not hear of the journal what comes now
+	}
 }
 
 // lighten leaves out of a report what the server refuses to read; false where that is not
@@ -167,7 +170,8 @@ func (c *carrying) tellLate(ctx context.Context) {
 func (c *carrying) giveUp(ctx context.Context, seen int64) {
 	report := c.w.reportOf(c.task)
 	report.Seen = seen
-	if _, err := c.w.send(ctx, report); err != nil && ctx.Err() == nil {
+	// Also who stops just now says it: only this worker has seen the fence.
+	if _, err := c.w.send(context.WithoutCancel(ctx), report); err != nil {
 		c.log.Warn("The server was not told of the newer lease.", "error", err)
 	}
 }

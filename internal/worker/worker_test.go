@@ -29,6 +29,7 @@ type server struct {
 	tasks []stage.Task
 	asks  []stage.LeaseAsk
 	down  bool
+	hangs bool // reports vanish on the way
 	deaf  bool // reports are taken in, and their answers lost
 	reply stage.Reply
 	heard chan stage.Report
@@ -51,8 +52,13 @@ func (s *server) Lease(ctx context.Context, ask stage.LeaseAsk) ([]stage.Task, e
 	return tasks, nil
 }
 
-func (s *server) Report(_ context.Context, r stage.Report) (stage.Reply, error) {
+func (s *server) Report(ctx context.Context, r stage.Report) (stage.Reply, error) {
 	s.mu.Lock()
+	if s.hangs {
+		s.mu.Unlock()
+		<-ctx.Done()
+		return stage.Reply{}, ctx.Err()
+	}
 	defer s.mu.Unlock()
 	if s.down {
 		return stage.Reply{}, fault.Errorf(fault.Unavailable, "connection refused")
