@@ -263,6 +263,13 @@ func TestServersHearOfEachOthersCommits(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	for quiet := false; !quiet; { // the second one rang when it opened the database
+		select {
+		case <-one.Rung():
+		case <-time.After(500 * time.Millisecond):
+			quiet = true
+		}
+	}
 	addReleaseOf(t, one, "r1", "shop")
 	select {
 	case <-two.Rung():
