@@ -93,9 +93,10 @@ func deletedSide(t *testing.T, p *place) {
 func deletedPods(t *testing.T, f *fleet) {
 	f.stand(f.canary, 2)
 	f.give(platform.Weights{f.old: 666_667, f.canary.ID: 333_333})
-	if s := f.deleteSide(f.canary.ID); !strings.Contains(s.Foreign, "somebody has deleted") {
-		t.Errorf("when it has gone with a part it is told %q with %v", s.Foreign, s.Weights)
-	}
+	f.deleteSide(f.canary.ID)
+	f.until("it is told that it has gone with a part", func(s platform.State) bool { // its pods go a little later
+		return strings.Contains(s.Foreign, "somebody has deleted")
+	})
 	f.give(platform.Weights{f.old: platform.Whole}) // as the undoing of its release does
 	f.must(f.Retire(t.Context(), f.lease, target, f.canary.ID))
 	if s := f.observe(); s.Foreign != "" || s.Weights[f.old] != platform.Whole {
