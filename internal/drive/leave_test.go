@@ -94,3 +94,27 @@ func (r *rig) task(id string) (row drive.TaskRow) {
 	}
 	return row
 }
+
+// goingStore is a store during whose commits a worker goes away.
+type goingStore struct {
+	drive.Store
+	goes func()
+}
+
+func (s goingStore) Update(ctx context.Context, f func(drive.Tx) error) error {
+	defer s.goes()
+	return s.Store.Update(ctx, f)
+}
+
+func TestWhatIsLeasedToAWorkerThatHasGoneMeanwhileIsFree(t *testing.T) {
+	r := newRig(t)
+	r.ship(oneStage)
+	ctx, cancel := context.WithCancel(context.Background())
+	d := drive.New(drive.Config{Store: goingStore{r.store.Drive(), cancel}, Now: r.clock})
+	if tasks, err := d.Lease(ctx, drive.LeaseAsk{Worker: "w1", Max: 10}); err != nil || len(tasks) != 0 || ctx.Err() == nil {
+		t.Errorf("it was given %v, %v", tasks, err)
+	}
+	if task := r.one("w2"); task.Held != "w2" || task.Fence < 2 {
+		t.Errorf("the next worker got %+v, want a task that was leased before", task)
+	}
+}

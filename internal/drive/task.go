@@ -43,6 +43,9 @@ func (d *Drive) Lease(ctx context.Context, ask LeaseAsk) ([]stage.Task, error) {
 	}
 	for {
 		tasks, err := d.lease(ctx, ask)
+		if err == nil && len(tasks) > 0 && ctx.Err() != nil {
+			return nil, d.takeBack(context.WithoutCancel(ctx), tasks)
+		}
 		if err != nil || len(tasks) > 0 {
 			return tasks, err
 		}
@@ -62,6 +65,37 @@ func (d *Drive) Lease(ctx context.Context, ask LeaseAsk) ([]stage.Task, error) {
 		}
 		look.Stop()
 	}
+}
+
+// takeBack ends leases of which their worker has not heard: it went away while they were
+// given, as one does that stops.
+func (d *Drive) takeBack(ctx context.Context, tasks []stage.Task) error {
+	return d.update(ctx, func(t *transition) error {
+		services := make([]string, len(tasks))
+		for i, task := range tasks {
+			services[i] = task.Service
+		}
+		if err := t.tx.Turn(services...); err != nil {
+			return err
+		}
+		for _, task := range tasks {
+			row, err := t.tx.LoadTask(task.Release, task.Entry)
+			if err != nil {
+				if err = ignoreConflict(err); err != nil {
+					return err
+				}
+				continue
+			}
+			if row.ID != task.ID || row.Fence != task.Fence {
+				continue
+			}
+			row.Holder, row.LeaseUntil = "", t.now
+			if err := t.tx.PutTask(row); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // unreadableWait is how long a task that cannot be read is left alone.
