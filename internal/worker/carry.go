@@ -30,8 +30,8 @@ type carrying struct {
 	unsaid pending
 	// lost says that the server did not answer in time, and has not yet heard everything.
 	lost bool
-	// over says that the server has ended the lease.
-	over bool
+	// ending says that the task has its outcome; over that the server has ended the lease.
+	ending, over bool
 	// heard is when the server answered last, and took how long that took.
 	heard time.Time
 	took  time.Duration
@@ -63,6 +63,7 @@ func (w *Worker) carryOut(ctx context.Context, kept record) {
 		lost: kept.Sent != nil || len(kept.Rest) > 0, news: make(chan struct{}, 1), ask: make(chan struct{}, 1), back: make(chan struct{}, 1),
 		log: w.c.Log.With("release", t.Release, "service", t.Service, "environment", t.Environment, "stage", t.Stage.Name, "task", t.ID, "worker", w.c.Name),
 	}
+	c.ending = c.unsaid.ends()
 	c.journal = w.journalOf(t, c.log)
 	if c.journal != nil {
 		c.journal.kept = kept.Number > 0 || c.lost
@@ -172,6 +173,7 @@ func (c *carrying) add(out stage.Outcome) {
 	if out.State != nil {
 		c.task.State = out.State
 	}
+	c.ending = out.Status != stage.Continue
 	out = c.unsaid.add(out, c.w.c.Now())
 	switch {
 	case c.lost && c.journal.full():
@@ -248,7 +250,7 @@ func (c *carrying) await(ctx context.Context, limit time.Duration, holds func() 
 func (c *carrying) ended() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.over || c.unsaid.ends()
+	return c.over || c.ending
 }
 
 func (c *carrying) weight() float64 {
