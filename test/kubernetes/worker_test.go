@@ -148,6 +148,7 @@ func (g *guide) startWorker(ctx context.Context) {
 	address := g.nodeAddress(ctx)
 	g.apply(ctx, strings.NewReplacer(
 		"https://fairway.example.com", "http://fairway.example.com:7090",
+		"--token-file=", "--plain-http, --token-file=",
 		"      serviceAccountName:", "      hostAliases: [{ip: "+address+", hostnames: [fairway.example.com, prometheus.monitoring]}]\n      serviceAccountName:",
 	).Replace(inside))
 }
