@@ -1,0 +1,216 @@
+package drive
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/platform"
+	"github.com/fairwayhq/fairway/internal/stage"
+)
+
+// Lease gives the worker tasks that nobody else holds, each with a fence greater
+// than every one its target had before. It waits a while for the first.
+func (d *Drive) Lease(ctx context.Context, ask LeaseAsk) ([]stage.Task, error) {
+	if ask.Worker == "" {
+		return nil, fault.Errorf(fault.Invalid, "a worker needs a name")
+	}
+	ask.Max = min(max(ask.Max, 1), 100)
+	if d.drained() {
+		return nil, fault.Errorf(fault.Unavailable, "the server is stopping and gives no more tasks").
+			WithHint("ask again: another server, or this one when it is back, gives them")
+	}
+	end := time.NewTimer(min(max(ask.Wait, 0), 30*time.Second))
+	defer end.Stop()
+	changed, stop := d.Changed()
+	defer stop()
+	if ask.Resume {
+		if err := d.giveBack(ctx, ask); err != nil {
+			return nil, err
+		}
+	}
+	for {
+		tasks, err := d.lease(ctx, ask)
+		if err == nil && len(tasks) > 0 && ctx.Err() != nil {
+			return nil, d.takeBack(context.WithoutCancel(ctx), tasks)
+		}
+		if err != nil || len(tasks) > 0 {
+			return tasks, err
+		}
+		look := time.NewTimer(leaseInterval)
+		select {
+		case <-ctx.Done():
+			look.Stop()
+			return nil, nil
+		case <-d.stopped:
+			look.Stop()
+			return nil, nil
+		case <-end.C:
+			look.Stop()
+			return nil, nil
+		case <-changed:
+		case <-look.C:
+		}
+		look.Stop()
+	}
+}
+
+// takeBack ends leases of which their worker has not heard: it went away while they were
+// given, as one does that stops.
+func (d *Drive) takeBack(ctx context.Context, tasks []stage.Task) error {
+	fences := map[string]int64{}
+	for _, task := range tasks {
+		fences[task.ID] = task.Fence
+	}
+	given := func(tx Tx) ([]TaskRow, error) {
+		rows, err := tx.HeldTasks(tasks[0].Held)
+		return slices.DeleteFunc(rows, func(row TaskRow) bool { return fences[row.ID] != row.Fence }), err
+	}
+	return d.eachTask(ctx, given, func(t *transition, row TaskRow) error {
+		if fences[row.ID] != row.Fence {
+			return nil
+		}
+		row.Holder, row.LeaseUntil = "", t.now
+		return t.tx.PutTask(row)
+	})
+}
+
+// unreadableWait is how long a task that cannot be read is left alone.
+const unreadableWait = time.Minute
+
+// leaseInterval is how often a waiting worker looks for leases that ran out.
+const leaseInterval = time.Second
+
+func (d *Drive) lease(ctx context.Context, ask LeaseAsk) ([]stage.Task, error) {
+	// A look without the writer's lock first: most looks find nothing.
+	found := false
+	err := d.store.View(ctx, func(tx Tx) error {
+		rows, err := tx.LeasableTasks(d.now(), ask.Environments, ask.Regions, 1+len(ask.Holding))
+		found = len(withoutHeld(rows, ask)) > 0
+		return err
+	})
+	if err != nil || !found {
+		return nil, err
+	}
+	var tasks []stage.Task
+	err = d.update(ctx, func(t *transition) error {
+		tasks = nil
+		rows, err := t.tx.LeasableTasks(t.now, ask.Environments, ask.Regions, ask.Max+len(ask.Holding))
+		if err != nil {
+			return err
+		}
+		for _, row := range withoutHeld(rows, ask) {
+			task, err := t.leaseTask(row, ask.Worker, d.leaseFor)
+			if fault.CodeOf(err) == fault.Unavailable {
+				return err // it is the store's trouble, not the task's
+			}
+			if err != nil {
+				// One release that cannot be read must not hold up all others.
+				d.log.Error("A task cannot be leased.", "release", row.Release, "environment", row.Entry, "task", row.ID, "error", err)
+				row.NotBefore = t.now.Add(unreadableWait)
+				if err := t.tx.PutTask(row); err != nil {
+					return err
+				}
+				continue
+			}
+			tasks = append(tasks, task)
+		}
+		return nil
+	})
+	return tasks, err
+}
+
+// withoutHeld leaves out what the worker has in hand: it goes on with that under the fence
+// that it has, also where its lease ran out while it was cut off. And it leaves out regions
+// where the worker is too old to know them.
+func withoutHeld(rows []TaskRow, ask LeaseAsk) []TaskRow {
+	rest := slices.DeleteFunc(rows, func(row TaskRow) bool {
+		return slices.Contains(ask.Holding, row.ID) || !ask.Entries && row.Entry != row.Environment
+	})
+	return rest[:min(len(rest), ask.Max)]
+}
+
+// giveBack ends the leases of a worker that has just started again: who it was
+// before is gone, so its tasks need not wait for their leases to run out.
+func (d *Drive) giveBack(ctx context.Context, ask LeaseAsk) error {
+	// Another worker may have the name by mistake: what this one may not have is not its own.
+	asked := func(row TaskRow) bool {
+		return (len(ask.Environments) == 0 || slices.Contains(ask.Environments, row.Environment)) &&
+			(len(ask.Regions) == 0 || slices.Contains(ask.Regions, row.Region))
+	}
+	return d.eachTask(ctx, func(tx Tx) ([]TaskRow, error) { return tx.HeldTasks(ask.Worker) }, func(t *transition, row TaskRow) error {
+		if row.Holder != ask.Worker || slices.Contains(ask.Holding, row.ID) || !asked(row) {
+			return nil
+		}
+		row.LeaseUntil = t.now
+		return t.tx.PutTask(row)
+	})
+}
+
+// taskBatch is how many tasks are changed in one transaction.
+const taskBatch = 100
+
+// eachTask finds tasks in a view and gives each to change as it then is, many of them in
+// one transaction.
+func (d *Drive) eachTask(ctx context.Context, find func(Tx) ([]TaskRow, error), change func(*transition, TaskRow) error) error {
+	var rows []TaskRow
+	err := d.store.View(ctx, func(tx Tx) (err error) {
+		rows, err = find(tx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for some := range slices.Chunk(rows, taskBatch) {
+		services := make([]string, len(some))
+		for i, row := range some {
+			services[i] = row.Service
+		}
+		err := d.update(ctx, func(t *transition) error {
+			if err := t.tx.Turn(services...); err != nil {
+				return err
+			}
+			for _, row := range some {
+				now, err := t.tx.LoadTask(row.Release, row.Entry)
+				switch {
+				case fault.CodeOf(err) == fault.NotFound:
+					continue
+				case err != nil:
+					return err
+				}
+				if err := change(t, now); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *transition) leaseTask(row TaskRow, worker string, leaseFor time.Duration) (stage.Task, error) {
+	rec, err := t.tx.LoadRun(row.Release)
+	if err != nil {
+		return stage.Task{}, err
+	}
+	target := platform.Target{Service: row.Service, Environment: row.Environment, Region: row.Region}
+	fence, err := t.tx.NextFence(target.String())
+	if err != nil {
+		return stage.Task{}, err
+	}
+	row.Holder, row.Fence, row.LeaseUntil, row.Reported = worker, fence, t.now.Add(leaseFor), 0
+	if err := t.tx.PutTask(row); err != nil {
+		return stage.Task{}, err
+	}
+	task := taskOf(rec, row)
+	if task.Learns() {
+		if task.Experience, err = t.experience(rec, row); err != nil {
+			return stage.Task{}, err
+		}
+	}
+	return task, nil
+}
