@@ -95,19 +95,25 @@ func (w *wire) through(t testing.TB, direct string) string {
 	return strings.Replace(direct, u.Host, w.listener.Addr().String(), 1)
 }
 
-func TestACommitWhoseAnswerIsLostIsLookedUp(t *testing.T) {
-	server := postgres.ForTest(t, "fsync=off")
-	_, direct := database(t, server)
+// wired is a store whose way to its database can be cut, and another way to the same.
+func wired(t *testing.T) (server *postgres.Server, direct string, w *wire, st *store.Postgres) {
+	t.Helper()
+	server = postgres.ForTest(t, "fsync=off")
+	_, direct = database(t, server)
 	u, err := url.Parse(direct)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := newWire(t, u.Host)
-	st := openPostgres(t, w.through(t, direct))
+	w = newWire(t, u.Host)
+	return server, direct, w, openPostgres(t, w.through(t, direct))
+}
+
+func TestACommitWhoseAnswerIsLostIsLookedUp(t *testing.T) {
+	server, direct, w, st := wired(t)
 	addReleaseOf(t, st, "r1", "shop")
 
 	runs := 0
-	err = st.Drive().Update(t.Context(), func(tx drive.Tx) error {
+	err := st.Drive().Update(t.Context(), func(tx drive.Tx) error {
 		runs++
 		if _, err := tx.NextFence("shop/staging"); err != nil {
 			return err
@@ -133,16 +139,9 @@ func TestACommitWhoseAnswerIsLostIsLookedUp(t *testing.T) {
 }
 
 func TestAnUpdateWhoseConnectionIsLostBeforeTheCommitRunsAgain(t *testing.T) {
-	server := postgres.ForTest(t, "fsync=off")
-	_, direct := database(t, server)
-	u, err := url.Parse(direct)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := newWire(t, u.Host)
-	st := openPostgres(t, w.through(t, direct))
+	server, direct, w, st := wired(t)
 	runs := 0
-	err = st.Drive().Update(t.Context(), func(tx drive.Tx) error {
+	err := st.Drive().Update(t.Context(), func(tx drive.Tx) error {
 		runs++
 		if _, err := tx.NextFence("shop/staging"); err != nil {
 			return err
@@ -161,17 +160,10 @@ func TestAnUpdateWhoseConnectionIsLostBeforeTheCommitRunsAgain(t *testing.T) {
 }
 
 func TestACommitOfWhichNobodyCanTellIsNotTriedAgain(t *testing.T) {
-	server := postgres.ForTest(t, "fsync=off")
-	_, direct := database(t, server)
-	u, err := url.Parse(direct)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := newWire(t, u.Host)
-	st := openPostgres(t, w.through(t, direct))
+	server, direct, w, st := wired(t)
 	store.SetSettleLimit(t, 2*time.Second)
 	runs := 0
-	err = st.Drive().Update(t.Context(), func(tx drive.Tx) error {
+	err := st.Drive().Update(t.Context(), func(tx drive.Tx) error {
 		runs++
 		if _, err := tx.NextFence("shop/staging"); err != nil {
 			return err
