@@ -71,7 +71,7 @@ func runDemo(ctx context.Context, c demoConfig) (err error) {
 		if c.dir, err = os.MkdirTemp("", "fairway-demo-"); err != nil {
 			return fault.Errorf(fault.Unavailable, "make a temporary folder: %w", err)
 		}
-		defer func() { err = errors.Join(err, os.RemoveAll(c.dir)) }()
+		defer func() { err = errors.Join(err, removeAll(c.dir)) }()
 	}
 	story, err := c.story()
 	if err != nil {
@@ -216,4 +216,16 @@ func endRouter(dir string) error {
 		return fault.Errorf(fault.Internal, "stop the router: %w", err)
 	}
 	return nil
+}
+
+// removeAll removes the folder, also where the router, which is just ending, still writes
+// into it.
+func removeAll(dir string) (err error) {
+	for range 20 {
+		if err = os.RemoveAll(dir); err == nil {
+			return nil
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return err
 }
