@@ -192,25 +192,60 @@ func (d *Drive) eachTask(ctx context.Context, find func(Tx) ([]TaskRow, error), 
 	return nil
 }
 
-func (t *transition) leaseTask(row TaskRow, worker string, leaseFor time.Duration) (stage.Task, error) {
-	rec, err := t.tx.LoadRun(row.Release)
-	if err != nil {
-		return stage.Task{}, err
+// giveNext leases what follows the task that the report has ended, in the same entry, to the
+// same worker. It knows the target, and nothing waits for the next wish for tasks.
+func (t *transition) giveNext(rep Report, leaseFor time.Duration, reply *Reply) error {
+	row, err := t.tx.LoadTask(rep.Release, entryOf(rep))
+	switch {
+	case fault.CodeOf(err) == fault.NotFound:
+		return nil
+	case err != nil:
+		return err
+	case row.Holder != "" || row.NotBefore.After(t.now):
+		return nil
 	}
+	next, err := t.leaseTask(row, rep.Worker, leaseFor)
+	switch {
+	case fault.CodeOf(err) == fault.Unavailable:
+		return err // it is the store's trouble, not the task's
+	case err == nil:
+		reply.Next = &next
+	}
+	return nil // whoever leases it will tell what is wrong with it
+}
+
+// followed tells whether the task was given with the answer to the report, and that answer
+// was lost: nobody has had a lease since, nor told anything under it.
+func (row TaskRow) followed(rep Report) bool {
+	return rep.Next && row.ID != rep.Task && row.Holder == rep.Worker && row.Fence == rep.Fence+1 && row.Reported == 0
+}
+
+func (t *transition) leaseTask(row TaskRow, worker string, leaseFor time.Duration) (stage.Task, error) {
 	target := platform.Target{Service: row.Service, Environment: row.Environment, Region: row.Region}
 	fence, err := t.tx.NextFence(target.String())
 	if err != nil {
 		return stage.Task{}, err
 	}
 	row.Holder, row.Fence, row.LeaseUntil, row.Reported = worker, fence, t.now.Add(leaseFor), 0
-	if err := t.tx.PutTask(row); err != nil {
+	task, err := t.complete(row)
+	if err != nil {
 		return stage.Task{}, err
+	}
+	return *task, t.tx.PutTask(row)
+}
+
+// complete adds to the task what the plan says of it, what the stages before it left, and
+// what earlier releases teach it.
+func (t *transition) complete(row TaskRow) (*stage.Task, error) {
+	rec, err := t.tx.LoadRun(row.Release)
+	if err != nil {
+		return nil, err
 	}
 	task := taskOf(rec, row)
 	if task.Learns() {
 		if task.Experience, err = t.experience(rec, row); err != nil {
-			return stage.Task{}, err
+			return nil, err
 		}
 	}
-	return task, nil
+	return &task, nil
 }

@@ -86,6 +86,11 @@ func (d *Drive) Report(ctx context.Context, rep Report) (Reply, error) {
 		t.turned()
 		if fault.CodeOf(err) == fault.NotFound || err == nil && !row.heldBy(rep) {
 			reply.Cancelled = true
+			if err == nil && row.followed(rep) {
+				if reply.Next, err = t.complete(row); err != nil {
+					return err
+				}
+			}
 			return t.late(rep)
 		}
 		if err != nil {
@@ -107,7 +112,13 @@ func (d *Drive) Report(ctx context.Context, rep Report) (Reply, error) {
 			}
 		}
 		row.Reported = rep.Number
-		return t.report(row, out, d.leaseFor, &reply)
+		if err := t.report(row, out, d.leaseFor, &reply); err != nil {
+			return err
+		}
+		if rep.Next && out.Status != stage.Continue && !d.drained() {
+			return t.giveNext(rep, d.leaseFor, &reply)
+		}
+		return nil
 	})
 	return reply, err
 }

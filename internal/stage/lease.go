@@ -54,7 +54,9 @@ type Report struct {
 	// Late says that the worker was cut off when it happened, and has heard meanwhile that
 	// the task is not its own any more. The lines of such a report are kept, and nothing
 	// else comes of it.
-	Late    bool    `json:"late,omitempty"`
+	Late bool `json:"late,omitempty"`
+	// Next asks, with the outcome that ends the task, for the one that follows it there.
+	Next    bool    `json:"next,omitempty"`
 	Outcome Outcome `json:"outcome"`
 }
 
@@ -69,4 +71,7 @@ type Reply struct {
 	Decision   string    `json:"decision,omitempty"`
 	Deadline   time.Time `json:"deadline,omitzero"`
 	LeaseUntil time.Time `json:"leaseUntil"`
+	// Next is the task that follows the one which the report has ended, leased to the same
+	// worker; nil where none follows there, or it was not asked for.
+	Next *Task `json:"next,omitempty"`
 }

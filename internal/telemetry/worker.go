@@ -97,6 +97,10 @@ func (m measuredServer) Report(ctx context.Context, r stage.Report) (stage.Reply
 		m.w.mu.Lock()
 		defer m.w.mu.Unlock()
 		delete(m.w.tasks, r.Task)
+		if reply.Next != nil {
+			m.w.tasks[reply.Next.ID] = true
+			m.w.leased.Inc()
+		}
 	}
 	return reply, err
 }

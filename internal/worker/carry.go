@@ -32,6 +32,8 @@ type carrying struct {
 	lost bool
 	// ending says that the task has its outcome; over that the server has ended the lease.
 	ending, over bool
+	// follows is the task that the server gave with its answer to that outcome.
+	follows *stage.Task
 	// heard is when the server answered last, and took how long that took.
 	heard time.Time
 	took  time.Duration
@@ -54,9 +56,10 @@ const (
 // off: who wants to go on at once may not.
 const heldLeast = 250 * time.Millisecond
 
-// carryOut ticks one task until it ends, is cancelled, or ctx ends. What was kept of an
-// earlier life of the worker goes on with what that had not told yet.
-func (w *Worker) carryOut(ctx context.Context, kept record) {
+// carryOut ticks one task until it ends, is cancelled, or ctx ends, and returns the one that
+// follows, where the server gave it. What was kept of an earlier life of the worker goes on
+// with what that had not told yet.
+func (w *Worker) carryOut(ctx context.Context, kept record) (next *stage.Task) {
 	t := kept.Task
 	c := &carrying{
 		w: w, task: t, unsaid: kept.pending(), heard: time.Now(), changed: make(chan struct{}),
@@ -82,7 +85,7 @@ func (w *Worker) carryOut(ctx context.Context, kept record) {
 	if seen == 0 && (ctx.Err() != nil || why != "") {
 		c.leave(ctx, why)
 		if ctx.Err() != nil || !c.ended() {
-			return
+			return nil
 		}
 	}
 	c.tellLate(ctx)
@@ -93,9 +96,10 @@ func (w *Worker) carryOut(ctx context.Context, kept record) {
 	defer c.mu.Unlock()
 	if ctx.Err() != nil && c.unsaid.any() {
 		c.disconnect() // the worker's next life tells it
-		return
+		return c.follows
 	}
 	c.journal.remove()
+	return c.follows
 }
 
 // ticks lets the executor work until the task ends. It returns the fence that the target

@@ -32,6 +32,7 @@ func (c *carrying) tell(ctx context.Context) {
 			}
 			continue
 		}
+		report.Next = report.Outcome.Status != stage.Continue
 		reply, err := c.w.send(ctx, *report)
 		if err == nil {
 			wait = retryFirst
@@ -92,8 +93,10 @@ func (c *carrying) answered(reply stage.Reply, report bool) {
 	defer c.tellAll()
 	c.heard = time.Now()
 	switch {
+	case reply.Cancelled && !report && c.unsaid.ends():
+		return // the outcome's own answer says more
 	case reply.Cancelled:
-		c.over = true
+		c.over, c.follows = true, reply.Next
 		if report && reply.Taken {
 			c.unsaid.heard()
 		}

@@ -1641,6 +1641,7 @@ export interface components {
             hold?: string;
             /** Format: date-time */
             leaseUntil: string;
+            next?: components["schemas"]["Task"];
             taken?: boolean;
         };
         Report: {
@@ -1651,6 +1652,7 @@ export interface components {
             fence: number;
             late?: boolean;
             left?: boolean;
+            next?: boolean;
             /** Format: int64 */
             number?: number;
             outcome: components["schemas"]["Outcome"];
