@@ -16,6 +16,8 @@ import (
 // How often the loop looks by itself, without having been woken.
 const (
 	beatInterval = time.Second
+	// lookInterval is the least time between two looks: what is woken meanwhile is one.
+	lookInterval = 5 * time.Millisecond
 	dueBatch     = 200
 	// messageBatch messages are claimed at a time, for as long as it takes to send them.
 	messageBatch = 4
@@ -85,6 +87,7 @@ func (d *Drive) Run(ctx context.Context) error {
 			timer.Stop()
 			return nil
 		case <-d.beat:
+			pause(ctx, lookInterval)
 		case <-timer.C:
 		}
 		timer.Stop()
@@ -122,7 +125,7 @@ func (d *Drive) wakeDue(ctx context.Context) (time.Time, error) {
 // wake wakes the run, unless another server has done so meanwhile.
 func (d *Drive) wake(ctx context.Context, release string) error {
 	return d.update(ctx, func(t *transition) error {
-		rec, err := t.tx.LoadRun(release)
+		rec, err := t.loadRun(release)
 		if err != nil {
 			return err
 		}
@@ -155,9 +158,20 @@ func (d *Drive) deliverAll(ctx context.Context) {
 			timer.Stop()
 			return
 		case <-changed:
+			pause(ctx, lookInterval)
 		case <-timer.C:
 		}
 		timer.Stop()
+	}
+}
+
+// pause waits, or until the context ends.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
 	}
 }
 
@@ -227,7 +241,7 @@ func (t *transition) giveUp(m Message, failed error) error {
 	if err := t.tx.DeleteMessage(m.ID); err != nil {
 		return err
 	}
-	rec, err := t.tx.LoadRun(m.Release)
+	rec, err := t.loadRun(m.Release)
 	if err != nil {
 		return ignoreConflict(err)
 	}
@@ -239,5 +253,5 @@ func (t *transition) giveUp(m Message, failed error) error {
 	if err := t.append(&rec, lines); err != nil {
 		return err
 	}
-	return t.tx.SaveRun(rec, rec.Wake)
+	return t.saveRun(rec, rec.Wake)
 }

@@ -45,11 +45,11 @@ func (t *transition) tellQueued(lane, release, environment string) error {
 	for i := range before {
 		before[i] = entries[i].Release
 	}
-	first, err := t.tx.LoadRun(before[0])
+	first, err := t.loadRun(before[0])
 	if err != nil {
 		return err
 	}
-	rec, err := t.tx.LoadRun(release)
+	rec, err := t.loadRun(release)
 	if err != nil {
 		return err
 	}
@@ -61,7 +61,7 @@ func (t *transition) tellQueued(lane, release, environment string) error {
 	if err := t.append(&rec, []ledger.Event{line}); err != nil {
 		return err
 	}
-	return t.tx.SaveRun(rec, rec.Wake)
+	return t.saveRun(rec, rec.Wake)
 }
 
 // releasesData names the releases that a line speaks of.
@@ -81,7 +81,7 @@ func (t *transition) supersede(release, environment string, before []LaneEntry) 
 		if older > newer {
 			older, newer, where = newer, older, environment
 		}
-		by, err := t.tx.LoadRun(newer)
+		by, err := t.loadRun(newer)
 		if err != nil {
 			return err
 		}
@@ -159,7 +159,7 @@ func (t *transition) grantNext(lane, service, environment string) error {
 		return err
 	}
 	for _, e := range entries {
-		rec, err := t.tx.LoadRun(e.Release)
+		rec, err := t.loadRun(e.Release)
 		if err != nil {
 			return fmt.Errorf("grant lane %s: %w", lane, err)
 		}

@@ -41,7 +41,7 @@ func (t *transition) late(rep Report) error {
 	if !rep.Late || len(rep.Outcome.Lines) == 0 && rep.Outcome.Status == stage.Continue {
 		return nil
 	}
-	rec, err := t.tx.LoadRun(rep.Release)
+	rec, err := t.loadRun(rep.Release)
 	if err != nil {
 		return ignoreConflict(err)
 	}
@@ -61,7 +61,7 @@ func (t *transition) late(rep Report) error {
 	if err := t.append(&rec, lines); err != nil {
 		return err
 	}
-	return t.tx.SaveRun(rec, rec.Wake)
+	return t.saveRun(rec, rec.Wake)
 }
 
 // entryOf is the entry of the plan that a report is about; without one the environment is.

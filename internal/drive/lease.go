@@ -50,6 +50,7 @@ func (d *Drive) Lease(ctx context.Context, ask LeaseAsk) ([]stage.Task, error) {
 			look.Stop()
 			return nil, nil
 		case <-changed:
+			pause(ctx, lookInterval)
 		case <-look.C:
 		}
 		look.Stop()
@@ -195,13 +196,8 @@ func (d *Drive) eachTask(ctx context.Context, find func(Tx) ([]TaskRow, error), 
 // giveNext leases what follows the task that the report has ended, in the same entry, to the
 // same worker. It knows the target, and nothing waits for the next wish for tasks.
 func (t *transition) giveNext(rep Report, leaseFor time.Duration, reply *Reply) error {
-	row, err := t.tx.LoadTask(rep.Release, entryOf(rep))
-	switch {
-	case fault.CodeOf(err) == fault.NotFound:
-		return nil
-	case err != nil:
-		return err
-	case row.Holder != "" || row.NotBefore.After(t.now):
+	row, ok := t.put[[2]string{rep.Release, entryOf(rep)}]
+	if !ok || row.Holder != "" || row.NotBefore.After(t.now) {
 		return nil
 	}
 	next, err := t.leaseTask(row, rep.Worker, leaseFor)
@@ -231,13 +227,13 @@ func (t *transition) leaseTask(row TaskRow, worker string, leaseFor time.Duratio
 	if err != nil {
 		return stage.Task{}, err
 	}
-	return *task, t.tx.PutTask(row)
+	return *task, t.putTask(row)
 }
 
 // complete adds to the task what the plan says of it, what the stages before it left, and
 // what earlier releases teach it.
 func (t *transition) complete(row TaskRow) (*stage.Task, error) {
-	rec, err := t.tx.LoadRun(row.Release)
+	rec, err := t.loadRun(row.Release)
 	if err != nil {
 		return nil, err
 	}

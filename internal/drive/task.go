@@ -166,7 +166,7 @@ func (t *transition) fenced(row TaskRow, seen int64) error {
 	if err := t.tx.RaiseFence(target.String(), seen); err != nil {
 		return err
 	}
-	rec, err := t.tx.LoadRun(row.Release)
+	rec, err := t.loadRun(row.Release)
 	if err != nil {
 		return err
 	}
@@ -174,7 +174,7 @@ func (t *transition) fenced(row TaskRow, seen int64) error {
 	if err := t.appendLines(&rec, row, []stage.Line{{Kind: "task.fenced", Text: text}}); err != nil {
 		return err
 	}
-	return t.tx.SaveRun(rec, rec.Wake)
+	return t.saveRun(rec, rec.Wake)
 }
 
 // fencedWait is how long a task waits that a target has refused.
@@ -229,7 +229,7 @@ func (t *transition) renew(row TaskRow, leaseFor time.Duration, reply *Reply) er
 // tell writes the lines of a stage that goes on, and lets the run know when it
 // gave traffic or asks for a person.
 func (t *transition) tell(row TaskRow, out stage.Outcome) error {
-	rec, err := t.tx.LoadRun(row.Release)
+	rec, err := t.loadRun(row.Release)
 	if err != nil {
 		return err
 	}
@@ -247,7 +247,7 @@ func (t *transition) tell(row TaskRow, out stage.Outcome) error {
 		Exposed: out.Exposed, Asks: out.Asks, Memory: out.State,
 	}
 	if row.Undo {
-		return t.tx.SaveRun(rec, rec.Wake)
+		return t.saveRun(rec, rec.Wake)
 	}
 	return t.step(rec, ev)
 }
@@ -278,7 +278,7 @@ func (t *transition) finish(row TaskRow, out stage.Outcome, reply *Reply) error 
 	if err := t.tx.DeleteTask(row.Release, row.Entry); err != nil {
 		return err
 	}
-	rec, err := t.tx.LoadRun(row.Release)
+	rec, err := t.loadRun(row.Release)
 	if err != nil {
 		return err
 	}
