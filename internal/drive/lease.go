@@ -136,10 +136,7 @@ func withoutHeld(rows []TaskRow, ask LeaseAsk) []TaskRow {
 // before is gone, so its tasks need not wait for their leases to run out.
 func (d *Drive) giveBack(ctx context.Context, ask LeaseAsk) error {
 	// Another worker may have the name by mistake: what this one may not have is not its own.
-	asked := func(row TaskRow) bool {
-		return (len(ask.Environments) == 0 || slices.Contains(ask.Environments, row.Environment)) &&
-			(len(ask.Regions) == 0 || slices.Contains(ask.Regions, row.Region))
-	}
+	asked := func(row TaskRow) bool { return row.within(ask.Environments, ask.Regions) }
 	return d.eachTask(ctx, func(tx Tx) ([]TaskRow, error) { return tx.HeldTasks(ask.Worker) }, func(t *transition, row TaskRow) error {
 		if row.Holder != ask.Worker || slices.Contains(ask.Holding, row.ID) || !asked(row) {
 			return nil
@@ -147,6 +144,12 @@ func (d *Drive) giveBack(ctx context.Context, ask LeaseAsk) error {
 		row.LeaseUntil = t.now
 		return t.tx.PutTask(row)
 	})
+}
+
+// within tells whether the task is one of the environments and regions; empty means all.
+func (row TaskRow) within(environments, regions []string) bool {
+	return (len(environments) == 0 || slices.Contains(environments, row.Environment)) &&
+		(len(regions) == 0 || slices.Contains(regions, row.Region))
 }
 
 // taskBatch is how many tasks are changed in one transaction.

@@ -119,6 +119,12 @@ type Tasks interface {
 	LeasableTasks(now time.Time, environments, regions []string, limit int) ([]TaskRow, error)
 	// HeldTasks returns the tasks that the worker of that name holds.
 	HeldTasks(holder string) ([]TaskRow, error)
+	// TasksByID returns those of the tasks that there are, without State, Progress
+	// and what else says how far they have come.
+	TasksByID(ids []string) ([]TaskRow, error)
+	// Renew prolongs the leases of those of the tasks that the holder has. It takes no turn,
+	// and leaves out tasks that another transaction is about to change; nobody is told.
+	Renew(ids []string, holder string, until time.Time) error
 	// NextFence returns a number greater than all it returned for the target before.
 	NextFence(target string) (int64, error)
 	// RaiseFence makes the target's next fence greater than seen.

@@ -39,7 +39,8 @@ type Report struct {
 	// Number counts the reports of one lease from 1. A report whose number was taken
 	// in before changes nothing: its answer was lost, and it is told again.
 	Number int64 `json:"number,omitempty"`
-	// Alive marks a sign of life during a long tick: it renews the lease and says nothing else.
+	// Alive marks a sign of life: it renews the lease and says nothing else. Older workers give
+	// them one by one.
 	Alive bool `json:"alive,omitempty"`
 	// Seen is the fence that the target has accepted when it refused this lease's;
 	// such a report gives the task back and says nothing else.
@@ -58,6 +59,25 @@ type Report struct {
 	// Next asks, with the outcome that ends the task, for the one that follows it there.
 	Next    bool    `json:"next,omitempty"`
 	Outcome Outcome `json:"outcome"`
+}
+
+// Signs are signs of life of tasks about which there is nothing else to report.
+type Signs struct {
+	// Worker is the holder of the tasks.
+	Worker string `json:"worker"`
+	// Environments and Regions restrict the tasks, as in LeaseAsk.
+	Environments []string `json:"environments,omitempty"`
+	Regions      []string `json:"regions,omitempty"`
+	Tasks        []Sign   `json:"tasks"`
+}
+
+// MostSigns is how many signs are given at once.
+const MostSigns = 1000
+
+// Sign is one task's.
+type Sign struct {
+	Task  string `json:"task"`
+	Fence int64  `json:"fence"`
 }
 
 // Reply tells the worker how the task stands.

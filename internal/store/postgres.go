@@ -53,7 +53,6 @@ func (p *Postgres) update(ctx context.Context, begin string, f func(*Tx) error) 
 		err := p.try(ctx, begin, f)
 		switch {
 		case err == nil:
-			p.bell.ring()
 			return nil
 		case isConflict(err) && conflicts < mostConflicts:
 			conflicts++
@@ -105,6 +104,9 @@ func (p *Postgres) try(ctx context.Context, begin string, f func(*Tx) error) (er
 		conn.Release() // the look-up needs one of the pool's
 		ended = true
 		err = p.settle(ctx, slot, s.mark, err)
+	}
+	if err == nil && tx.loud {
+		p.bell.ring()
 	}
 	return err
 }

@@ -103,6 +103,47 @@ func (tx *Tx) HeldTasks(holder string) ([]drive.TaskRow, error) {
 	return tx.tasks(selectHeldTasks, holder)
 }
 
+const (
+	selectTasksByID = `SELECT id, release, entry, environment, service, region, holder, fence, hold, decision, deadline, lease_until
+	FROM tasks WHERE id `
+	renewTasks = `UPDATE tasks SET lease_until = $2 WHERE holder = $3 AND id `
+	// Rows that are locked are those of a transaction that renews the lease itself, or ends it.
+	renewFreeTasks = `UPDATE tasks SET lease_until = $2
+	WHERE id = ANY(ARRAY(SELECT id FROM tasks WHERE id = ANY($1) AND holder = $3 FOR UPDATE SKIP LOCKED))`
+)
+
+// TasksByID returns those of the tasks that there are, without State, Progress and what else
+// says how far they have come.
+func (tx *Tx) TasksByID(ids []string) ([]drive.TaskRow, error) {
+	in, list, err := tx.oneOf(ids)
+	if err != nil {
+		return nil, err
+	}
+	var all []drive.TaskRow
+	err = tx.rows(func(r rows) error {
+		var t drive.TaskRow
+		err := r.Scan(&t.ID, &t.Release, &t.Entry, &t.Environment, &t.Service, &t.Region, &t.Holder, &t.Fence, &t.Hold, &t.Decision,
+			timeInto{&t.Deadline}, timeInto{&t.LeaseUntil})
+		all = append(all, t)
+		return err
+	}, selectTasksByID+in, list)
+	return all, err
+}
+
+// Renew prolongs the leases of those of the tasks that the holder has. It takes no turn,
+// and leaves out tasks that another transaction is about to change; nobody is told.
+func (tx *Tx) Renew(ids []string, holder string, until time.Time) error {
+	in, list, err := tx.oneOf(ids)
+	if err != nil {
+		return err
+	}
+	query := renewTasks + in
+	if tx.conn.dialect() == dialectPostgres {
+		query = renewFreeTasks
+	}
+	return tx.writeQuietly(query, list, nanos(until), holder)
+}
+
 func (tx *Tx) tasks(query string, args ...any) ([]drive.TaskRow, error) {
 	var all []drive.TaskRow
 	err := tx.rows(func(r rows) error {

@@ -15,8 +15,8 @@ import (
 )
 
 // carrying is one task in the worker's hands. Three goroutines share it: one ticks, one
-// tells the server what came of that (tell.go), one gives signs of life (sign.go). So a
-// server that does not answer keeps nobody from looking at a canary.
+// tells the server what came of that (tell.go), and that of all tasks gives signs of life
+// (sign.go). So a server that does not answer keeps nobody from looking at a canary.
 type carrying struct {
 	w       *Worker
 	log     *slog.Logger
@@ -28,19 +28,22 @@ type carrying struct {
 	task stage.Task // as the next tick gets it
 	// unsaid is what the server has not heard.
 	unsaid pending
+	// quiet says that the last tick brought nothing new.
+	quiet bool
 	// lost says that the server did not answer in time, and has not yet heard everything.
 	lost bool
 	// ending says that the task has its outcome; over that the server has ended the lease.
 	ending, over bool
 	// follows is the task that the server gave with its answer to that outcome.
 	follows *stage.Task
-	// heard is when the server answered last, and took how long that took.
-	heard time.Time
-	took  time.Duration
+	// heard is when the server answered last, asked when that was asked for, and took how
+	// long answers to signs of life take.
+	heard, asked time.Time
+	took         time.Duration
 	// changed is closed, and replaced, when any of this has changed.
 	changed chan struct{}
-	// news and ask wake who tells and who gives signs; back wakes who waits to tell again.
-	news, ask, back chan struct{}
+	// news wakes who tells; back who waits to tell again.
+	news, back chan struct{}
 }
 
 // errCancelled ends a task that was cancelled, or taken over, while it ran.
@@ -63,7 +66,7 @@ func (w *Worker) carryOut(ctx context.Context, kept record) (next *stage.Task) {
 	t := kept.Task
 	c := &carrying{
 		w: w, task: t, unsaid: kept.pending(), heard: time.Now(), changed: make(chan struct{}),
-		lost: kept.Sent != nil || len(kept.Rest) > 0, news: make(chan struct{}, 1), ask: make(chan struct{}, 1), back: make(chan struct{}, 1),
+		lost: kept.Sent != nil || len(kept.Rest) > 0, news: make(chan struct{}, 1), back: make(chan struct{}, 1),
 		log: w.c.Log.With("release", t.Release, "service", t.Service, "environment", t.Environment, "stage", t.Stage.Name, "task", t.ID, "worker", w.c.Name),
 	}
 	c.ending = c.unsaid.ends()
@@ -78,8 +81,9 @@ func (w *Worker) carryOut(ctx context.Context, kept record) (next *stage.Task) {
 	c.lose = lose
 	var beside sync.WaitGroup
 	beside.Go(func() { c.tell(ticking) })
-	beside.Go(func() { c.signs(ticking) })
+	unsigned := w.signs.begin(c)
 	seen, why := c.ticks(ticking)
+	unsigned()
 	lose(nil)
 	beside.Wait()
 	if seen == 0 && (ctx.Err() != nil || why != "") {
@@ -170,10 +174,14 @@ func (c *carrying) next() stage.Task {
 	return t
 }
 
-// add keeps what came of a tick until the server has heard it.
+// add keeps what came of a tick until the server has heard it; what it knows is not told
+// again.
 func (c *carrying) add(out stage.Outcome) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.quiet = c.unsaid.nothingNew(out); c.quiet {
+		return
+	}
 	if out.State != nil {
 		c.task.State = out.State
 	}
@@ -194,7 +202,7 @@ func (c *carrying) add(out stage.Outcome) {
 func (c *carrying) rest(ctx context.Context, after time.Duration) {
 	began := time.Now()
 	c.mu.Lock()
-	if c.lost {
+	if c.lost || c.quiet { // else the answer to a report takes its time
 		after = max(after, heldLeast)
 	}
 	c.mu.Unlock()
@@ -205,7 +213,7 @@ func (c *carrying) rest(ctx context.Context, after time.Duration) {
 	c.mu.Unlock()
 	if asks && left > 0 && after > lead {
 		pause(ctx, left-lead)
-		wake(c.ask)
+		c.w.signs.ask(c)
 		left = after - time.Since(began)
 	}
 	pause(ctx, left)

@@ -29,6 +29,8 @@ import (
 type Server interface {
 	Lease(ctx context.Context, ask stage.LeaseAsk) ([]stage.Task, error)
 	Report(ctx context.Context, r stage.Report) (stage.Reply, error)
+	// Signs answers signs of life in their order.
+	Signs(ctx context.Context, signs stage.Signs) ([]stage.Reply, error)
 }
 
 // Config is what a worker needs.
@@ -63,6 +65,7 @@ type Worker struct {
 	c     Config
 	tasks sync.WaitGroup
 	slots chan struct{}
+	signs *signs
 
 	// greeted is when server and worker last found that they fit, off what its clock was
 	// found to be off by.
@@ -89,7 +92,9 @@ func New(c Config) *Worker {
 	if c.Wall == nil {
 		c.Wall = time.Now
 	}
-	return &Worker{c: c, slots: make(chan struct{}, c.Parallel), holding: map[string]int{}}
+	w := &Worker{c: c, slots: make(chan struct{}, c.Parallel), holding: map[string]int{}}
+	w.signs = newSigns(w)
+	return w
 }
 
 // How long the worker waits: for tasks, and between tries.
@@ -104,6 +109,7 @@ const (
 // Run leases and carries out tasks until ctx ends, and returns when all have stopped.
 func (w *Worker) Run(ctx context.Context) error {
 	defer w.tasks.Wait()
+	w.tasks.Go(func() { w.signs.run(ctx) })
 	w.listen(ctx)
 	w.resume(ctx)
 	resume, wait := true, retryFirst

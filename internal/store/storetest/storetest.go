@@ -60,6 +60,7 @@ func Run(t *testing.T, open func(t testing.TB) Store) {
 		{"a task comes back as it was put", taskRoundTrip},
 		{"tasks are leasable when free and due", leasableTasks},
 		{"tasks are found by their holder", heldTasks},
+		{"leases are renewed by the tasks' IDs", renewedTasks},
 		{"fences grow for ever", fencesGrow},
 		{"a chore is one caller's until it is due again", chores},
 
