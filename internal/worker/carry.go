@@ -40,6 +40,8 @@ type carrying struct {
 	// long answers to signs of life take.
 	heard, asked time.Time
 	took         time.Duration
+	// led is how long before the next tick a sign of life is given.
+	led time.Duration
 	// changed is closed, and replaced, when any of this has changed.
 	changed chan struct{}
 	// news wakes who tells; back who waits to tell again.
@@ -168,7 +170,7 @@ func (c *carrying) next() stage.Task {
 	switch {
 	case c.lost:
 		t.Hold = cutOff
-	case t.Hold == "" && !t.Undo && (c.unsaid.any() || time.Since(c.heard) > c.lead()+leadMargin):
+	case t.Hold == "" && !t.Undo && (c.unsaid.any() || time.Since(c.heard) > max(c.led, leadLeast)+leadMargin):
 		t.Hold = unsure
 	}
 	return t
@@ -210,13 +212,18 @@ func (c *carrying) rest(ctx context.Context, after time.Duration) {
 	left := after - time.Since(began)
 	c.mu.Lock()
 	lead, asks := c.lead(), !c.lost && c.task.Hold == "" && !c.task.Undo
+	c.led = lead
 	c.mu.Unlock()
 	if asks && left > 0 && after > lead {
 		pause(ctx, left-lead)
+		asked := time.Now()
 		c.w.signs.ask(c)
-		left = after - time.Since(began)
+		pause(ctx, after-time.Since(began))
+		// A tick that comes a little late is better than one that may not advance.
+		c.await(ctx, lead, func() bool { return c.lost || c.heard.After(asked) })
+	} else {
+		pause(ctx, left)
 	}
-	pause(ctx, left)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.unsaid.any() && !c.lost && time.Since(began) >= answerWait {
