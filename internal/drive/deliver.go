@@ -10,9 +10,14 @@ import (
 )
 
 const (
-	// messageBatch messages are claimed at a time, for as long as it takes to send them.
+	// messageBatch messages are claimed at a time. messageTry is how long sending one may take,
+	// and messageClaim how long other servers leave them alone: it is renewed while they are
+	// sent, so that those of a server that was killed do not wait for long.
 	messageBatch = 4
-	messageClaim = time.Minute
+	messageTry   = 12 * time.Second
+	messageClaim = 15 * time.Second
+	// messageNote is how long writing down what came of a message may take while the server stops.
+	messageNote = 5 * time.Second
 	// messageGiveUp is how long a message is tried.
 	messageGiveUp = 24 * time.Hour
 )
@@ -45,13 +50,21 @@ func (d *Drive) deliverAll(ctx context.Context) {
 	}
 }
 
+// deliverDue sends the messages that are due. When the server stops, it gives those back
+// that it has claimed and not sent.
 func (d *Drive) deliverDue(ctx context.Context) (int, error) {
 	due, err := d.claimDue(ctx)
 	if err != nil {
 		return 0, err
 	}
-	for _, m := range due {
-		if err := d.deliverOne(ctx, m); err != nil {
+	for i := range due {
+		if ctx.Err() != nil {
+			return 0, d.unclaim(ctx, due[i:])
+		}
+		if ours, err := d.renewClaim(ctx, due[i:]); err != nil || !ours {
+			return 0, err
+		}
+		if err := d.deliverOne(ctx, due[i]); err != nil {
 			return 0, err
 		}
 	}
@@ -73,9 +86,9 @@ func (d *Drive) claimDue(ctx context.Context) (due []Message, err error) {
 		if due, err = tx.DueMessages(now, messageBatch); err != nil {
 			return err
 		}
-		for _, m := range due {
-			m.NotBefore = now.Add(messageClaim)
-			if err := tx.PutMessage(m); err != nil {
+		for i := range due {
+			due[i].NotBefore = now.Add(messageClaim)
+			if err := tx.PutMessage(due[i]); err != nil {
 				return err
 			}
 		}
@@ -84,13 +97,52 @@ func (d *Drive) claimDue(ctx context.Context) (due []Message, err error) {
 	return due, err
 }
 
+// renewClaim keeps other servers from the messages for as long as sending the next one may
+// take; false where the claim has run out and they are not this server's any more.
+func (d *Drive) renewClaim(ctx context.Context, due []Message) (bool, error) {
+	if due[0].NotBefore.Sub(d.now()) >= messageTry {
+		return true, nil
+	}
+	var until time.Time
+	err := d.store.Update(ctx, func(tx Tx) error {
+		until = d.now().Add(messageClaim)
+		for _, m := range due {
+			if err := tx.MoveMessage(m.ID, m.NotBefore, until); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for i := range due {
+		due[i].NotBefore = until
+	}
+	return err == nil, ignoreConflict(err)
+}
+
+// unclaim lets other servers send the messages at once.
+func (d *Drive) unclaim(ctx context.Context, claimed []Message) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), messageNote)
+	defer cancel()
+	for _, m := range claimed {
+		err := d.update(ctx, func(t *transition) error { return t.tx.MoveMessage(m.ID, m.NotBefore, t.now) })
+		if ignoreConflict(err) != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // deliverOne sends one message, and writes down that it was sent, or when to try
 // again. A message may arrive twice after a crash; its ID is the key to tell.
 func (d *Drive) deliverOne(ctx context.Context, m Message) error {
-	failed := d.deliver(ctx, m)
+	try, cancel := context.WithTimeout(ctx, messageTry)
+	failed := d.deliver(try, m)
+	cancel()
 	if failed != nil && ctx.Err() != nil {
-		return ctx.Err()
+		return d.unclaim(ctx, []Message{m}) // it may have arrived; twice is better than never
 	}
+	ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), messageNote)
+	defer cancel()
 	return d.update(ctx, func(t *transition) error {
 		if failed == nil {
 			return t.tx.DeleteMessage(m.ID)
