@@ -75,6 +75,5 @@ func (c *carrying) addBack(lines []stage.Line) {
 	if ending := c.unsaid.rest; ending != nil {
 		out.Status, out.Reason = ending.Status, ending.Reason
 	}
-	c.journal.append(c.unsaid.add(out, c.w.c.Now()))
-	wake(c.news)
+	c.keep(out)
 }
