@@ -191,7 +191,7 @@ func (t *transition) grantNext(lane, service, environment string) error {
 // grantMore gives the lane that the release holds also to regions of it which had left it, or
 // calls their rollback off where another release has come home since.
 func (t *transition) grantMore(release, environment string) error {
-	rec, err := t.tx.LoadRun(release)
+	rec, err := t.loadRun(release)
 	if err != nil {
 		return err
 	}
