@@ -89,6 +89,7 @@ func (d *Drive) Run(ctx context.Context) error {
 // wakeDue wakes every run whose time has come and returns when the next is due.
 func (d *Drive) wakeDue(ctx context.Context) (time.Time, error) {
 	for {
+		d.beats.last.Store(time.Now().UnixNano()) // much to do is no reason to count as dead
 		var due []string
 		var next time.Time
 		err := d.store.View(ctx, func(tx Tx) (err error) {
