@@ -87,7 +87,7 @@ func (r *rig) ship(definition string) string {
 		r.t.Fatal(faults)
 	}
 	plan, err := pipeline.Compile(def, pipeline.Request{
-		Version: fmt.Sprint("v", r.n), Artifact: "./shop", Digest: "sha256:" + strings.Repeat(fmt.Sprint(r.n), 64),
+		Version: fmt.Sprint("v", r.n), Artifact: "./shop", Digest: fmt.Sprintf("sha256:%064d", r.n),
 	})
 	if err != nil {
 		r.t.Fatal(err)

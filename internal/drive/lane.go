@@ -17,6 +17,9 @@ func (t *transition) acquireLane(rec Record, c pipeline.Command) error {
 	if err != nil {
 		return err
 	}
+	if len(before) > 0 && before[0].Held && before[0].Release == rec.Release {
+		return t.grantMore(rec.Release, environment)
+	}
 	if err := t.tx.JoinLane(lane, rec.Release, environment); err != nil {
 		return err
 	}
@@ -183,6 +186,20 @@ func (t *transition) grantNext(lane, service, environment string) error {
 		return t.step(rec, granted)
 	}
 	return nil
+}
+
+// grantMore gives the lane that the release holds also to regions of it which had left it, or
+// calls their rollback off where another release has come home since.
+func (t *transition) grantMore(release, environment string) error {
+	rec, err := t.loadRun(release)
+	if err != nil {
+		return err
+	}
+	granted, err := t.grant(rec, environment)
+	if err != nil {
+		return err
+	}
+	return t.step(rec, granted)
 }
 
 // tellFrozen tells a run in the lane why it is frozen (or that it is no longer), once.

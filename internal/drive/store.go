@@ -190,6 +190,9 @@ type Outbox interface {
 	// DueMessages returns at most limit messages whose NotBefore is not after now. An
 	// update leaves out those that another one is about to change.
 	DueMessages(now time.Time, limit int) ([]Message, error)
+	// MoveMessage sets when the message is due, or returns fault.Conflict where it is not there
+	// with the former time: another server has it.
+	MoveMessage(id string, former, due time.Time) error
 	// DeleteMessage removes a delivered (or given up) message.
 	DeleteMessage(id string) error
 }

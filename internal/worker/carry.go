@@ -188,6 +188,12 @@ func (c *carrying) add(out stage.Outcome) {
 		c.task.State = out.State
 	}
 	c.ending = out.Status != stage.Continue
+	c.keep(out)
+}
+
+// keep adds what is to be told, on disk too while the server does not answer. The caller holds
+// the lock.
+func (c *carrying) keep(out stage.Outcome) {
 	out = c.unsaid.add(out, c.w.c.Now())
 	switch {
 	case c.lost && c.journal.full():

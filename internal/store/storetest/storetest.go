@@ -77,6 +77,8 @@ func Run(t *testing.T, open func(t testing.TB) Store) {
 		{"recent events go over all releases", recentEvents},
 		{"evidence comes oldest first", evidence},
 		{"messages wait until they are due", outbox},
+		{"messages are counted", countMessages},
+		{"what goes on is counted", counts},
 		{"points come back as they were judged", pointRoundTrip},
 		{"points are read in pages", pointPages},
 		{"earlier releases that went well are looked up", earlyPoints},
