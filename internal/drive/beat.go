@@ -14,7 +14,7 @@ import (
 const (
 	beatInterval = time.Second
 	// lookInterval is the least time between two looks: what is woken meanwhile is one.
-	lookInterval = 5 * time.Millisecond
+	lookInterval = 20 * time.Millisecond
 	dueBatch     = 200
 )
 

@@ -299,6 +299,5 @@ func (t *transition) finish(row TaskRow, out stage.Outcome, reply *Reply) error 
 	default:
 		ev.Kind = pipeline.EventStageFailed
 	}
-	t.wakes = true
 	return t.step(rec, ev)
 }

@@ -104,7 +104,8 @@ func (t *transition) step(rec Record, ev pipeline.Event) error {
 	if err := t.saveRun(rec, wake); err != nil {
 		return err
 	}
-	t.wakes = t.wakes || !wake.IsZero()
+	// Otherwise it looks in time by itself.
+	t.wakes = t.wakes || !wake.IsZero() && wake.Before(t.now.Add(beatInterval))
 	return t.carry(rec, commands)
 }
 
@@ -166,7 +167,6 @@ func (t *transition) carry(rec Record, commands []pipeline.Command) error {
 
 func (t *transition) startTask(rec Record, c pipeline.Command) error {
 	env := rec.Run.Plan.Environment(c.Environment)
-	t.wakes = true
 	row := TaskRow{
 		ID: newID(t.now), Release: rec.Release, Service: rec.Run.Plan.Service, Entry: env.Name,
 		Environment: env.In(), Region: env.Region, Stage: c.Stage, Undo: c.Undo,
@@ -232,7 +232,6 @@ func (t *transition) notify(rec Record, c pipeline.Command) error {
 	if err != nil {
 		return err
 	}
-	t.wakes = true
 	return t.tx.PutMessage(Message{ID: newID(t.now), Release: rec.Release, Webhook: c.Webhook, Body: body, NotBefore: t.now})
 }
 

@@ -29,7 +29,7 @@ type bell struct {
 const (
 	channel = "fairway"
 	// ringInterval is the least time between two rings; those wanted meanwhile are one.
-	ringInterval = 5 * time.Millisecond
+	ringInterval = 20 * time.Millisecond
 	// reconnectMost is the longest pause before the bell is connected again.
 	reconnectMost = 2 * time.Second
 	// serversLock is held, shared, by each server for as long as it is on the database.
