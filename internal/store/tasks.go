@@ -27,15 +27,31 @@ func (tx *Tx) PutTask(t drive.TaskRow) error {
 		nanos(t.Deadline), nanos(t.NotBefore), t.Holder, t.Fence, nanos(t.LeaseUntil), t.Reported)
 }
 
-const selectTask = `SELECT ` + taskColumns + ` FROM tasks WHERE release = $1 AND entry = $2`
+const (
+	selectTask       = `SELECT ` + taskColumns + ` FROM tasks WHERE release = $1 AND entry = $2`
+	selectTaskAndRun = `SELECT ` + taskColumns + `, ` + runColumns + ` FROM tasks
+	JOIN (SELECT release, plan, digest, seq, hash, wake_at, body FROM runs) AS runs USING (release) WHERE release = $1 AND entry = $2`
+)
 
-// LoadTask returns the task of the entry, or fault.NotFound.
-func (tx *Tx) LoadTask(release, entry string) (drive.TaskRow, error) {
-	var t drive.TaskRow
+// LoadTask returns the task of the entry, or fault.NotFound. Who changes a task reads its run
+// next, so an update reads both at once.
+func (tx *Tx) LoadTask(release, entry string) (t drive.TaskRow, err error) {
 	if err := tx.turnOf(release); err != nil {
 		return t, err
 	}
-	found, err := tx.row(taskInto(&t), selectTask, release, entry)
+	var run runRow
+	query, into := selectTask, taskInto(&t)
+	_, known := tx.ahead[release]
+	if tx.writable && !known {
+		query, into = selectTaskAndRun, append(into, run.into()...)
+	}
+	found, err := tx.row(into, query, release, entry)
+	if err == nil && found && tx.writable && !known {
+		if tx.ahead == nil {
+			tx.ahead = map[string]runRow{}
+		}
+		tx.ahead[release] = run
+	}
 	if err == nil && !found {
 		return t, fault.Errorf(fault.NotFound, "release %s has no task in %s", release, entry)
 	}

@@ -53,6 +53,8 @@ type Tx struct {
 	over     bool
 	// loud says that something was written that others on the database want to hear of.
 	loud bool
+	// ahead are runs that were read with their tasks, as long as they stand as they did.
+	ahead map[string]runRow
 	// lines counts those that were added to the ledger.
 	lines int64
 	// failed is the first trouble of the store itself. It fails the transaction even
