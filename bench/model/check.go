@@ -70,7 +70,22 @@ func check(ctx context.Context, c config, dir string, u *units) ([]bar.Bar, erro
 		found.Rows -= found.tables[name].Rows
 		found.Bytes -= found.tables[name].Bytes
 	}
-	return compare(l, u, found), nil
+	bars := compare(l, u, found)
+	return bars, r.tries(ctx, f)
+}
+
+const selectTries = `SELECT coalesce(sum(calls), 0)::bigint FROM pg_stat_statements WHERE query LIKE '%SKIP LOCKED%' AND query LIKE '%FROM tasks%'`
+
+// tries tells how often workers tried to lease, in a transaction that writes, beside what
+// they reported.
+func (r *rig) tries(ctx context.Context, f *fleet) error {
+	var n int64
+	if err := r.watch.QueryRow(ctx, selectTries).Scan(&n); err != nil {
+		return err
+	}
+	fmt.Printf("  %d tries to lease, %d reports with samples, %d other reports, %d signs of life\n",
+		n, f.counted.sampled.Load(), f.counted.others.Load(), f.counted.signs.Load())
+	return nil
 }
 
 // arrive makes the releases one after the other, each of a service of its own.
