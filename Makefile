@@ -158,6 +158,11 @@ bench-scale: binary ## 10,000 active releases on two servers for half an hour: m
 bench-waves: ## Bad releases to 200 simulated regions, and good ones taken back everywhere
 	@go run ./bench/waves $(ARGS)
 
+.PHONY: bench-model
+bench-model: binary ## What many regions, services and releases need, computed from measured costs; ARGS="-releases 1000"
+	@test/setup.sh postgresql >&2
+	@go run ./bench/model -fairway bin/fairway $(ARGS)
+
 .PHONY: bench-demo
 bench-demo: binary shops ## Seconds to promote and to roll back, and what bad versions cost; ARGS="-only live"
 	@go run ./bench/demo $(ARGS)
