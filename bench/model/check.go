@@ -78,7 +78,7 @@ const selectTries = `SELECT coalesce(sum(calls), 0)::bigint FROM pg_stat_stateme
 
 // tries tells how often workers tried to lease, in a transaction that writes, beside what
 // they reported.
-func (r *rig) tries(ctx context.Context, f *fleet) error {
+func (r *rig) tries(ctx context.Context, f *workforce) error {
 	var n int64
 	if err := r.watch.QueryRow(ctx, selectTries).Scan(&n); err != nil {
 		return err

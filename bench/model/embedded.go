@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fairwayhq/fairway/bench/fleet"
 	"github.com/fairwayhq/fairway/internal/api/client"
 )
 
@@ -73,7 +74,7 @@ func (r *rig) shipEmbedded(ctx context.Context, b batch) error {
 
 // embedded is a cost in which Log are the bytes written to the disk, and Bytes the file.
 func (r *rig) embedded(ctx context.Context) (c cost, err error) {
-	c.Server, c.WorkerWire = secondsOf(r.server.Process.Pid), float64(r.workers.bytes.Load())
+	c.Server, c.WorkerWire = fleet.CPU(r.server.Process.Pid).Seconds(), float64(r.workers.bytes.Load())
 	const counter = "fairway_store_transaction_duration_seconds_count"
 	if c.Updates, err = r.metric(ctx, counter, `kind="update"`); err != nil {
 		return c, err

@@ -68,7 +68,7 @@ func (r *rig) rest(ctx context.Context, u *units, workers int, long time.Duratio
 }
 
 // waiters are workers for whom there is nothing to do, ever.
-func (r *rig) waiters(ctx context.Context, n int) (*fleet, error) {
+func (r *rig) waiters(ctx context.Context, n int) (*workforce, error) {
 	f, err := startFleet(ctx, muster{
 		url: r.workersURL(), token: r.token, name: "waits", environment: "nowhere", regions: regionNames(n), parallel: 16,
 	})

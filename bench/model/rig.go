@@ -16,6 +16,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/fairwayhq/fairway/bench/fleet"
 	"github.com/fairwayhq/fairway/internal/api/client"
 	"github.com/fairwayhq/fairway/test/postgres"
 )
@@ -175,8 +176,8 @@ const selectCounted = `SELECT updates, views, others + 2 * updates + views + 3 *
 
 func (r *rig) counted(ctx context.Context) (c cost, err error) {
 	err = r.watch.QueryRow(ctx, selectCounted).Scan(&c.Updates, &c.Views, &c.Statements, &c.Log)
-	c.Server = secondsOf(r.server.Process.Pid)
-	c.Database = secondsOf(r.db.PID())
+	c.Server = fleet.CPU(r.server.Process.Pid).Seconds()
+	c.Database = fleet.CPU(r.db.PID()).Seconds()
 	c.WorkerWire, c.DatabaseWire = float64(r.workers.bytes.Load()), float64(r.database.bytes.Load())
 	return c, err
 }

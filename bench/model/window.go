@@ -70,7 +70,7 @@ func (r *releaseUnits) scale(whole releaseUnits) {
 }
 
 // within is what everything costs for a while, without what is stored.
-func (r *rig) within(ctx context.Context, f *fleet, long time.Duration) (m measured, err error) {
+func (r *rig) within(ctx context.Context, f *workforce, long time.Duration) (m measured, err error) {
 	before, err := r.counted(ctx)
 	if err != nil {
 		return m, err

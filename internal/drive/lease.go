@@ -23,7 +23,7 @@ func (d *Drive) Lease(ctx context.Context, ask LeaseAsk) ([]stage.Task, error) {
 	}
 	end := time.NewTimer(min(max(ask.Wait, 0), 30*time.Second))
 	defer end.Stop()
-	changed, stop := d.Changed()
+	freed, stop := d.wishes.wait(ask)
 	defer stop()
 	if ask.Resume {
 		if err := d.giveBack(ctx, ask); err != nil {
@@ -49,7 +49,7 @@ func (d *Drive) Lease(ctx context.Context, ask LeaseAsk) ([]stage.Task, error) {
 		case <-end.C:
 			look.Stop()
 			return nil, nil
-		case <-changed:
+		case <-freed:
 			pause(ctx, lookInterval)
 		case <-look.C:
 		}
@@ -73,7 +73,7 @@ func (d *Drive) takeBack(ctx context.Context, tasks []stage.Task) error {
 			return nil
 		}
 		row.Holder, row.LeaseUntil = "", t.now
-		return t.tx.PutTask(row)
+		return t.putTask(row)
 	})
 }
 
@@ -136,21 +136,18 @@ func withoutHeld(rows []TaskRow, ask LeaseAsk) []TaskRow {
 // before is gone, so its tasks need not wait for their leases to run out.
 func (d *Drive) giveBack(ctx context.Context, ask LeaseAsk) error {
 	// Another worker may have the name by mistake: what this one may not have is not its own.
-	asked := func(row TaskRow) bool { return row.within(ask.Environments, ask.Regions) }
+	asked := func(row TaskRow) bool { return row.place().within(ask.Environments, ask.Regions) }
 	return d.eachTask(ctx, func(tx Tx) ([]TaskRow, error) { return tx.HeldTasks(ask.Worker) }, func(t *transition, row TaskRow) error {
 		if row.Holder != ask.Worker || slices.Contains(ask.Holding, row.ID) || !asked(row) {
 			return nil
 		}
-		row.LeaseUntil = t.now
-		return t.tx.PutTask(row)
+		row.Holder, row.LeaseUntil = "", t.now
+		return t.putTask(row)
 	})
 }
 
-// within tells whether the task is one of the environments and regions; empty means all.
-func (row TaskRow) within(environments, regions []string) bool {
-	return (len(environments) == 0 || slices.Contains(environments, row.Environment)) &&
-		(len(regions) == 0 || slices.Contains(regions, row.Region))
-}
+// place is where the task is carried out.
+func (row TaskRow) place() Place { return Place{row.Environment, row.Region} }
 
 // taskBatch is how many tasks are changed in one transaction.
 const taskBatch = 100

@@ -38,7 +38,7 @@ func (d *Drive) Signs(ctx context.Context, signs stage.Signs) ([]Reply, error) {
 		switch {
 		case !ok || row.Fence != s.Fence || row.Holder != signs.Worker:
 			replies[i].Cancelled = true
-		case !row.within(signs.Environments, signs.Regions):
+		case !row.place().within(signs.Environments, signs.Regions):
 			replies[i] = Reply{Hold: fmt.Sprintf("the worker's token is not for %s any more", row.Entry)}
 		default:
 			replies[i] = replyOf(row)

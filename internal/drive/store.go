@@ -108,7 +108,8 @@ type TaskRow struct {
 
 // Tasks keeps the stages that workers carry out.
 type Tasks interface {
-	// PutTask inserts the task, or replaces the one of the same release and entry.
+	// PutTask inserts the task, or replaces the one of the same release and entry. One without
+	// a holder is free: all servers are told where.
 	PutTask(t TaskRow) error
 	// LoadTask returns the task of the entry, or fault.NotFound.
 	LoadTask(release, entry string) (TaskRow, error)

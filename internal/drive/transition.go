@@ -3,6 +3,7 @@ package drive
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -46,6 +47,17 @@ func (t *transition) saveRun(rec Record, wake time.Time) error {
 	rec.Wake = wake
 	t.saved[rec.Release] = rec
 	return t.tx.SaveRun(rec, wake)
+}
+
+// free are the places where it has left tasks that nobody holds.
+func (t *transition) free() []Place {
+	var all []Place
+	for _, row := range t.put {
+		if row.Holder == "" && !slices.Contains(all, row.place()) {
+			all = append(all, row.place())
+		}
+	}
+	return all
 }
 
 func (t *transition) putTask(row TaskRow) error {

@@ -2,8 +2,10 @@ package store
 
 import (
 	"context"
+	"maps"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -106,7 +108,7 @@ func (p *Postgres) try(ctx context.Context, begin string, f func(*Tx) error) (er
 		err = p.settle(ctx, slot, s.mark, err)
 	}
 	if err == nil && tx.loud {
-		p.bell.ring()
+		p.bell.ring(slices.Collect(maps.Values(tx.free)))
 	}
 	return err
 }

@@ -22,6 +22,13 @@ const upsertTask = `INSERT INTO tasks (` + taskColumns + `)
 
 // PutTask inserts the task, or replaces the one of the same release and entry.
 func (tx *Tx) PutTask(t drive.TaskRow) error {
+	delete(tx.free, [2]string{t.Release, t.Entry})
+	if t.Holder == "" {
+		if tx.free == nil {
+			tx.free = map[[2]string]drive.Place{}
+		}
+		tx.free[[2]string{t.Release, t.Entry}] = drive.Place{Environment: t.Environment, Region: t.Region}
+	}
 	return tx.write(upsertTask, t.Release, t.Entry, t.Environment, t.ID, t.Service, t.Region, t.Stage, t.Undo,
 		rawText(t.State), rawText(t.Progress), t.Hold, t.Decision,
 		nanos(t.Deadline), nanos(t.NotBefore), t.Holder, t.Fence, nanos(t.LeaseUntil), t.Reported)
@@ -68,6 +75,7 @@ const deleteTask = `DELETE FROM tasks WHERE release = $1 AND entry = $2`
 
 // DeleteTask removes the task if there is one.
 func (tx *Tx) DeleteTask(release, entry string) error {
+	delete(tx.free, [2]string{release, entry})
 	return tx.write(deleteTask, release, entry)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/fairwayhq/fairway/internal/drive"
 	"github.com/fairwayhq/fairway/internal/fault"
 )
 
@@ -55,6 +56,8 @@ type Tx struct {
 	loud bool
 	// ahead are runs that were read with their tasks, as long as they stand as they did.
 	ahead map[string]runRow
+	// free are the places of tasks that were put and that nobody holds, by release and entry.
+	free map[[2]string]drive.Place
 	// lines counts those that were added to the ledger.
 	lines int64
 	// failed is the first trouble of the store itself. It fails the transaction even

@@ -15,8 +15,8 @@ import (
 	"github.com/fairwayhq/fairway/internal/worker"
 )
 
-// fleet are real workers, each with a client of its own, in this process.
-type fleet struct {
+// workforce are real workers, each with a client of its own, in this process.
+type workforce struct {
 	stop    context.CancelFunc
 	running sync.WaitGroup
 	// answered counts inquiries.
@@ -37,9 +37,9 @@ type muster struct {
 	executors   map[pipeline.Kind]stage.Executor
 }
 
-func startFleet(ctx context.Context, m muster) (*fleet, error) {
+func startFleet(ctx context.Context, m muster) (*workforce, error) {
 	ctx, stop := context.WithCancel(ctx)
-	f := &fleet{stop: stop, counted: &counts{}}
+	f := &workforce{stop: stop, counted: &counts{}}
 	regions := make([][]string, max(1, len(m.regions)))
 	for i, r := range m.regions {
 		regions[i] = []string{r}
@@ -53,7 +53,7 @@ func startFleet(ctx context.Context, m muster) (*fleet, error) {
 	return f, nil
 }
 
-func (f *fleet) start(ctx context.Context, m muster, regions []string) error {
+func (f *workforce) start(ctx context.Context, m muster, regions []string) error {
 	// As fairway worker speaks to its server.
 	transport, err := certificate.Transport(certificate.Files{}, func(error) {})
 	if err != nil {
@@ -81,12 +81,12 @@ func (f *fleet) start(ctx context.Context, m muster, regions []string) error {
 }
 
 // answer finds that nothing has drifted.
-func (f *fleet) answer(worker string, q inquiry.Inquiry) inquiry.Answer {
+func (f *workforce) answer(worker string, q inquiry.Inquiry) inquiry.Answer {
 	f.answered.Add(1)
 	return inquiry.Answer{Inquiry: q.ID, Environment: q.Target.Environment, Region: q.Target.Region, Worker: worker}
 }
 
-func (f *fleet) end() {
+func (f *workforce) end() {
 	f.stop()
 	f.running.Wait()
 }
@@ -98,13 +98,15 @@ type listened struct {
 }
 
 func (l listened) Report(ctx context.Context, r stage.Report) (stage.Reply, error) {
-	switch {
-	case r.Alive:
-		l.signs.Add(1)
-	case len(r.Outcome.Points) > 0:
+	if len(r.Outcome.Points) > 0 {
 		l.sampled.Add(1)
-	default:
+	} else {
 		l.others.Add(1)
 	}
 	return l.Client.Report(ctx, r)
+}
+
+func (l listened) Signs(ctx context.Context, signs stage.Signs) ([]stage.Reply, error) {
+	l.signs.Add(1)
+	return l.Client.Signs(ctx, signs)
 }
