@@ -107,6 +107,6 @@ func (l listened) Report(ctx context.Context, r stage.Report) (stage.Reply, erro
 }
 
 func (l listened) Signs(ctx context.Context, signs stage.Signs) ([]stage.Reply, error) {
-	l.signs.Add(1)
+	l.signs.Add(int64(len(signs.Tasks)))
 	return l.Client.Signs(ctx, signs)
 }
