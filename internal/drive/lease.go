@@ -2,6 +2,7 @@ package drive
 
 import (
 	"context"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -31,14 +32,18 @@ func (d *Drive) Lease(ctx context.Context, ask LeaseAsk) ([]stage.Task, error) {
 		}
 	}
 	for {
-		tasks, err := d.lease(ctx, ask)
+		tasks, busy, err := d.lease(ctx, ask)
 		if err == nil && len(tasks) > 0 && ctx.Err() != nil {
 			return nil, d.takeBack(context.WithoutCancel(ctx), tasks)
 		}
 		if err != nil || len(tasks) > 0 {
 			return tasks, err
 		}
-		look := time.NewTimer(leaseInterval)
+		wait := leaseInterval
+		if busy {
+			wait = lookInterval/2 + rand.N(lookInterval)
+		}
+		look := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
 			look.Stop()
@@ -83,18 +88,19 @@ const unreadableWait = time.Minute
 // leaseInterval is how often a waiting worker looks for leases that ran out.
 const leaseInterval = time.Second
 
-func (d *Drive) lease(ctx context.Context, ask LeaseAsk) ([]stage.Task, error) {
+// lease gives what is free now. busy says that there was something of which another
+// transaction had the turn.
+func (d *Drive) lease(ctx context.Context, ask LeaseAsk) (tasks []stage.Task, busy bool, err error) {
 	// A look without the writer's lock first: most looks find nothing.
 	found := false
-	err := d.store.View(ctx, func(tx Tx) error {
+	err = d.store.View(ctx, func(tx Tx) error {
 		rows, err := tx.LeasableTasks(d.now(), ask.Environments, ask.Regions, 1+len(ask.Holding))
 		found = len(withoutHeld(rows, ask)) > 0
 		return err
 	})
 	if err != nil || !found {
-		return nil, err
+		return nil, false, err
 	}
-	var tasks []stage.Task
 	err = d.update(ctx, func(t *transition) error {
 		tasks = nil
 		rows, err := t.tx.LeasableTasks(t.now, ask.Environments, ask.Regions, ask.Max+len(ask.Holding))
@@ -119,7 +125,7 @@ func (d *Drive) lease(ctx context.Context, ask LeaseAsk) ([]stage.Task, error) {
 		}
 		return nil
 	})
-	return tasks, err
+	return tasks, len(tasks) == 0, err
 }
 
 // withoutHeld leaves out what the worker has in hand: it goes on with that under the fence

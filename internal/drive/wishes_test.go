@@ -1,6 +1,11 @@
 package drive
 
-import "testing"
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+)
 
 func TestOnlyWhoMayHaveAFreeTaskIsWoken(t *testing.T) {
 	asks := map[string]LeaseAsk{
@@ -62,4 +67,40 @@ func TestATransitionTellsWhereItLeavesFreeTasks(t *testing.T) {
 	if got := put(free, same, held); len(got) != 1 || got[0] != (Place{"production", "eu"}) {
 		t.Errorf("free tasks are in %v", got)
 	}
+}
+
+// taken is a store in which a task is free whose service's turn others have all the time.
+type taken struct {
+	Tx
+	tries    int
+	writable bool
+}
+
+func (s *taken) View(_ context.Context, f func(Tx) error) error { return f(&taken{}) }
+
+func (s *taken) Update(_ context.Context, f func(Tx) error) error {
+	s.tries++
+	return f(&taken{writable: true})
+}
+
+func (s *taken) LeasableTasks(time.Time, []string, []string, int) ([]TaskRow, error) {
+	if s.writable {
+		return nil, nil
+	}
+	return []TaskRow{{ID: "t1", Environment: "production", Entry: "production"}}, nil
+}
+
+// A task that cannot be given only because of another transaction is tried again soon, though
+// nobody tells when that ends.
+func TestATaskWhoseTurnIsTakenIsTriedAgainSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &taken{}
+		tasks, err := New(Config{Store: s}).Lease(t.Context(), LeaseAsk{Worker: "w1", Max: 1, Wait: time.Second})
+		if err != nil || len(tasks) != 0 {
+			t.Fatal(tasks, err)
+		}
+		if s.tries < 20 || s.tries > 110 {
+			t.Errorf("within a second it was tried %d times", s.tries)
+		}
+	})
 }
