@@ -35,8 +35,9 @@ func (r *rig) watch(ctx context.Context) (s seen, err error) {
 		return s, err
 	}
 	s.servers = make([]memory, len(r.servers))
-	before, cpu := map[string]int{}, r.used()
-	if before, err = r.writes(ctx); err != nil {
+	cpu := r.used()
+	before, err := r.writes(ctx)
+	if err != nil {
 		return s, err
 	}
 	for _, w := range r.workers {

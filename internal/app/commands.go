@@ -87,6 +87,7 @@ router as a process of its own, which goes on serving when the server stops.`,
 	flags.StringVar(&c.TLS.Key, "tls-key", "", "file with its key, in PEM")
 	flags.StringVar(&c.TLS.CA, "tls-client-ca", "", "file with the authorities, in PEM, from which workers must show a certificate")
 	flags.DurationVar(&c.LeaseFor, "lease", 30*time.Second, "how long a worker holds a task without a sign of life")
+	flags.DurationVar(&c.DatabaseWait, "database-wait", time.Minute, "how long to try to reach a PostgreSQL at the start")
 	flags.DurationVar(&c.Drain, "drain", 10*time.Second, "how long requests in flight may go on once it was told to stop")
 	flags.DurationVar(&c.DriftEvery, "drift-every", 5*time.Minute, "how often workers look whether what runs is as released; 0 is never")
 	flags.DurationVar(&c.VerifyEvery, "verify-every", 24*time.Hour, "how often the whole ledger is verified; 0 is never")

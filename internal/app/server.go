@@ -49,6 +49,8 @@ type ServerConfig struct {
 	OpeningKeyFile string
 	// LeaseFor is how long a worker holds a task without a sign of life.
 	LeaseFor time.Duration
+	// DatabaseWait is how long the server tries to reach a PostgreSQL at its start.
+	DatabaseWait time.Duration
 	// Drain is how long requests in flight may go on once the server is told to stop; default 10 s.
 	Drain time.Duration
 	// DriftEvery is how often lanes at rest are looked at for drift; 0 is never.
@@ -91,7 +93,11 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 		return fault.Errorf(fault.Unavailable, "the server cannot listen on %s: %w", c.Listen, err).
 			WithHint("another process has the address; stop it or choose another with --listen")
 	}
-	clock, err := openClock(ctx, st, c.Log)
+	var clock *clock
+	err = c.reach(ctx, func() (err error) {
+		clock, err = openClock(ctx, st, c.Log)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -122,7 +128,7 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 		url = "https://" + listener.Addr().String()
 		listener = tls.NewListener(listener, secure)
 	}
-	if err := firstToken(ctx, c, identities); err != nil {
+	if err := c.reach(ctx, func() error { return firstToken(ctx, c, identities) }); err != nil {
 		return err
 	}
 	if _, err := fmt.Fprintf(c.Out, "Fairway listens on %s\n", url); err != nil {
@@ -131,7 +137,7 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	if err := st.Join(ctx, d.CatchUp); err != nil {
+	if err := c.reach(ctx, func() error { return st.Join(ctx, d.CatchUp) }); err != nil {
 		return err
 	}
 	parts := group{stop: stop}

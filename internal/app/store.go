@@ -8,6 +8,7 @@ import (
 
 	"github.com/fairwayhq/fairway/internal/api"
 	"github.com/fairwayhq/fairway/internal/drive"
+	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/inquiry"
 	"github.com/fairwayhq/fairway/internal/release"
 	"github.com/fairwayhq/fairway/internal/store"
@@ -21,7 +22,32 @@ func openStore(ctx context.Context, c ServerConfig) (store.Store, error) {
 	if !isPostgres(c.Database) {
 		return nil, notPostgres()
 	}
-	return store.OpenPostgres(ctx, store.PostgresConfig{URL: c.Database, Log: c.Log})
+	var st *store.Postgres
+	err := c.reach(ctx, func() (err error) {
+		st, err = store.OpenPostgres(ctx, store.PostgresConfig{URL: c.Database, Log: c.Log})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return st, nil
+}
+
+// reach does something at the start that needs the database, again and again for a while
+// where that is a PostgreSQL which cannot be reached: it may be in the middle of a failover,
+// or be started at the same time.
+func (c ServerConfig) reach(ctx context.Context, do func() error) error {
+	for end := time.Now().Add(c.DatabaseWait); ; {
+		err := do()
+		if !isPostgres(c.Database) || fault.CodeOf(err) != fault.Unavailable || ctx.Err() != nil || time.Now().After(end) {
+			return err
+		}
+		c.Log.Warn("The database cannot be reached yet; the server tries again.", "error", err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+		}
+	}
 }
 
 // openClock returns the clock that all servers on the store go by. It returns
