@@ -100,7 +100,7 @@ func (d *Drive) claimDue(ctx context.Context) (due []Message, err error) {
 // renewClaim keeps other servers from the messages for as long as sending the next one may
 // take; false where the claim has run out and they are not this server's any more.
 func (d *Drive) renewClaim(ctx context.Context, due []Message) (bool, error) {
-	if due[0].NotBefore.Sub(d.now()) >= messageTry {
+	if due[0].NotBefore.Sub(d.now()) >= messageTry+messageClaim/10 {
 		return true, nil
 	}
 	var until time.Time
@@ -143,19 +143,23 @@ func (d *Drive) deliverOne(ctx context.Context, m Message) error {
 	}
 	ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), messageNote)
 	defer cancel()
-	return d.update(ctx, func(t *transition) error {
+	return ignoreConflict(d.update(ctx, func(t *transition) error {
 		if failed == nil {
 			return t.tx.DeleteMessage(m.ID)
 		}
-		m := m // this may run again
+		m, was := m, m.NotBefore // this may run again
 		backoff := min(time.Second<<min(m.Attempts, 12), time.Hour)
 		m.Attempts++
 		m.NotBefore = t.now.Add(backoff)
 		if gaveUp := backoff >= time.Hour && m.Attempts > int(messageGiveUp/time.Hour)+12; gaveUp || fault.CodeOf(failed) == fault.Invalid {
 			return t.giveUp(m, failed)
 		}
+		// Another server may have sent it meanwhile, where this one stood still.
+		if err := t.tx.MoveMessage(m.ID, was, m.NotBefore); err != nil {
+			return err
+		}
 		return t.tx.PutMessage(m)
-	})
+	}))
 }
 
 // giveUp removes a message that cannot be delivered and says so in the ledger.

@@ -97,3 +97,29 @@ func TestAServerThatStopsGivesNoNextTask(t *testing.T) {
 		t.Errorf("a server that stops answered with %+v", reply)
 	}
 }
+
+// A worker's token is checked for the environment and region that its report names.
+func TestAReportFromElsewhereGetsNoNextTask(t *testing.T) {
+	r := newRig(t)
+	r.ship(twoStages)
+	given := r.end(r.one("w1"), stage.Passed).Next
+	reply, err := r.Report(context.Background(), drive.Report{
+		Task: "another", Release: given.Release, Environment: "staging", Entry: "production", Worker: "w1", Fence: given.Fence - 1,
+		Next: true, Outcome: stage.Outcome{Status: stage.Passed},
+	})
+	if err != nil || reply.Next != nil {
+		t.Errorf("it was answered with %+v, %v", reply, err)
+	}
+}
+
+func TestATaskThatIsGivenAgainHasAWholeLease(t *testing.T) {
+	r := newRig(t)
+	r.ship(twoStages)
+	first := r.one("w1")
+	r.end(first, stage.Passed)
+	r.pass(40 * time.Second)
+	again := r.end(first, stage.Passed).Next
+	if again == nil || !again.LeaseUntil.Equal(r.clock().Add(30*time.Second)) || len(r.lease("w2")) != 0 {
+		t.Errorf("after its lease had run out it was given again as %+v", again)
+	}
+}

@@ -31,7 +31,7 @@ func (d *Drive) Lease(ctx context.Context, ask LeaseAsk) ([]stage.Task, error) {
 			return nil, err
 		}
 	}
-	for {
+	for tries := 0; ; {
 		tasks, busy, err := d.lease(ctx, ask)
 		if err == nil && len(tasks) > 0 && ctx.Err() != nil {
 			return nil, d.takeBack(context.WithoutCancel(ctx), tasks)
@@ -40,8 +40,12 @@ func (d *Drive) Lease(ctx context.Context, ask LeaseAsk) ([]stage.Task, error) {
 			return tasks, err
 		}
 		wait := leaseInterval
-		if busy {
-			wait = lookInterval/2 + rand.N(lookInterval)
+		if busy { // whoever has the turn may have stopped in its middle
+			wait = min(lookInterval<<min(tries, 10), leaseInterval)
+			wait = wait/2 + rand.N(wait)
+			tries++
+		} else {
+			tries = 0
 		}
 		look := time.NewTimer(wait)
 		select {
@@ -219,7 +223,16 @@ func (t *transition) giveNext(rep Report, leaseFor time.Duration, reply *Reply) 
 // followed tells whether the task was given with the answer to the report, and that answer
 // was lost: nobody has had a lease since, nor told anything under it.
 func (row TaskRow) followed(rep Report) bool {
-	return rep.Next && row.ID != rep.Task && row.Holder == rep.Worker && row.Fence == rep.Fence+1 && row.Reported == 0
+	return rep.Next && row.ID != rep.Task && row.Holder == rep.Worker && row.Fence == rep.Fence+1 && row.Reported == 0 && row.where(rep)
+}
+
+// giveAgain gives the same lease once more.
+func (t *transition) giveAgain(row TaskRow, leaseFor time.Duration, reply *Reply) (err error) {
+	row.LeaseUntil = t.now.Add(leaseFor)
+	if reply.Next, err = t.complete(row); err != nil {
+		return err
+	}
+	return t.putTask(row)
 }
 
 func (t *transition) leaseTask(row TaskRow, worker string, leaseFor time.Duration) (stage.Task, error) {

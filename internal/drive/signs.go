@@ -33,22 +33,30 @@ func (d *Drive) Signs(ctx context.Context, signs stage.Signs) ([]Reply, error) {
 	until := now.Add(d.leaseFor)
 	replies := make([]Reply, len(signs.Tasks))
 	var due []string
+	var which []int // of the replies
 	for i, s := range signs.Tasks {
 		row, ok := rows[s.Task]
 		switch {
 		case !ok || row.Fence != s.Fence || row.Holder != signs.Worker:
 			replies[i].Cancelled = true
 		case !row.place().within(signs.Environments, signs.Regions):
-			replies[i] = Reply{Hold: fmt.Sprintf("the worker's token is not for %s any more", row.Entry)}
+			replies[i] = replyOf(row)
+			replies[i].Hold = fmt.Sprintf("the worker's token is not for %s any more", row.Entry)
 		default:
 			replies[i] = replyOf(row)
 			if row.LeaseUntil.Sub(now) < d.leaseFor*2/3 {
-				due, replies[i].LeaseUntil = append(due, s.Task), until
+				due, which, replies[i].LeaseUntil = append(due, s.Task), append(which, i), until
 			}
 		}
 	}
 	if len(due) == 0 {
 		return replies, nil
 	}
-	return replies, d.store.Update(ctx, func(tx Tx) error { return tx.Renew(due, signs.Worker, until) })
+	if err := d.store.Update(ctx, func(tx Tx) error { return tx.Renew(due, signs.Worker, until) }); err != nil {
+		for _, i := range which { // the others stand well
+			replies[i].LeaseUntil = rows[signs.Tasks[i].Task].LeaseUntil
+			replies[i].Hold = "the lease cannot be renewed: " + fault.MessageOf(err)
+		}
+	}
+	return replies, nil
 }

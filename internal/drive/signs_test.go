@@ -88,7 +88,7 @@ func TestAWorkerWhoseTokenWasNarrowedHolds(t *testing.T) {
 	replies, err := r.Signs(context.Background(), stage.Signs{
 		Worker: "w1", Environments: []string{"staging"}, Tasks: []stage.Sign{{Task: task.ID, Fence: task.Fence}},
 	})
-	if err != nil || replies[0].Hold == "" || !r.task(id).LeaseUntil.Equal(until) {
+	if err != nil || replies[0].Hold == "" || !replies[0].Deadline.Equal(task.Deadline) || !r.task(id).LeaseUntil.Equal(until) {
 		t.Errorf("a sign from elsewhere was answered with %+v, %v", replies, err)
 	}
 }
@@ -98,4 +98,21 @@ func TestTooManySignsAreRefused(t *testing.T) {
 	if fault.CodeOf(err) != fault.Invalid {
 		t.Errorf("too many signs: %v", err)
 	}
+}
+
+// A sign of life may be under way while the worker gives the task up.
+func TestASignOfLifeHoldsNoTaskThatWasGivenUp(t *testing.T) {
+	r := newRig(t)
+	r.ship(oneStage)
+	task := r.one("w1")
+	if _, err := r.Report(context.Background(), drive.Report{
+		Task: task.ID, Release: task.Release, Environment: task.Environment, Worker: "w1", Fence: task.Fence, Seen: task.Fence + 5,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if reply := r.signs(task)[0]; !reply.Cancelled {
+		t.Errorf("it was answered with %+v", reply)
+	}
+	r.pass(10 * time.Second)
+	r.one("w2")
 }

@@ -87,7 +87,7 @@ func (d *Drive) Report(ctx context.Context, rep Report) (Reply, error) {
 		if fault.CodeOf(err) == fault.NotFound || err == nil && !row.heldBy(rep) {
 			reply.Cancelled = true
 			if err == nil && row.followed(rep) {
-				if reply.Next, err = t.complete(row); err != nil {
+				if err := t.giveAgain(row, d.leaseFor, &reply); err != nil {
 					return err
 				}
 			}
@@ -143,11 +143,15 @@ func replyOf(row TaskRow) Reply {
 	return Reply{Hold: row.Hold, Decision: row.Decision, Deadline: row.Deadline, LeaseUntil: row.LeaseUntil}
 }
 
-// heldBy tells whether the report comes from who holds the task now. Environment and region
-// are what the worker's token was checked for; an older worker does not say the region.
+// heldBy tells whether the report comes from who holds the task now.
 func (row TaskRow) heldBy(rep Report) bool {
-	return row.ID == rep.Task && row.Fence == rep.Fence && row.Holder == rep.Worker &&
-		row.Environment == rep.Environment && (rep.Region == "" || rep.Region == row.Region)
+	return row.ID == rep.Task && row.Fence == rep.Fence && row.Holder == rep.Worker && row.where(rep)
+}
+
+// where tells whether the report is about where the task is. Environment and region are what
+// the worker's token was checked for; an older worker does not say the region.
+func (row TaskRow) where(rep Report) bool {
+	return row.Environment == rep.Environment && (rep.Region == "" || rep.Region == row.Region)
 }
 
 // fenced takes back a task whose target refused the fence. A target that has seen
@@ -158,8 +162,9 @@ func (t *transition) fenced(row TaskRow, seen int64) error {
 		return fault.Errorf(fault.Invalid, "fence %d of %s is greater than any that can be given", seen, row.Environment)
 	}
 	// Not at once: two servers over one target would chase each other.
-	row.LeaseUntil, row.NotBefore = t.now, t.now.Add(fencedWait)
-	if err := t.tx.PutTask(row); err != nil || seen <= row.Fence {
+	free := row
+	free.Holder, free.LeaseUntil, free.NotBefore = "", t.now, t.now.Add(fencedWait)
+	if err := t.putTask(free); err != nil || seen <= row.Fence {
 		return err
 	}
 	target := platform.Target{Service: row.Service, Environment: row.Environment, Region: row.Region}

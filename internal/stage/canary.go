@@ -37,8 +37,9 @@ type canaryMemory struct {
 	// Weight is the share in force; Want the one that comes next, once there is capacity.
 	Weight float64 `json:"weight,omitempty"`
 	Want   float64 `json:"want,omitempty"`
-	// Fresh says that the last tick has looked, so that this one may move traffic at once.
-	Fresh bool `json:"fresh,omitempty"`
+	// FreshUnder is the fence under which the last tick has looked, so that this one may move
+	// traffic at once; 0 where it has not.
+	FreshUnder int64 `json:"freshUnder,omitempty"`
 	// Decided says that a person, or the environment's rule, took the place of proof.
 	Decided string `json:"decided,omitempty"`
 	// Calibration is handed on to the watch.

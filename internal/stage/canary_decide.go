@@ -39,7 +39,10 @@ func (t *canaryTick) look(ctx context.Context) (judge.Verdict, error) {
 		return judge.Verdict{}, err
 	}
 	verdict, points, err := t.m.look(ctx, src, t.ask(t.m.Weight))
-	t.seen, t.m.Fresh = points, err == nil
+	t.seen, t.m.FreshUnder = points, 0
+	if err == nil {
+		t.m.FreshUnder = t.task.Fence
+	}
 	return verdict, err
 }
 
@@ -58,8 +61,9 @@ func (t *canaryTick) lookOn(ctx context.Context) (out Outcome, ended bool, err e
 		return out, true, err
 	}
 	interval, ago := sampleInterval(t.task.Metrics), t.Now().Sub(t.m.Looked)
-	fresh := t.m.Fresh && ago < freshFor
-	t.m.Fresh = false
+	// Whoever takes the task over looks first: nobody has for as long as the lease ran on.
+	fresh := t.m.FreshUnder == t.task.Fence && t.m.FreshUnder > 0 && ago < freshFor
+	t.m.FreshUnder = 0
 	if fresh || ago < interval {
 		return Outcome{}, false, nil
 	}
@@ -161,7 +165,7 @@ func (t *canaryTick) goOn(v judge.Verdict, lines []Line, why string) Outcome {
 	now := fmt.Sprintf("%s has %s of the traffic. %s", name(t.task), percent(t.m.Weight), v.Sentence())
 	p := &Progress{Now: now, Next: why, Weight: t.m.Weight, Verdict: &v}
 	after := t.m.pace(sampleInterval(t.task.Metrics))
-	if t.m.Phase == filling || t.m.Want != t.m.Weight {
+	if t.m.Phase == filling || t.m.Want != t.m.Weight && t.task.Hold == "" {
 		after = 0
 	}
 	out := next(t.m, after, p, lines...)

@@ -5,7 +5,7 @@ import "time"
 // Wire is the version of what workers and servers say to each other. It grows by one where
 // one side says something that the other must understand. Build versions say nothing:
 // whoever shares a version of the wire works together. A server understands the workers of
-// the version before, from OldestWorker on; a worker needs a server that is not older than
+// versions before, from OldestWorker on; a worker needs a server that is not older than
 // OldestServer. So servers are updated first.
 //
 //	1  leases, reports with numbers, inquiries; nobody tells a version

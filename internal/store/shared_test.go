@@ -317,3 +317,52 @@ func TestServersHearOfEachOthersCommits(t *testing.T) {
 		t.Errorf("after the restart tasks are free in %v", free)
 	}
 }
+
+// Leases are renewed beside transactions that have the turn, never behind them.
+func TestRenewingLeasesWaitsForNobody(t *testing.T) {
+	_, url := database(t, postgres.ForTest(t, "fsync=off"))
+	one, two := openPostgres(t, url), openPostgres(t, url)
+	row := drive.TaskRow{ID: "t1", Release: "r1", Entry: "production", Environment: "production", Service: "shop", Holder: "w1", Fence: 1, LeaseUntil: day}
+	other := row
+	other.ID, other.Entry, other.Environment = "t2", "staging", "staging"
+	addReleaseOf(t, one, "r1", "shop")
+	update := func(st *store.Postgres, f func(tx drive.Tx) error) error { return st.Drive().Update(t.Context(), f) }
+	if err := update(one, func(tx drive.Tx) error { return errors.Join(tx.PutTask(row), tx.PutTask(other)) }); err != nil {
+		t.Fatal(err)
+	}
+	renew := func() error {
+		return update(two, func(tx drive.Tx) error { return tx.Renew([]string{"t1", "t2"}, "w1", day.Add(time.Minute)) })
+	}
+	err := update(one, func(tx drive.Tx) error {
+		mine, err := tx.LoadTask("r1", "production")
+		if err != nil {
+			return err
+		}
+		mine.Holder, mine.LeaseUntil = "", day.Add(time.Second) // the worker leaves it
+		if err := tx.PutTask(mine); err != nil {
+			return err
+		}
+		if _, err := tx.LoadTask("r1", "production"); err != nil { // what was to be written is
+			return err
+		}
+		return renew()
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := renew(); err != nil { // too late for the one that was left
+		t.Fatal(err)
+	}
+	for entry, want := range map[string]time.Time{"production": day.Add(time.Second), "staging": day.Add(time.Minute)} {
+		err := one.Drive().View(t.Context(), func(tx drive.Tx) error {
+			got, err := tx.LoadTask("r1", entry)
+			if err == nil && !got.LeaseUntil.Equal(want) {
+				t.Errorf("the lease in %s ends at %v, want %v", entry, got.LeaseUntil, want)
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -40,6 +40,8 @@ type carrying struct {
 	// long answers to signs of life take.
 	heard, asked time.Time
 	took         time.Duration
+	// paused is when the server last said why the task may not advance.
+	paused time.Time
 	// led is how long before the next tick a sign of life is given.
 	led time.Duration
 	// changed is closed, and replaced, when any of this has changed.
@@ -91,16 +93,16 @@ func (w *Worker) carryOut(ctx context.Context, kept record) (next *stage.Task) {
 	if seen == 0 && (ctx.Err() != nil || why != "") {
 		c.leave(ctx, why)
 		if ctx.Err() != nil || !c.ended() {
-			return nil
+			return c.follows
 		}
 	}
-	c.tellLate(ctx)
+	told := c.tellLate(ctx)
 	if seen > 0 {
 		c.giveUp(ctx, seen)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if ctx.Err() != nil && c.unsaid.any() {
+	if c.unsaid.any() && (ctx.Err() != nil || !told) {
 		c.disconnect() // the worker's next life tells it
 		return c.follows
 	}
@@ -217,16 +219,16 @@ func (c *carrying) rest(ctx context.Context, after time.Duration) {
 	c.await(ctx, max(after, answerWait), func() bool { return c.lost || !c.unsaid.any() })
 	left := after - time.Since(began)
 	c.mu.Lock()
-	lead, asks := c.lead(), !c.lost && c.task.Hold == "" && !c.task.Undo
+	lead, asks, quiet := c.lead(), !c.lost && c.task.Hold == "" && !c.task.Undo, c.quiet
 	c.led = lead
 	c.mu.Unlock()
-	if asks && left > 0 && after > lead {
+	if asks && left > 0 && (after > lead || quiet) {
 		pause(ctx, left-lead)
 		asked := time.Now()
 		c.w.signs.ask(c)
 		pause(ctx, after-time.Since(began))
 		// A tick that comes a little late is better than one that may not advance.
-		c.await(ctx, lead, func() bool { return c.lost || c.heard.After(asked) })
+		c.await(ctx, lead, func() bool { return c.lost || !c.asked.Before(asked) })
 	} else {
 		pause(ctx, left)
 	}

@@ -2,12 +2,16 @@ package worker_test
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/pipeline"
 	"github.com/fairwayhq/fairway/internal/stage"
+	"github.com/fairwayhq/fairway/internal/worker"
 )
 
 // following is a server that answers the end of t1 with t2.
@@ -77,5 +81,69 @@ func TestATaskThatComesTwiceIsCarriedOutOnce(t *testing.T) {
 	}
 	if n := ticks.Load(); n != 1 {
 		t.Errorf("the task was carried out %d times", n)
+	}
+}
+
+// stopping is stopped while it answers the end of t1 with t2.
+type stopping struct {
+	*server
+	stop func()
+}
+
+func (s *stopping) Report(ctx context.Context, r stage.Report) (stage.Reply, error) {
+	reply, err := s.server.Report(ctx, r)
+	if r.Task != "t1" || !r.Next {
+		return reply, err
+	}
+	s.stop()
+	next := aTask("t2")
+	return stage.Reply{Cancelled: true, Taken: true, Next: &next}, nil
+}
+
+func TestAWorkerThatStopsGivesTheNextTaskBack(t *testing.T) {
+	ctx, stop := context.WithCancel(context.Background())
+	s := &stopping{newServer(aTask("t1")), stop}
+	passes := executor(func(stage.Task) (stage.Outcome, error) { return stage.Outcome{Status: stage.Passed}, nil })
+	w := worker.New(worker.Config{
+		Name: "w1", Server: s, Log: slog.New(slog.DiscardHandler), Executors: map[pipeline.Kind]stage.Executor{pipeline.KindCanary: passes},
+	})
+	if err := w.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	for len(s.heard) > 0 {
+		if r := <-s.heard; r.Task == "t2" && r.Left {
+			return
+		}
+	}
+	t.Error("the next task was not given back")
+}
+
+// twice leases t1 anew while it is in hand, as after a restart in the middle of an answer.
+type twice struct {
+	*server
+	wishes atomic.Int32
+}
+
+func (s *twice) Lease(ctx context.Context, ask stage.LeaseAsk) ([]stage.Task, error) {
+	if s.wishes.Add(1) == 2 {
+		newer := aTask("t1")
+		newer.Fence++
+		return []stage.Task{newer}, nil
+	}
+	return s.server.Lease(ctx, ask)
+}
+
+func TestANewerLeaseOfATaskInHandIsGivenBack(t *testing.T) {
+	s := &twice{server: newServer(aTask("t1"))}
+	start(t, s, executor(func(stage.Task) (stage.Outcome, error) {
+		return stage.Outcome{Status: stage.Continue, After: time.Minute}, nil
+	}), 4)
+	for {
+		if r := hearAny(t, s.server); r.Left {
+			if r.Task != "t1" || r.Fence != aTask("t1").Fence+1 {
+				t.Errorf("given back was %+v", r)
+			}
+			return
+		}
 	}
 }

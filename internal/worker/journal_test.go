@@ -57,7 +57,12 @@ func drain(t *testing.T, ticks chan stage.Task) {
 		for {
 			select {
 			case <-ticks:
+				continue
 			case <-t.Context().Done():
+			}
+			select { // one may be under way, which the worker's end waits for
+			case <-ticks:
+			case <-time.After(200 * time.Millisecond):
 				return
 			}
 		}

@@ -55,6 +55,7 @@ func (c *carrying) tellRest(ctx context.Context) (ended bool, err error) {
 			defer c.mu.Unlock()
 			return c.over || ended, nil
 		}
+		report.Next = report.Outcome.Status != stage.Continue // as it was told, or it is another report
 		began := time.Now()
 		reply, err := c.w.send(ctx, *report)
 		if err != nil && c.lighten(err) {

@@ -2,11 +2,13 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/stage"
 )
 
@@ -29,6 +31,8 @@ const (
 type signs struct {
 	w    *Worker
 	wake chan struct{}
+	// complained is when it was logged last that no answers come.
+	complained time.Time
 
 	mu sync.Mutex
 	// of are the tasks, and since when they wait for a sign of life; zero for those that do not.
@@ -123,13 +127,26 @@ func (s *signs) give(ctx context.Context, some []waiting) bool {
 	ctx, cancel := context.WithTimeout(ctx, 2*answerWait)
 	defer cancel()
 	replies, err := s.w.c.Server.Signs(ctx, all)
-	if err != nil || len(replies) != len(some) {
+	if err == nil && len(replies) != len(some) {
+		err = fault.Errorf(fault.Internal, "%d signs of life had %d answers", len(some), len(replies))
+	}
+	if err != nil {
+		s.complain(ctx, err)
 		return false
 	}
 	for i, one := range some {
 		one.c.signed(replies[i], began, time.Since(one.since))
 	}
 	return true
+}
+
+// complain tells once a minute that nothing may advance.
+func (s *signs) complain(ctx context.Context, err error) {
+	if errors.Is(ctx.Err(), context.Canceled) || time.Since(s.complained) < time.Minute {
+		return
+	}
+	s.complained = time.Now()
+	s.w.c.Log.Warn("The server does not answer signs of life; until it does, nothing advances.", "worker", s.w.c.Name, "error", err)
 }
 
 // signed takes in the answer to a sign of life that was given then; took is how long the

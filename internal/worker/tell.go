@@ -87,8 +87,9 @@ func (c *carrying) nextReport(late bool) *stage.Report {
 	return &report
 }
 
-// answered takes in the answer to a report, or to a sign of life, that was sent then. An
-// answer that was overtaken by a later one's may hold the task, but not let it go on.
+// answered takes in the answer to a report, or to a sign of life, that was sent then. Answers
+// may overtake each other: each may hold the task, and only one to what was sent after that
+// was heard lets it go on.
 func (c *carrying) answered(reply stage.Reply, sent time.Time, report bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -99,9 +100,13 @@ func (c *carrying) answered(reply stage.Reply, sent time.Time, report bool) {
 	}
 	switch {
 	case reply.Cancelled && !report && c.unsaid.ends():
+		wake(c.back)
 		return // the outcome's own answer says more
 	case reply.Cancelled:
-		c.over, c.follows = true, reply.Next
+		c.over = true
+		if report {
+			c.follows = reply.Next
+		}
 		if report && reply.Taken {
 			c.unsaid.heard()
 		}
@@ -116,10 +121,13 @@ func (c *carrying) answered(reply stage.Reply, sent time.Time, report bool) {
 		c.unsaid.heard()
 	}
 	switch {
-	case overtaken && reply.Hold != "":
-		c.task.Hold = reply.Hold
-	case !overtaken:
-		c.task.Hold, c.task.Decision, c.task.Deadline, c.task.LeaseUntil = reply.Hold, reply.Decision, reply.Deadline, reply.LeaseUntil
+	case reply.Hold != "":
+		c.task.Hold, c.paused = reply.Hold, time.Now()
+	case !overtaken && sent.After(c.paused):
+		c.task.Hold = ""
+	}
+	if !overtaken {
+		c.task.Decision, c.task.Deadline, c.task.LeaseUntil = reply.Decision, reply.Deadline, reply.LeaseUntil
 	}
 	if c.unsaid.any() {
 		wake(c.back)
@@ -150,12 +158,13 @@ func (c *carrying) lighten(refusal error) bool {
 }
 
 // tellLate tells what the server has not heard although the task is not this lease's any
-// more: what a worker did while it was cut off belongs into the record.
-func (c *carrying) tellLate(ctx context.Context) {
+// more: what a worker did while it was cut off belongs into the record. false where this
+// worker may not tell it.
+func (c *carrying) tellLate(ctx context.Context) (told bool) {
 	for wait := retryFirst; ctx.Err() == nil; {
 		report := c.nextReport(true)
 		if report == nil {
-			return
+			return true
 		}
 		_, err := c.w.send(ctx, *report)
 		switch fault.CodeOf(err) {
@@ -168,14 +177,18 @@ func (c *carrying) tellLate(ctx context.Context) {
 		case fault.Invalid, fault.Conflict:
 			if !c.lighten(err) {
 				c.log.Error("What happened while the worker was cut off cannot be told.", "error", err)
-				return
+				return true
 			}
 			continue
+		case fault.Denied:
+			c.log.Error("What happened while the worker was cut off may not be told; it stays in the journal.", "error", err)
+			return false
 		}
 		c.log.Warn("What happened while the worker was cut off is not told yet.", "error", err)
 		pause(ctx, wait)
 		wait = min(2*wait, retryMost)
 	}
+	return true
 }
 
 // giveUp leaves a task whose target refused the fence. The server hears which fence the

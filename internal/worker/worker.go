@@ -1,5 +1,5 @@
 // Package worker carries tasks out near their targets: it leases them from the
-// server, ticks their executors, and reports after every tick.
+// server, ticks their executors, and reports what is new after a tick.
 //
 // A worker connects outwards only; what it must remember travels with each report.
 // While it cannot reach the server it goes on, but only towards safety: every tick is
@@ -74,8 +74,9 @@ type Worker struct {
 	said    string // the complaint that was logged last
 	saidAt  time.Time
 
-	mu      sync.Mutex
-	holding map[string]int // the leases in hand, by the task's ID
+	mu sync.Mutex
+	// holding are the fences of the leases in hand, by the task's ID.
+	holding map[string][]int64
 }
 
 // New returns a worker that does nothing until Run is called.
@@ -92,7 +93,7 @@ func New(c Config) *Worker {
 	if c.Wall == nil {
 		c.Wall = time.Now
 	}
-	w := &Worker{c: c, slots: make(chan struct{}, c.Parallel), holding: map[string]int{}}
+	w := &Worker{c: c, slots: make(chan struct{}, c.Parallel), holding: map[string][]int64{}}
 	w.signs = newSigns(w)
 	return w
 }
@@ -130,7 +131,8 @@ func (w *Worker) Run(ctx context.Context) error {
 		}
 		resume, wait, w.said = false, retryFirst, ""
 		for _, t := range tasks {
-			if !w.begin(t.ID) { // before the next wish for tasks
+			if !w.begin(t) { // before the next wish for tasks
+				w.giveBack(ctx, t)
 				w.give(1)
 				continue
 			}
@@ -148,8 +150,8 @@ func (w *Worker) Run(ctx context.Context) error {
 func (w *Worker) carryOn(ctx context.Context, r record) {
 	for {
 		next := w.carryOut(ctx, r)
-		w.end(r.Task.ID)
-		if next == nil || !w.begin(next.ID) {
+		w.end(r.Task)
+		if next == nil || !w.begin(*next) {
 			return
 		}
 		r = record{Task: *next}
@@ -161,7 +163,7 @@ func (w *Worker) carryOn(ctx context.Context, r record) {
 func (w *Worker) resume(ctx context.Context) {
 	for _, r := range readJournals(w.c.Journal, w.c.Log) {
 		w.c.Log.Info("A task goes on from the journal.", "release", r.Task.Release, "service", r.Task.Service, "environment", r.Task.Environment, "task", r.Task.ID, "worker", w.c.Name)
-		w.hold(r.Task.ID) // before the first wish for tasks
+		w.hold(r.Task) // before the first wish for tasks
 		slot := w.takeNow()
 		w.tasks.Go(func() {
 			defer w.give(slot)
@@ -201,29 +203,49 @@ func (w *Worker) complain(err error) {
 
 // begin notes that a lease of the task is in hand; false where one was: an answer that was
 // lost, and given again, may have crossed a wish for tasks.
-func (w *Worker) begin(task string) bool {
+func (w *Worker) begin(t stage.Task) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.holding[task] > 0 {
+	if len(w.holding[t.ID]) > 0 {
 		return false
 	}
-	w.holding[task]++
+	w.holding[t.ID] = []int64{t.Fence}
 	return true
 }
 
 // hold notes one more lease of the task: there may be journals of several.
-func (w *Worker) hold(task string) {
+func (w *Worker) hold(t stage.Task) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.holding[task]++
+	w.holding[t.ID] = append(w.holding[t.ID], t.Fence)
 }
 
-// end notes that a lease of the task is not in hand any more.
-func (w *Worker) end(task string) {
+// end notes that the lease is not in hand any more.
+func (w *Worker) end(t stage.Task) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.holding[task]--; w.holding[task] == 0 {
-		delete(w.holding, task)
+	fences := w.holding[t.ID]
+	if i := slices.Index(fences, t.Fence); i >= 0 {
+		fences = slices.Delete(fences, i, i+1)
+	}
+	if w.holding[t.ID] = fences; len(fences) == 0 {
+		delete(w.holding, t.ID)
+	}
+}
+
+// giveBack gives a lease back of a task that is in hand under another one, which ends when the
+// server is asked. It is the lease in hand itself where that came by two ways.
+func (w *Worker) giveBack(ctx context.Context, t stage.Task) {
+	w.mu.Lock()
+	same := slices.Contains(w.holding[t.ID], t.Fence)
+	w.mu.Unlock()
+	if same {
+		return
+	}
+	report := w.reportOf(t)
+	report.Left = true
+	if _, err := w.send(ctx, report); err != nil {
+		w.c.Log.Warn("The server was not told that the task is left; it goes on when its lease has run out.", "task", t.ID, "error", err)
 	}
 }
 

@@ -2,9 +2,9 @@
 -- looks for free ones goes by the leases.
 
 -- +goose Up
+DROP INDEX tasks_by_time; -- first: it takes the greatest lock
 CREATE INDEX tasks_by_id ON tasks (id);
 CREATE INDEX tasks_by_lease ON tasks (lease_until);
-DROP INDEX tasks_by_time;
 
 -- +goose Down
 CREATE INDEX tasks_by_time ON tasks (not_before);
