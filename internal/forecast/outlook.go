@@ -63,7 +63,7 @@ func Of(p *pipeline.Plan) Outlook {
 
 // alike tells whether two entries are regions of one environment of which the same is seen.
 func alike(a, b *pipeline.Environment) bool {
-	return a.Wave() > 0 && b.Wave() > 0 && a.In() == b.In() && said(a) == said(b) && byPods(a) == byPods(b)
+	return a.Wave() > 0 && b.Wave() > 0 && a.In() == b.In() && a.Service == b.Service && said(a) == said(b) && byPods(a) == byPods(b)
 }
 
 func (o *Outlook) warn(format string, args ...any) {
@@ -75,7 +75,7 @@ func (o *Outlook) stage(p *pipeline.Plan, e *pipeline.Environment, s *pipeline.S
 	all, possible, rate := instances(e), sharesByPods(e), p.Rate(e)
 	add := func(set judge.Settings, weight float64, canary int, d time.Duration) judge.Sight {
 		sight := judge.SmallestRegression(set, judge.Calibrate(judge.History{}, set, rate, 1), judge.Step{
-			Rate: rate, Weight: weight, Errors: p.ExpectedErrors, Canary: canary, Stable: all, For: d,
+			Rate: rate, Weight: weight, Errors: p.Errors(e), Canary: canary, Stable: all, For: d,
 		})
 		o.Levels = append(o.Levels, Level{Environment: e.Name, Rate: rate, Stage: s.Name, Weight: weight, For: d, Sight: sight})
 		return sight
