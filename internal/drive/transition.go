@@ -138,7 +138,7 @@ func (t *transition) startTask(rec Record, c pipeline.Command) error {
 	env := rec.Run.Plan.Environment(c.Environment)
 	t.wakes = true
 	row := TaskRow{
-		ID: newID(t.now), Release: rec.Release, Service: rec.Run.Plan.Service, Entry: env.Name,
+		ID: newID(t.now), Release: rec.Release, Service: rec.Run.Plan.ServiceOf(env), Entry: env.Name,
 		Environment: env.In(), Region: env.Region, Stage: c.Stage, Undo: c.Undo,
 		Deadline: c.At, NotBefore: t.now,
 	}
@@ -191,7 +191,7 @@ func (t *transition) notify(rec Record, c pipeline.Command) error {
 	p := rec.Run.Plan
 	text := c.Text
 	if text == "" {
-		text = p.Service + " " + p.Component.Version + " reached stage " + c.Stage + " in " + c.Environment
+		text = p.Title() + " reached stage " + c.Stage + " in " + c.Environment
 	}
 	body, err := json.Marshal(notification{
 		Release: rec.Release, Service: p.Service, Version: p.Component.Version,

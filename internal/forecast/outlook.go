@@ -39,23 +39,24 @@ const coarseFactor = 3
 // Of computes the outlook of a plan. It takes some tens of milliseconds per level.
 func Of(p *pipeline.Plan) Outlook {
 	o := Outlook{Rate: p.ExpectedRate}
-	judged := false
+	unknown := false
 	for i := range p.Environments {
 		e := &p.Environments[i]
 		if i > 0 && alike(&p.Environments[i-1], e) {
 			continue
 		}
 		for j := range e.Stages {
-			judged = judged || e.Stages[j].Canary != nil || e.Stages[j].Watch != nil
+			judged := e.Stages[j].Canary != nil || e.Stages[j].Watch != nil
+			unknown = unknown || judged && p.Rate(e) <= 0
 			if e.Stages[j].Canary != nil {
 				o.sayByPods(e, &e.Stages[j])
 			}
-			if p.ExpectedRate > 0 {
+			if p.Rate(e) > 0 {
 				o.stage(p, e, &e.Stages[j])
 			}
 		}
 	}
-	if judged && p.ExpectedRate <= 0 {
+	if unknown {
 		o.warn("the expected traffic is not known, so nothing can be said about what the canary sees; add `expect: {rate: 200/s}`")
 	}
 	return o

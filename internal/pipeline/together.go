@@ -91,3 +91,23 @@ func (p *Plan) ServicesIn(environment string) []string {
 	}
 	return names
 }
+
+// Alone is the plan of a release of the entry's service alone, which goes only there.
+func (p *Plan) Alone(e *Environment) *Plan {
+	alone, only := *p, *e
+	c := p.ComponentOf(e)
+	if c != &p.Component {
+		alone.Owner, alone.ExpectedRate, alone.ExpectedErrors = "", c.ExpectedRate, c.ExpectedErrors
+	}
+	alone.Service, alone.Component, alone.With = c.Service, *c, nil
+	alone.Component.ExpectedRate, alone.Component.ExpectedErrors = 0, 0
+	only.Name, only.Service = e.Place(), ""
+	if e.Place() == e.In() {
+		only.Leg = nil
+	} else if e.Leg != nil {
+		leg := *e.Leg
+		leg.Step, only.Leg = 0, &leg
+	}
+	alone.Environments = []Environment{only}
+	return &alone
+}

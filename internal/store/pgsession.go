@@ -110,9 +110,10 @@ func (s *pgSession) query(query string, args ...any) (rows, error) {
 }
 
 const (
-	lockTurnOfRelease = `SELECT FROM turns WHERE name = (SELECT service FROM releases WHERE id = $1) FOR UPDATE`
-	insertTurns       = `INSERT INTO turns (name) SELECT unnest($1::text[]) ON CONFLICT (name) DO NOTHING`
-	lockTurns         = `SELECT FROM turns WHERE name = ANY($1) ORDER BY name FOR UPDATE`
+	lockTurnOfRelease = `SELECT FROM turns WHERE name IN (SELECT service FROM releases WHERE id = $1
+	UNION ALL SELECT service FROM components WHERE release = $1) ORDER BY name FOR UPDATE`
+	insertTurns = `INSERT INTO turns (name) SELECT unnest($1::text[]) ON CONFLICT (name) DO NOTHING`
+	lockTurns   = `SELECT FROM turns WHERE name = ANY($1) ORDER BY name FOR UPDATE`
 )
 
 func (s *pgSession) turns(release string, services []string) error {
