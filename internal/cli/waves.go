@@ -18,6 +18,13 @@ var takesBack = map[pipeline.TakeBack]string{
 	pipeline.TakeBackAsk:  "a failure takes its own wave back and asks about those before",
 }
 
+// printSteps shows in which order the services of a release go to an environment.
+func printSteps(w io.Writer, p *pipeline.Plan, in string) {
+	if services := p.ServicesIn(in); len(services) > 1 {
+		fmt.Fprintf(w, "%s has %d services, one after the other: %s; a failure takes all of them back, the last one first\n", in, len(services), strings.Join(services, ", "))
+	}
+}
+
 // printWaves shows in which order a release goes to the regions of an environment, whose
 // first is the entry at i.
 func printWaves(w io.Writer, p *pipeline.Plan, i int) {
@@ -26,7 +33,7 @@ func printWaves(w io.Writer, p *pipeline.Plan, i int) {
 	regions := 0
 	for _, j := range p.Entries(in) {
 		e := &p.Environments[j]
-		if e.Wave() > 0 {
+		if e.Wave() > 0 && e.Step() < 2 {
 			regions++
 			bake = max(bake, e.Leg.Bake)
 			waves[e.Wave()] = append(waves[e.Wave()], e.Region)

@@ -42,6 +42,8 @@ type Component struct {
 	Version  string `json:"version,omitempty"`
 	Artifact string `json:"artifact"`
 	Digest   string `json:"digest"`
+	// Definition is the text that its part of the plan was made of.
+	Definition string `json:"definition,omitempty"`
 }
 
 // ComponentsOf are the other services of a plan, as its release has them.
@@ -51,6 +53,16 @@ func ComponentsOf(p *pipeline.Plan) []Component {
 		all = append(all, Component{Service: c.Service, Version: c.Version, Artifact: c.Artifact, Digest: c.Digest})
 	}
 	return all
+}
+
+// definitionOf is the text that the service's part of the release was made of.
+func (r *Release) definitionOf(service string) string {
+	for _, c := range r.With {
+		if c.Service == service {
+			return c.Definition
+		}
+	}
+	return r.Definition
 }
 
 // versionOf is the version that the release has of the service; known is false where it has none.

@@ -220,7 +220,12 @@ func (s subject) runsAt(tx Tx, home, environment string) (bool, error) {
 
 func restored(older Release, plan *pipeline.Plan, author, reason string, now time.Time) Release {
 	r := older
-	r.Service, r.With = plan.Service, ComponentsOf(plan)
+	r.Service, r.With = plan.Service, nil
+	for _, c := range ComponentsOf(plan) {
+		c.Definition = older.definitionOf(c.Service)
+		r.With = append(r.With, c)
+	}
+	r.Definition = older.definitionOf(plan.Service)
 	r.ID = newID(now)
 	r.Author = author
 	r.Note = reason

@@ -16,8 +16,8 @@ const insertRelease = `INSERT INTO releases
 
 // AddRelease stores the release with its plan and its new run, which has an
 // empty chain and no wake-up. A second release of the same ID is a fault.Conflict.
-// An empty PlanHash is filled in; one that is not the plan's is fault.Invalid. Its other
-// services are those of the plan.
+// An empty PlanHash is filled in, as the other services of the plan are; one that is not the
+// plan's is fault.Invalid.
 func (tx *Tx) AddRelease(r release.Release, p *pipeline.Plan, run pipeline.Run) error {
 	if err := tx.Turn(append(p.Services(), r.Service)...); err != nil {
 		return err
@@ -26,7 +26,10 @@ func (tx *Tx) AddRelease(r release.Release, p *pipeline.Plan, run pipeline.Run) 
 	if err := tx.lockDigests(digest, p); err != nil {
 		return err
 	}
-	components, err := jsonText(release.ComponentsOf(p))
+	if r.With == nil {
+		r.With = release.ComponentsOf(p)
+	}
+	components, err := jsonText(r.With)
 	if err != nil {
 		return err
 	}
