@@ -181,6 +181,21 @@ func TestAnOlderReleaseBringsAllOfItsServicesBackTheLeadingOneFirst(t *testing.T
 	refused(t, err, fault.Conflict, "already at home")
 }
 
+func TestAReleaseWhoseLeadingServiceWasReplacedIsNotTakenBack(t *testing.T) {
+	r := newRig(t)
+	anna, sre, worker := r.person("anna", auth.Developer), r.person("ines", auth.SRE), r.worker("w", "production")
+	proven(t, anna, digest1, digest2, digest3)
+	first := ship(t, anna, both("v1"))
+	work(t, worker, passed)
+	work(t, worker, passed)
+	newer := both("v2")
+	newer.Digest, newer.With = digest3, nil
+	ship(t, anna, newer)
+	work(t, worker, passed)
+	_, err := sre.Rollback(t.Context(), first.ID, client.Rollback{Environment: "production"})
+	refused(t, err, fault.Conflict, "shop@v1 is no longer what runs in production: shop@v2 is")
+}
+
 func TestADrillIsOfOneServiceThatWentWithAnother(t *testing.T) {
 	r := newRig(t)
 	anna, sre, worker := r.person("anna", auth.Developer), r.person("ines", auth.SRE), r.worker("w", "production")

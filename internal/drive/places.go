@@ -72,13 +72,14 @@ func advances(run *pipeline.Run, environment string) bool {
 }
 
 // grant is the event that gives the release the lane of the environment, with what is at home
-// in it; or that calls its rollback off, where nothing of the release is.
+// in it; or that calls its rollback off, where nothing of the release is. What another release
+// has replaced stays, and so do the services that it may need: those of earlier steps there.
 func (t *transition) grant(rec Record, environment string) (pipeline.Event, error) {
 	plan := rec.Run.Plan
 	ev := pipeline.Event{Kind: pipeline.EventLaneGranted, Environment: environment}
-	waits := 0
-	for _, i := range plan.Entries(environment) {
-		e := &rec.Run.Environments[i]
+	waits, replaced := 0, map[string]bool{}
+	for _, i := range slices.Backward(plan.Entries(environment)) {
+		e, place := &rec.Run.Environments[i], plan.Environments[i].Place()
 		home, err := t.tx.Home(TargetOf(plan, e.Name).String())
 		if err != nil {
 			return ev, err
@@ -93,8 +94,9 @@ func (t *transition) grant(rec Record, environment string) (pipeline.Event, erro
 			continue
 		}
 		waits++
-		if e.State == pipeline.EnvironmentRollingBack && home != rec.Release {
+		if e.State == pipeline.EnvironmentRollingBack && (home != rec.Release || replaced[place]) {
 			ev.Void = append(ev.Void, e.Name)
+			replaced[place] = plan.Environments[i].Step() > 0
 		}
 	}
 	if len(ev.Void) == waits {

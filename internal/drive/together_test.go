@@ -150,6 +150,27 @@ func TestWhatAnotherReleaseHasReplacedIsNotTakenBack(t *testing.T) {
 	})
 }
 
+func TestWhatANewerReleaseMayNeedIsNotTakenBack(t *testing.T) {
+	onBoth(t, func(t *testing.T, r *rig) {
+		id := r.ship(shop, payments)
+		r.passed("payments")
+		r.passed("shop")
+		newer := r.ship(shop)
+		task := r.one("w1")
+		r.apply(id, pipeline.Event{Kind: pipeline.EventRollback, Actor: "carl"}) // which queues behind the newer one
+		r.say(task, stage.Outcome{Status: stage.Passed, Exposed: true})
+		if tasks := r.lease("w1"); len(tasks) > 0 {
+			t.Errorf("%s is taken back from under the newer shop", tasks[0].Service)
+		}
+		r.want(id, pipeline.RunSucceeded)
+		if !r.told(id, "release.rollback-void") {
+			t.Error("nobody was told why")
+		}
+		r.wantHome("shop/production", newer)
+		r.wantHome("payments/production", id)
+	})
+}
+
 func TestAReleaseHoldsTheLanesOfAllItsServicesOrNone(t *testing.T) {
 	onBoth(t, func(t *testing.T, r *rig) {
 		moving := r.ship(ledgerOf)

@@ -91,9 +91,13 @@ func homesIn(tx Tx, p *pipeline.Plan) (map[string]string, error) {
 }
 
 // isHome tells whether the release is at home in the environment, or in one of its regions.
+// Among several services the leading one counts: without it the others have to stay, since
+// what took its place may need them.
 func isHome(s *subject, homes map[string]string, where string) bool {
-	return slices.ContainsFunc(s.run.Plan.Entries(where), func(i int) bool {
-		return homes[s.run.Environments[i].Name] == s.ID
+	plan := s.run.Plan
+	return slices.ContainsFunc(plan.Entries(where), func(i int) bool {
+		e := &plan.Environments[i]
+		return plan.ServiceOf(e) == plan.Service && homes[e.Name] == s.ID
 	})
 }
 
