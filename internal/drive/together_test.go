@@ -241,6 +241,59 @@ func TestAFreezeOfOneServiceHoldsTheRelease(t *testing.T) {
 	}
 }
 
+func TestAFreezeHoldsTheServiceThatMovesForOneThatFollows(t *testing.T) {
+	r := newRig(t)
+	r.ship(shop, payments)
+	task := r.one("w1") // of payments
+	freeze := drive.Freeze{ID: "f1", Service: "shop", Environment: "production", Reason: "audit", By: "ben", From: r.clock()}
+	if err := r.store.Drive().Update(t.Context(), func(tx drive.Tx) error { return tx.AddFreeze(freeze) }); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.CheckFreezes(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if reply := r.say(task, stage.Outcome{Status: stage.Continue}); !strings.Contains(reply.Hold, "audit") {
+		t.Errorf("the task of payments is held with %q, while shop is frozen", reply.Hold)
+	}
+}
+
+func TestServicesAndRegionsGoBackTogether(t *testing.T) {
+	inRegions := func(definition string) string {
+		return strings.Replace(definition, "    stages:", "    regions: [eu, us]\n    waves: [[eu, us]]\n    stages:", 1)
+	}
+	onBoth(t, func(t *testing.T, r *rig) {
+		id := r.ship(inRegions(shop), inRegions(payments))
+		for _, task := range r.lease("w1") {
+			if task.Service != "payments" {
+				t.Fatalf("%s goes to %s before payments is everywhere", task.Service, task.Region)
+			}
+			r.say(task, stage.Outcome{Status: stage.Passed, Exposed: true})
+		}
+		r.wantHome("payments/production/eu", id)
+		wave := r.inRegions()
+		if got := regions(wave); got != "eu us" || wave["eu"].Entry != "production/eu:shop" {
+			t.Fatalf("then %s goes to %s", wave["eu"].Entry, got)
+		}
+		r.say(wave["us"], stage.Outcome{Status: stage.Failed, Exposed: true, Reason: "bad"})
+		back := r.inRegions()
+		if back["eu"].Service != "shop" || back["us"].Service != "shop" || len(back) != 2 {
+			t.Fatalf("%s and %s go back first", back["eu"].Entry, back["us"].Entry)
+		}
+		r.say(back["us"], stage.Outcome{Status: stage.Passed})
+		if task := r.one("w1"); task.Entry != "production/us:payments" { // eu's shop is still on its way
+			t.Errorf("then goes back %s", task.Entry)
+		} else {
+			r.say(task, stage.Outcome{Status: stage.Passed})
+		}
+		r.say(back["eu"], stage.Outcome{Status: stage.Passed})
+		r.undone("payments")
+		r.want(id, pipeline.RunRolledBack)
+		for _, target := range []string{"shop/production/eu", "shop/production/us", "payments/production/eu", "payments/production/us"} {
+			r.wantHome(target, "")
+		}
+	})
+}
+
 // Two servers take releases of overlapping services through one database at the same time:
 // whatever turns they meet in, each release comes to its end, and nobody shares a lane.
 func TestReleasesOfOverlappingServicesDoNotLockEachOtherOut(t *testing.T) {
