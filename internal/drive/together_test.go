@@ -41,7 +41,7 @@ func onBoth(t *testing.T, test func(t *testing.T, r *rig)) {
 
 func sharedDatabase(t *testing.T) (url string) {
 	t.Helper()
-	url, err := postgres.ForTest(t, "fsync=off").Create("together")
+	url, err := postgres.ForTest(t, "fsync=off", "deadlock_timeout=1min").Create("together")
 	if err != nil {
 		t.Fatal(err)
 	}
