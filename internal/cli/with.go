@@ -2,7 +2,9 @@ package cli
 
 import (
 	"context"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -95,14 +97,7 @@ func filesOf(def *pipeline.Definition, file string) map[string]string {
 }
 
 func (one *companion) readFrom(ctx context.Context, path string, keys sealingKeys) (err error) {
-	if one.def, one.text, err = readDefinition(path); err != nil {
-		return err
-	}
-	if one.def.Service != one.service {
-		return fault.Errorf(fault.Invalid, "%s is the definition of %s, not of %s", path, one.def.Service, one.service).
-			WithHint("correct the file that `with` names")
-	}
-	if one.files, err = readFiles(one.def, path); err != nil {
+	if err = one.define(path); err != nil {
 		return err
 	}
 	if one.artifact, err = artifactOf(one.def, one.ref); err != nil {
@@ -110,6 +105,59 @@ func (one *companion) readFrom(ctx context.Context, path string, keys sealingKey
 	}
 	one.manifests, err = readManifests(ctx, one.def, path, one.artifact, keys)
 	return err
+}
+
+// define reads the definition and its config files.
+func (one *companion) define(path string) (err error) {
+	if one.def, one.text, err = readDefinition(path); err != nil {
+		return err
+	}
+	if one.def.Service != one.service {
+		return fault.Errorf(fault.Invalid, "%s is the definition of %s, not of %s", path, one.def.Service, one.service).
+			WithHint("correct the file that `with` names")
+	}
+	one.files, err = readFiles(one.def, path)
+	return err
+}
+
+// checkCompanions reads the definitions that the leading one names files of, or one that it
+// names, and returns their services in the order in which they go.
+func checkCompanions(lead *pipeline.Definition, file string) ([]string, error) {
+	nothing := artifact{unnamed, "sha256:" + strings.Repeat("0", 64)}
+	files, read := filesOf(lead, file), map[string]bool{lead.Service: true}
+	ask := pipeline.Request{Artifact: nothing.ref, Digest: nothing.digest}
+	for more := true; more; {
+		more = false
+		for _, service := range slices.Sorted(maps.Keys(files)) {
+			if read[service] {
+				continue
+			}
+			read[service], more = true, true
+			one := companion{service: service}
+			if err := one.define(files[service]); err != nil {
+				return nil, err
+			}
+			for other, path := range filesOf(one.def, files[service]) {
+				if _, known := files[other]; !known {
+					files[other] = path
+				}
+			}
+			ask.With = append(ask.With, pipeline.ComponentRequest{Definition: one.def, Artifact: nothing.ref, Digest: nothing.digest, Files: one.files})
+		}
+	}
+	if len(ask.With) == 0 {
+		return nil, nil
+	}
+	var err error
+	if ask.Files, err = readFiles(lead, file); err != nil {
+		return nil, err
+	}
+	plan, err := pipeline.Compile(lead, ask)
+	if err != nil {
+		return nil, err
+	}
+	services := plan.Services()
+	return services[:len(services)-1], nil
 }
 
 // asked is the companion as the server is asked for it.

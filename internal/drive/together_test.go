@@ -2,6 +2,7 @@ package drive_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -359,5 +360,32 @@ func TestReleasesOfOverlappingServicesDoNotLockEachOtherOut(t *testing.T) {
 	}
 	if newest[""] {
 		t.Errorf("homes %v", slices.Collect(maps.Keys(newest)))
+	}
+}
+
+func TestANotificationSaysWhichServiceItIsAbout(t *testing.T) {
+	tells := func(definition string) string {
+		return strings.Replace(definition, "stages: [", "stages: [{notify: {webhook: 'http://127.0.0.1:9/'}}, ", 1)
+	}
+	r := newRig(t)
+	r.ship(tells(shop), tells(payments))
+	var about []string
+	err := r.store.Drive().View(t.Context(), func(tx drive.Tx) error {
+		messages, err := tx.DueMessages(r.clock(), 10)
+		for _, m := range messages {
+			var body struct{ Service, Environment, Stage string }
+			if err := json.Unmarshal(m.Body, &body); err != nil {
+				return err
+			}
+			about = append(about, body.Service+" "+body.Environment+" "+body.Stage)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(about)
+	if want := []string{"payments production notify:payments", "shop production notify"}; !slices.Equal(about, want) {
+		t.Errorf("it was told about %q", about)
 	}
 }

@@ -189,12 +189,19 @@ type notification struct {
 
 func (t *transition) notify(rec Record, c pipeline.Command) error {
 	p := rec.Run.Plan
+	env := p.Environment(c.Environment)
+	of := &p.Component
+	for i := range env.Stages { // the run has gone on to the next one
+		if env.Stages[i].Name == c.Stage {
+			of = p.ComponentAt(env, &env.Stages[i])
+		}
+	}
 	text := c.Text
 	if text == "" {
-		text = p.Title() + " reached stage " + c.Stage + " in " + c.Environment
+		text = of.Service + " " + of.Version + " reached stage " + c.Stage + " in " + c.Environment
 	}
 	body, err := json.Marshal(notification{
-		Release: rec.Release, Service: p.Service, Version: p.Component.Version,
+		Release: rec.Release, Service: of.Service, Version: of.Version,
 		Environment: c.Environment, Stage: c.Stage, State: string(rec.Run.State), Text: text, At: t.now,
 	})
 	if err != nil {

@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -247,7 +246,7 @@ func (t *turn) gate(e *EnvironmentRun, g *Gate, s *StageRun) bool {
 // about the artifact of the one whose definition has the gate.
 func (t *turn) gateInput(e *EnvironmentRun) GateInput {
 	plan := t.plan(e)
-	c := t.run.Plan.component(cmp.Or(plan.Stages[e.Stage].Service, plan.Service))
+	c := t.run.Plan.ComponentAt(plan, &plan.Stages[e.Stage])
 	in := GateInput{
 		Evidence:     t.run.Evidence,
 		Release:      map[string]any{"service": c.Service, "version": c.Version, "digest": c.Digest, "author": t.run.Author},

@@ -162,7 +162,8 @@ func skippers(parts []part) []string {
 }
 
 // doneOnce are the stages before the first of a worker, of all services in their order. A
-// gate is about the artifact of the service that asks for it; the same approval is asked for once.
+// gate is about the artifact of the service that asks for it; the same approval, which is for
+// the plan, is asked for once.
 func doneOnce(parts []part) []Stage {
 	var all []Stage
 	lead := &parts[len(parts)-1]
@@ -178,7 +179,7 @@ func doneOnce(parts []part) []Stage {
 			if others {
 				s.Name = EntryName(s.Name, parts[i].service)
 			}
-			if others && s.Kind == KindGate {
+			if others && s.Kind != KindApproval {
 				s.Service = parts[i].service
 			}
 			all = append(all, s)

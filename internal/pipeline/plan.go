@@ -222,7 +222,7 @@ type Stage struct {
 	// Name is unique in its environment.
 	Name string `json:"name"`
 	Kind Kind   `json:"kind"`
-	// Service is whose artifact a gate is about, where that is not the entry's.
+	// Service is whose gate or notification it is, where that is not the entry's.
 	Service string `json:"service,omitempty"`
 	// TimeLimit is how long the stage may take; then it has failed (a canary or watch asks a person).
 	TimeLimit Duration `json:"timeLimit"`
@@ -387,25 +387,6 @@ type Watch struct {
 type Notify struct {
 	Webhook string `json:"webhook"`
 	Message string `json:"message,omitempty"`
-}
-
-// Title names what is released, for sentences: "shop v2", or "shop v2 with payments v3".
-func (p *Plan) Title() string {
-	others := make([]string, len(p.With))
-	for i := range p.With {
-		others[i] = p.With[i].title()
-	}
-	if len(others) == 0 {
-		return p.Component.title()
-	}
-	return p.Component.title() + " with " + list(others, "and")
-}
-
-func (c *Component) title() string {
-	if c.Version == "" {
-		return c.Service
-	}
-	return c.Service + " " + c.Version
 }
 
 // Hash is the SHA-256 of the plan as it is stored, in lower-case hexadecimal. Approvals are

@@ -27,6 +27,25 @@ func (e *Environment) Step() int {
 	return 0
 }
 
+// Title names what is released, for sentences: "shop v2", or "shop v2 with payments v3".
+func (p *Plan) Title() string {
+	others := make([]string, len(p.With))
+	for i := range p.With {
+		others[i] = p.With[i].title()
+	}
+	if len(others) == 0 {
+		return p.Component.title()
+	}
+	return p.Component.title() + " with " + list(others, "and")
+}
+
+func (c *Component) title() string {
+	if c.Version == "" {
+		return c.Service
+	}
+	return c.Service + " " + c.Version
+}
+
 // Components are all components of the release, in the order in which they go; the leading
 // one is the last.
 func (p *Plan) Components() []*Component {
@@ -49,6 +68,11 @@ func (p *Plan) Services() []string {
 
 // ServiceOf is the service that the entry is about.
 func (p *Plan) ServiceOf(e *Environment) string { return cmp.Or(e.Service, p.Service) }
+
+// ComponentAt is the component that a stage of the entry is about.
+func (p *Plan) ComponentAt(e *Environment, s *Stage) *Component {
+	return p.component(cmp.Or(s.Service, e.Service))
+}
 
 // ComponentOf is what the entry places.
 func (p *Plan) ComponentOf(e *Environment) *Component { return p.component(e.Service) }
