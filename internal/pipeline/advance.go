@@ -340,8 +340,13 @@ func (t *turn) prove(environment string) {
 	if t.run.StateOf(environment) != EnvironmentSucceeded {
 		return
 	}
+	proven := map[string]bool{} // services may have the same artifact
 	for _, service := range t.run.Plan.ServicesIn(environment) {
 		c := t.run.Plan.component(service)
+		if proven[c.Digest] {
+			continue
+		}
+		proven[c.Digest] = true
 		fact := Evidence{Digest: c.Digest, Kind: "environment", Name: environment, Status: "passed", At: t.now, By: "fairway"}
 		t.run.Evidence = append(slices.Clone(t.run.Evidence), fact) // the next environment may wait for it
 		t.command(Command{Kind: CommandAddEvidence, Environment: environment, Evidence: &fact})

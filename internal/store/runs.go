@@ -39,14 +39,24 @@ func (tx *Tx) LoadRun(release string) (drive.Record, error) {
 			return drive.Record{}, err
 		}
 	}
-	for _, c := range r.Run.Plan.With {
+	return r, tx.evidenceOfOthers(&r.Run, digest)
+}
+
+// evidenceOfOthers adds the facts about the artifacts of other services, each artifact once.
+func (tx *Tx) evidenceOfOthers(run *pipeline.Run, own string) error {
+	seen := map[string]bool{own: true}
+	for _, c := range run.Plan.With {
+		if seen[c.Digest] {
+			continue
+		}
+		seen[c.Digest] = true
 		facts, err := tx.Evidence(c.Digest)
 		if err != nil {
-			return drive.Record{}, err
+			return err
 		}
-		r.Run.Evidence = append(r.Run.Evidence, facts...)
+		run.Evidence = append(run.Evidence, facts...)
 	}
-	return r, nil
+	return nil
 }
 
 const updateRun = `UPDATE runs SET state = $2, environment = $3, ended_at = $4, wake_at = $5, seq = $6, hash = $7, body = $8

@@ -15,6 +15,7 @@ import (
 var others = map[string]string{
 	"payments": "sha256:1111111111111111111111111111111111111111111111111111111111111111",
 	"ledger":   "sha256:2222222222222222222222222222222222222222222222222222222222222222",
+	"twin":     "sha256:1111111111111111111111111111111111111111111111111111111111111111", // of payments
 }
 
 // addTogether adds a release of the service with the others.
@@ -70,6 +71,8 @@ func evidenceTogether(t *testing.T, s Store) {
 		return tx.AddEvidence(other)
 	})
 	equal(t, "evidence of both", get(t, s, load("r1")).Run.Evidence, []pipeline.Evidence{own, other})
+	s.addTogether(t, "r3", "shop", "payments", "twin")
+	equal(t, "evidence about an artifact of two services", get(t, s, load("r3")).Run.Evidence, []pipeline.Evidence{own, other})
 	equal(t, "evidence of one", get(t, s, load("r2")).Run.Evidence, []pipeline.Evidence{own})
 }
 
