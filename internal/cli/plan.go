@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
@@ -104,18 +103,10 @@ func (c *command) plan(find Find) *cobra.Command {
 
 func printPlan(w io.Writer, p *pipeline.Plan, o forecast.Outlook, metrics []counted) {
 	for i, e := range p.Environments {
-		first := !slices.ContainsFunc(p.Environments[:i], func(o pipeline.Environment) bool { return o.Wave() > 0 && o.In() == e.In() })
-		if seen := slices.ContainsFunc(p.Environments[:i], func(o pipeline.Environment) bool {
-			return o.Wave() > 0 && o.In() == e.In() && o.Service == e.Service
-		}); e.Wave() > 0 && seen {
+		if shownBefore(p, i) {
 			continue // its first region stands for all
 		}
-		if e.Wave() > 0 && first {
-			printSteps(w, p, e.In())
-		}
-		if e.Wave() > 0 && e.Place() != e.In() && first {
-			printWaves(w, p, i)
-		}
+		printOrder(w, p, i)
 		fmt.Fprintf(w, "%s  %s on %s%s\n", e.Name, p.ServiceOf(&e), e.Platform, needs(e))
 		var rows [][]string
 		for _, s := range e.Stages {

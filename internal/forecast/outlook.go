@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/judge"
@@ -39,15 +40,21 @@ const coarseFactor = 3
 // Of computes the outlook of a plan. It takes some tens of milliseconds per level.
 func Of(p *pipeline.Plan) Outlook {
 	o := Outlook{Rate: p.ExpectedRate}
-	unknown := false
+	before := map[[2]string]*pipeline.Environment{} // the last entry of a service in an environment
+	var unknown []string                            // services
 	for i := range p.Environments {
 		e := &p.Environments[i]
-		if i > 0 && alike(&p.Environments[i-1], e) {
+		in := [2]string{e.In(), e.Service}
+		last := before[in]
+		before[in] = e
+		if last != nil && alike(last, e) {
 			continue
 		}
 		for j := range e.Stages {
 			judged := e.Stages[j].Canary != nil || e.Stages[j].Watch != nil
-			unknown = unknown || judged && p.Rate(e) <= 0
+			if service := p.ServiceOf(e); judged && p.Rate(e) <= 0 && !slices.Contains(unknown, service) {
+				unknown = append(unknown, service)
+			}
 			if e.Stages[j].Canary != nil {
 				o.sayByPods(e, &e.Stages[j])
 			}
@@ -56,8 +63,12 @@ func Of(p *pipeline.Plan) Outlook {
 			}
 		}
 	}
-	if unknown {
-		o.warn("the expected traffic is not known, so nothing can be said about what the canary sees; add `expect: {rate: 200/s}`")
+	for _, service := range unknown {
+		of := ""
+		if len(p.With) > 0 {
+			of = " of " + service
+		}
+		o.warn("the expected traffic%s is not known, so nothing can be said about what the canary sees; add `expect: {rate: 200/s}`", of)
 	}
 	return o
 }
