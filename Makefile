@@ -149,9 +149,19 @@ bench-drive: binary ## Transitions per second, with SQLite and PostgreSQL, memor
 	@test/setup.sh postgresql >&2
 	@go run ./bench/drive -fairway bin/fairway $(ARGS)
 
+.PHONY: bench-scale
+bench-scale: binary ## 10,000 active releases on two servers for half an hour: memory, and what is written
+	@test/setup.sh postgresql >&2
+	@go run ./bench/scale -fairway bin/fairway $(ARGS)
+
 .PHONY: bench-waves
 bench-waves: ## Bad releases to 200 simulated regions, and good ones taken back everywhere
 	@go run ./bench/waves $(ARGS)
+
+.PHONY: bench-model
+bench-model: binary ## What many regions, services and releases need, computed from measured costs; ARGS="-releases 1000"
+	@test/setup.sh postgresql >&2
+	@go run ./bench/model -fairway bin/fairway $(ARGS)
 
 .PHONY: bench-demo
 bench-demo: binary shops ## Seconds to promote and to roll back, and what bad versions cost; ARGS="-only live"

@@ -119,20 +119,20 @@ func measureOne(ctx context.Context, c config, dir string) ([]bar.Bar, error) {
 	fmt.Printf("  the store's raw rows  %8.0f /s  (one small row each, the same grouped commits)\n", raw)
 	fmt.Printf("  ratio                 %8.2f\n\n", rates.median/raw)
 
-	server, err := fill(ctx, c, dir)
+	filled, err := fill(ctx, c, dir)
 	if err != nil {
 		return nil, err
 	}
-	ready, err := starts(ctx, c, server)
+	ready, err := starts(ctx, c, filled.server)
 	if err != nil {
 		return nil, err
 	}
 	fmt.Printf("server with %d waiting releases\n", c.waiting)
-	fmt.Printf("  resident memory       %8.1f MB after creating them, %.1f MB after a restart, %.1f MB without any release\n", server.filledMB, ready.residentMB, server.emptyMB)
+	fmt.Printf("  resident memory       %8.1f MB after creating them, %.1f MB after a restart, %.1f MB without any release\n", filled.filledMB, ready.residentMB, filled.emptyMB)
 	fmt.Printf("  start to ready        %8.0f ms (median of %d, longest %.0f ms)\n\n", ready.medianMS, c.starts, ready.longestMS)
 	return []bar.Bar{
 		bar.AtLeast("transitions_per_second", rates.median, "/s", 2500),
-		bar.AtMost("resident_5000_releases", max(server.filledMB, ready.residentMB), "MB", 64),
+		bar.AtMost("resident_5000_releases", max(filled.filledMB, ready.residentMB), "MB", 64),
 		bar.AtMost("start_to_ready", ready.medianMS, "ms", 150),
 	}, nil
 }

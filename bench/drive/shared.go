@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/fairwayhq/fairway/bench/fleet"
 	"github.com/fairwayhq/fairway/internal/api/client"
 	"github.com/fairwayhq/fairway/internal/pipeline"
 	"github.com/fairwayhq/fairway/internal/stage"
@@ -74,28 +75,23 @@ func sharedRate(ctx context.Context, c config, dir string, servers, share int) (
 	if err != nil {
 		return 0, err
 	}
-	var all []*server
+	var all []*fleet.Server
 	for i := range servers {
-		s := &server{dir: filepath.Join(dir, fmt.Sprint("server", i)), database: url}
-		if s.address, err = freeAddress(); err != nil {
+		s := &fleet.Server{Fairway: c.fairway, Dir: filepath.Join(dir, fmt.Sprint("server", i)), Database: url}
+		if _, err := s.Start(ctx); err != nil {
 			return 0, err
 		}
-		p, _, err := s.start(ctx, c.fairway)
-		if err != nil {
-			return 0, err
-		}
-		defer p.stop()
+		defer s.Stop()
 		if share > 0 {
-			lift, err := limitCPU(p.cmd.Process.Pid, share)
+			lift, err := limitCPU(s.PID(), share)
 			if err != nil {
 				return 0, err
 			}
 			defer lift()
 		}
-		s.pid = p.cmd.Process.Pid
 		all = append(all, s)
 	}
-	token, err := os.ReadFile(filepath.Join(all[0].dir, "admin-token"))
+	token, err := all[0].Token()
 	if err != nil {
 		return 0, err
 	}
@@ -103,13 +99,13 @@ func sharedRate(ctx context.Context, c config, dir string, servers, share int) (
 	if share > 0 {
 		releases = max(100, c.shared/4)
 	}
-	return carryOut(ctx, db, url, all, strings.TrimSpace(string(token)), releases)
+	return carryOut(ctx, db, url, all, token, releases)
 }
 
 // carryOut makes the releases while all lanes are frozen, and times how long the workers
 // then take for them.
-func carryOut(ctx context.Context, db *postgres.Server, url string, servers []*server, token string, releases int) (float64, error) {
-	api, err := client.New(client.Config{URL: "http://" + servers[0].address, Token: token})
+func carryOut(ctx context.Context, db *postgres.Server, url string, servers []*fleet.Server, token string, releases int) (float64, error) {
+	api, err := client.New(client.Config{URL: servers[0].URL(), Token: token})
 	if err != nil {
 		return 0, err
 	}
@@ -133,32 +129,29 @@ func carryOut(ctx context.Context, db *postgres.Server, url string, servers []*s
 		}
 	}()
 	for i := range sharedWorkers {
-		w := exec.CommandContext(ctx, os.Args[0], "-as-worker", fmt.Sprint("worker-", i),
-			"-server", "http://"+servers[i%len(servers)].address)
-		w.Env = append(os.Environ(), "FAIRWAY_TOKEN="+made.Secret)
-		w.Stderr = os.Stderr
-		w.Cancel = func() error { return w.Process.Signal(os.Interrupt) }
-		if err := w.Start(); err != nil {
+		w, err := fleet.Worker(ctx, fmt.Sprint("worker-", i), servers[i%len(servers)].URL(), made.Secret, io.Discard)
+		if err != nil {
 			return 0, err
 		}
 		workers = append(workers, w)
 	}
-	if err := api.Unfreeze(ctx, freeze.ID); err != nil {
-		return 0, err
-	}
 	used := func() (sums [3]time.Duration) {
 		for _, s := range servers {
-			sums[0] += usedBy(s.pid)
+			sums[0] += fleet.CPU(s.PID())
 		}
-		sums[1] = usedBy(db.PID())
+		sums[1] = fleet.CPU(db.PID())
 		for _, w := range workers {
-			sums[2] += usedBy(w.Process.Pid)
+			sums[2] += fleet.CPU(w.Process.Pid)
 		}
 		return sums
 	}
 	before := used()
+	// The first releases move while the lanes of the last are still frozen.
+	unfrozen := make(chan error, 1)
+	go func() { unfrozen <- api.Unfreeze(ctx, freeze.ID) }()
 	rate, err := rateOf(ctx, db, url, releases*sharedStages)
 	after := used()
+	err = errors.Join(err, <-unfrozen)
 	each := func(i int) float64 {
 		return float64((after[i] - before[i]).Microseconds()) / float64(releases*sharedStages) / 0.9
 	}

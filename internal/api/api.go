@@ -40,6 +40,7 @@ type Drive interface {
 type Workers interface {
 	Lease(ctx context.Context, ask stage.LeaseAsk) ([]stage.Task, error)
 	Report(ctx context.Context, r stage.Report) (stage.Reply, error)
+	Signs(ctx context.Context, signs stage.Signs) ([]stage.Reply, error)
 }
 
 // Config wires the API.

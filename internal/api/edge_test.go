@@ -142,6 +142,9 @@ func TestPlainRoutes(t *testing.T) {
 	if resp, body := r.call(http.MethodGet, "/openapi.json", "", nil); resp.StatusCode != http.StatusOK || body != string(api.OpenAPI()) {
 		t.Errorf("openapi.json = %d", resp.StatusCode)
 	}
+	if err := r.control.LookForPersons(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	_, body := r.call(http.MethodGet, "/metrics", "", nil)
 	for _, line := range []string{
 		`fairway_http_requests_total{code="201",route="POST /v1/releases"} 1`,

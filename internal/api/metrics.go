@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"runtime"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,10 +17,6 @@ type metrics struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
 	streams  prometheus.Gauge
-
-	person     sync.Mutex
-	personAt   time.Time // the last look for releases that wait for a person
-	personWait time.Duration
 }
 
 func newMetrics(s *server) *metrics {
@@ -112,27 +107,7 @@ func (f figures) Collect(ch chan<- prometheus.Metric) {
 	gauge(ageDesc, found.OutboxAge.Seconds())
 	gauge(lagDesc, found.DueLag.Seconds())
 	ch <- prometheus.MustNewConstMetric(eventsDesc, prometheus.CounterValue, float64(found.Lines))
-	if wait, err := f.personWait(ctx); err == nil {
+	if wait, _, looked := f.Releases.PersonWait(); looked {
 		gauge(personDesc, wait.Seconds())
 	}
-}
-
-// personWait looks once a minute, since it takes reading every release that goes on.
-func (f figures) personWait(ctx context.Context) (time.Duration, error) {
-	m := f.metrics
-	m.person.Lock()
-	defer m.person.Unlock()
-	if since := time.Since(m.personAt); since < time.Minute {
-		if m.personWait > 0 {
-			return m.personWait + since, nil
-		}
-		return 0, nil
-	}
-	wait, _, err := f.Releases.PersonWait(ctx)
-	if err != nil {
-		f.Log.Error("Looking for releases that wait for a person failed.", "error", err)
-		return 0, err
-	}
-	m.personAt, m.personWait = time.Now(), wait
-	return wait, nil
 }

@@ -30,6 +30,12 @@ func (s *server) registerWorker(a huma.API) {
 		BodyReadTimeout: -1, Errors: []int{http.StatusForbidden},
 	}, s.lease)
 	route(s, a, huma.Operation{
+		OperationID: "giveSigns", Method: http.MethodPost, Path: "/v1/worker/signs", Tags: []string{"workers"},
+		Summary:     "Give signs of life of tasks",
+		Description: "Renews the leases of tasks about which there is nothing else to report, and tells how each stands, in the order of the signs.",
+		Errors:      []int{http.StatusForbidden},
+	}, s.signs)
+	route(s, a, huma.Operation{
 		OperationID: "reportTask", Method: http.MethodPost, Path: "/v1/worker/report", Tags: []string{"workers"},
 		Summary: "Report what a tick of a task came to", MaxBodyBytes: maxReport, BodyReadTimeout: time.Minute,
 		Errors: []int{http.StatusForbidden, http.StatusConflict},
@@ -59,6 +65,18 @@ func (s *server) lease(ctx context.Context, in *leaseInput) (*answer[[]stage.Tas
 		tasks = []stage.Task{}
 	}
 	return answered(tasks, err)
+}
+
+type signsInput struct{ Body stage.Signs }
+
+func (s *server) signs(ctx context.Context, in *signsInput) (*answer[[]stage.Reply], error) {
+	signs := in.Body
+	may, err := workerReach(who(ctx), reach{signs.Environments, signs.Regions})
+	if err != nil {
+		return nil, err
+	}
+	signs.Environments, signs.Regions = may.environments, may.regions
+	return answered(s.Drive.Signs(ctx, signs))
 }
 
 type reportInput struct{ Body stage.Report }

@@ -139,6 +139,7 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 	parts.run("others", func() error { hearOthers(ctx, st, d, desk); return nil })
 	parts.run("drift", func() error { lookForDrift(ctx, c.DriftEvery, mine(st, clock), control, c.Log); return nil })
 	parts.run("housekeeping", func() error { house.run(ctx, c.VerifyEvery, c.Keep, mine(st, clock)); return nil })
+	parts.run("persons", func() error { lookForPersons(ctx, control, c.Log); return nil })
 	parts.run("drive", func() error { return d.Run(ctx) })
 	if !c.NoWorker {
 		host, err := c.runWorker(ctx, &parts, clock, d, desk)

@@ -69,7 +69,7 @@ func hearOthers(ctx context.Context, st store.Store, d *drive.Drive, desk desk) 
 			shared.Heard()
 		case <-look.C:
 		}
-		d.Heard()
+		d.Heard(st.Freed()...)
 	}
 }
 

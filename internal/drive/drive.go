@@ -46,6 +46,7 @@ type Drive struct {
 	moved    func(kind pipeline.EventKind)
 
 	beat    chan struct{} // asks the loop of Run to look again
+	wishes  wishes
 	changes changes
 	beats   beats
 	lines   atomic.Int64
@@ -105,8 +106,12 @@ func (d *Drive) Wake() {
 // Lines is how many lines this server has added to the ledger since it started.
 func (d *Drive) Lines() int64 { return d.lines.Load() }
 
-// Heard tells that another server on the same store has committed something.
-func (d *Drive) Heard() { d.changes.tell() }
+// Heard tells that another server on the same store has committed something, and where tasks
+// have become free by that.
+func (d *Drive) Heard(free ...Place) {
+	d.changes.tell()
+	d.wishes.tell(free)
+}
 
 // Changed returns a channel that gets a signal after every commit (several may be
 // told at once), and a function that ends the subscription.
@@ -133,6 +138,7 @@ func (d *Drive) tell(ctx context.Context, done *transition) {
 	}
 	d.logLines(ctx, done.lines)
 	d.lines.Add(int64(len(done.lines)))
+	d.wishes.tell(done.free())
 	if done.wakes {
 		d.Wake()
 	} else {

@@ -94,11 +94,7 @@ environments:
 func (r *rig) ship(definition string, others ...string) string {
 	r.t.Helper()
 	r.n++
-	digest := fmt.Sprintf("sha256:%064d", r.n)
-	if r.n < 10 {
-		digest = "sha256:" + strings.Repeat(fmt.Sprint(r.n), 64)
-	}
-	ask := pipeline.Request{Version: fmt.Sprint("v", r.n), Artifact: "./shop", Digest: digest}
+	ask := pipeline.Request{Version: fmt.Sprint("v", r.n), Artifact: "./shop", Digest: fmt.Sprintf("sha256:%064d", r.n)}
 	for i, other := range others {
 		ask.With = append(ask.With, pipeline.ComponentRequest{
 			Definition: r.parse(other), Version: fmt.Sprint("v", r.n), Artifact: "./other", Digest: fmt.Sprintf("sha256:%032d%032d", r.n, i+1),

@@ -229,7 +229,7 @@ func (t *transition) checkLane(lane string) error {
 		return err
 	}
 	for _, e := range entries {
-		rec, err := t.tx.LoadRun(e.Release)
+		rec, err := t.loadRun(e.Release)
 		if err != nil {
 			return err
 		}

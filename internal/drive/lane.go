@@ -20,6 +20,9 @@ func (t *transition) acquireLane(rec Record, c pipeline.Command) error {
 		if err != nil {
 			return err
 		}
+		if len(entries) > 0 && entries[0].Held && entries[0].Release == rec.Release {
+			return t.grantMore(rec.Release, environment) // it holds the others too
+		}
 		before = append(before, entries...)
 		if err := t.tx.JoinLane(lane, rec.Release, environment); err != nil {
 			return err
@@ -62,11 +65,11 @@ func (t *transition) tellQueued(lanes []string, release, environment string) err
 	if err != nil || len(before) == 0 {
 		return err
 	}
-	first, err := t.tx.LoadRun(before[0])
+	first, err := t.loadRun(before[0])
 	if err != nil {
 		return err
 	}
-	rec, err := t.tx.LoadRun(release)
+	rec, err := t.loadRun(release)
 	if err != nil {
 		return err
 	}
@@ -78,7 +81,7 @@ func (t *transition) tellQueued(lanes []string, release, environment string) err
 	if err := t.append(&rec, []ledger.Event{line}); err != nil {
 		return err
 	}
-	return t.tx.SaveRun(rec, rec.Wake)
+	return t.saveRun(rec, rec.Wake)
 }
 
 // releasesData names the releases that a line speaks of.
@@ -95,7 +98,7 @@ func (t *transition) supersede(rec Record, environment string, before []LaneEntr
 		if e.Held || e.Release == rec.Release {
 			continue
 		}
-		other, err := t.tx.LoadRun(e.Release)
+		other, err := t.loadRun(e.Release)
 		if err != nil {
 			return err
 		}
@@ -217,7 +220,7 @@ func (t *transition) firstIn(lane string) (*LaneEntry, Record, error) {
 		return nil, Record{}, err
 	}
 	for _, e := range entries {
-		rec, err := t.tx.LoadRun(e.Release)
+		rec, err := t.loadRun(e.Release)
 		if err != nil {
 			return nil, rec, fmt.Errorf("grant lane %s: %w", lane, err)
 		}
@@ -233,6 +236,20 @@ func (t *transition) firstIn(lane string) (*LaneEntry, Record, error) {
 		}
 	}
 	return nil, Record{}, nil
+}
+
+// grantMore gives the lanes that the release holds also to regions of it which had left them, or
+// calls their rollback off where another release has come home since.
+func (t *transition) grantMore(release, environment string) error {
+	rec, err := t.loadRun(release)
+	if err != nil {
+		return err
+	}
+	granted, err := t.grant(rec, environment)
+	if err != nil {
+		return err
+	}
+	return t.step(rec, granted)
 }
 
 // tellFrozen tells a run in the lane why it is frozen (or that it is no longer), once.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"slices"
-	"strings"
 
 	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/ledger"
@@ -18,7 +17,7 @@ const lateKind = "worker.late"
 // failedThere is the ending of a late report, which has no line of its own.
 const failedThere = "stage.failed-there"
 
-// mostLate is how many lines of a late report are kept.
+// mostLate is how many lines of a late report are kept, beside its ending.
 const mostLate = 200
 
 // lateLine is what such a line keeps beside its text. It says which line it is, so that a
@@ -41,7 +40,7 @@ func (t *transition) late(rep Report) error {
 	if !rep.Late || len(rep.Outcome.Lines) == 0 && rep.Outcome.Status == stage.Continue {
 		return nil
 	}
-	rec, err := t.tx.LoadRun(rep.Release)
+	rec, err := t.loadRun(rep.Release)
 	if err != nil {
 		return ignoreConflict(err)
 	}
@@ -50,18 +49,18 @@ func (t *transition) late(rep Report) error {
 	if !known || rep.Environment != env.In() || rep.Region != "" && rep.Region != env.Region {
 		return fault.Errorf(fault.Conflict, "release %s does not go through %s in %s, which a report came from", rep.Release, rep.Stage, rep.Environment)
 	}
-	told := rep.Outcome.Lines
+	told := slices.Clone(rep.Outcome.Lines[:min(len(rep.Outcome.Lines), mostLate)])
 	if rep.Outcome.Status == stage.Failed {
-		told = append(slices.Clone(told), stage.Line{Kind: failedThere, Text: "The stage had failed there: " + rep.Outcome.Reason})
+		told = append(told, stage.Line{Kind: failedThere, Text: "The stage had failed there: " + rep.Outcome.Reason})
 	}
-	lines, err := t.lateLines(rec, rep, told[:min(len(told), mostLate)])
+	lines, err := t.lateLines(rec, rep, told)
 	if err != nil || len(lines) == 0 {
 		return err
 	}
 	if err := t.append(&rec, lines); err != nil {
 		return err
 	}
-	return t.tx.SaveRun(rec, rec.Wake)
+	return t.saveRun(rec, rec.Wake)
 }
 
 // entryOf is the entry of the plan that a report is about; without one the environment is.
@@ -75,25 +74,19 @@ func (t *transition) lateLines(rec Record, rep Report, told []stage.Line) ([]led
 	if err != nil {
 		return nil, err
 	}
-	known := map[string]bool{}
-	for _, l := range before {
-		known[saying(l.Kind, l.Text, l.Data)] = true
-		if l.Kind == "stage.failed" && strings.Contains(l.Text, rep.Outcome.Reason) {
-			known[saying(failedThere, "The stage had failed there: "+rep.Outcome.Reason, nil)] = true
-		}
-	}
+	known := heardBefore(before, rep)
 	var lines []ledger.Event
 	for i, l := range told {
 		data, err := json.Marshal(lateLine{Task: rep.Task, Fence: rep.Fence, Number: rep.Number, Line: i, Kind: l.Kind, Data: l.Data})
 		if err != nil {
 			return nil, fault.Errorf(fault.Invalid, "a late line cannot be kept: %w", err)
 		}
-		if known[saying(lateKind, "", data)] || known[saying(l.Kind, l.Text, l.Data)] {
+		if known.late(data) || known.inTime(l) {
 			continue
 		}
 		text := "Told late by a worker that was cut off: " + l.Text
 		if !l.At.IsZero() {
-			text += happened + l.At.UTC().Format("15:04:05") + " UTC.)"
+			text += happened + clock(l.At) + " UTC.)"
 		}
 		lines = append(lines, ledger.Event{
 			Release: rep.Release, At: t.now, Kind: lateKind, Actor: actor, Environment: entryOf(rep),
@@ -101,17 +94,4 @@ func (t *transition) lateLines(rec Record, rep Report, told []stage.Line) ([]led
 		})
 	}
 	return lines, nil
-}
-
-// happened is what stands before the time at which a line happened that was told later.
-const happened = " (It happened at "
-
-// saying is what two lines of a worker have in common that say the same: what they keep, or
-// else their text, without what was added to it here.
-func saying(kind, text string, data json.RawMessage) string {
-	if len(data) > 0 {
-		return kind + " " + string(data)
-	}
-	text, _, _ = strings.Cut(text, happened)
-	return kind + " " + text
 }

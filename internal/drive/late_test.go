@@ -3,6 +3,7 @@ package drive_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -84,6 +85,75 @@ func TestWhatWasTakenInIsNotToldLateAgain(t *testing.T) {
 		if l.Kind == "worker.late" {
 			t.Errorf("told twice: %s", l.Text)
 		}
+	}
+}
+
+// toldLate are the texts of what the release's workers told late.
+func (r *rig) toldLate(id string) (told []string) {
+	r.t.Helper()
+	for _, l := range r.lines(id) {
+		if l.Kind == "worker.late" {
+			told = append(told, l.Text)
+		}
+	}
+	return told
+}
+
+// Two steps may look alike, and be two all the same.
+func TestWhatHappensTwiceIsToldLateTwice(t *testing.T) {
+	r := newRig(t)
+	id := r.ship(oneStage)
+	task := r.one("w1")
+	step := func() []stage.Line {
+		return []stage.Line{{Kind: "canary.weight", Text: "It has 5 % again.", At: r.clock(), Data: json.RawMessage(`{"weight":0.05}`)}}
+	}
+	r.send(task, 1, stage.Outcome{Status: stage.Continue, Lines: step()})
+	r.pass(8 * time.Second)
+	second := step()
+	r.pass(8 * time.Second)
+	third := step()
+	r.pass(40 * time.Second)
+	r.one("w2")
+	for range 2 {
+		r.late(task, 2, stage.Outcome{Status: stage.Continue, Lines: append(second, third...)})
+	}
+	if told := r.toldLate(id); len(told) != 2 {
+		t.Errorf("of two steps that look like one before are told: %q", told)
+	}
+}
+
+// What a region's worker said of one is not known of another.
+func TestWhatIsKnownOfARegionIsToldLateOfAnother(t *testing.T) {
+	r := newRig(t)
+	id := r.ship(strings.Replace(threeRegions, "[eu, [us, ap]]", "[[eu, us, ap]]", 1))
+	tasks := r.inRegions()
+	out := stage.Outcome{Status: stage.Continue, Lines: []stage.Line{{Kind: "deploy.said", Text: "It is up.", At: r.clock()}}}
+	r.say(tasks["eu"], out)
+	r.pass(31 * time.Second)
+	r.lease("w2")
+	us := tasks["us"]
+	_, err := r.Report(context.Background(), drive.Report{
+		Task: us.ID, Release: id, Environment: us.Environment, Region: us.Region, Entry: us.Entry, Stage: us.Stage.Name,
+		Worker: us.Held, Fence: us.Fence, Number: 1, Late: true, Outcome: out,
+	})
+	if told := r.toldLate(id); err != nil || len(told) != 1 || r.count(id, "deploy.said") != 1 {
+		t.Errorf("of us is told %q, %v", told, err)
+	}
+}
+
+func TestTheEndingOfALongLateReportIsKept(t *testing.T) {
+	r := newRig(t)
+	id := r.ship(oneStage)
+	task := r.one("w1")
+	r.pass(31 * time.Second)
+	r.one("w2")
+	out := stage.Outcome{Status: stage.Failed, Reason: "it crashed"}
+	for i := range 250 {
+		out.Lines = append(out.Lines, stage.Line{Kind: "deploy.said", Text: fmt.Sprint("Line ", i), At: r.clock()})
+	}
+	r.late(task, 2, out)
+	if told := r.toldLate(id); len(told) != 201 || !strings.HasSuffix(told[200], "it crashed") {
+		t.Errorf("%d lines are told, the last one is %q", len(told), told[len(told)-1])
 	}
 }
 

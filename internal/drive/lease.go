@@ -2,6 +2,7 @@ package drive
 
 import (
 	"context"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -23,7 +24,7 @@ func (d *Drive) Lease(ctx context.Context, ask LeaseAsk) ([]stage.Task, error) {
 	}
 	end := time.NewTimer(min(max(ask.Wait, 0), 30*time.Second))
 	defer end.Stop()
-	changed, stop := d.Changed()
+	freed, stop := d.wishes.wait(ask)
 	defer stop()
 	if ask.Resume {
 		if err := d.giveBack(ctx, ask); err != nil {
@@ -31,14 +32,18 @@ func (d *Drive) Lease(ctx context.Context, ask LeaseAsk) ([]stage.Task, error) {
 		}
 	}
 	for {
-		tasks, err := d.lease(ctx, ask)
+		tasks, busy, err := d.lease(ctx, ask)
 		if err == nil && len(tasks) > 0 && ctx.Err() != nil {
 			return nil, d.takeBack(context.WithoutCancel(ctx), tasks)
 		}
 		if err != nil || len(tasks) > 0 {
 			return tasks, err
 		}
-		look := time.NewTimer(leaseInterval)
+		wait := leaseInterval
+		if busy {
+			wait = lookInterval/2 + rand.N(lookInterval)
+		}
+		look := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
 			look.Stop()
@@ -49,7 +54,8 @@ func (d *Drive) Lease(ctx context.Context, ask LeaseAsk) ([]stage.Task, error) {
 		case <-end.C:
 			look.Stop()
 			return nil, nil
-		case <-changed:
+		case <-freed:
+			pause(ctx, lookInterval)
 		case <-look.C:
 		}
 		look.Stop()
@@ -72,7 +78,7 @@ func (d *Drive) takeBack(ctx context.Context, tasks []stage.Task) error {
 			return nil
 		}
 		row.Holder, row.LeaseUntil = "", t.now
-		return t.tx.PutTask(row)
+		return t.putTask(row)
 	})
 }
 
@@ -82,18 +88,19 @@ const unreadableWait = time.Minute
 // leaseInterval is how often a waiting worker looks for leases that ran out.
 const leaseInterval = time.Second
 
-func (d *Drive) lease(ctx context.Context, ask LeaseAsk) ([]stage.Task, error) {
+// lease gives what is free now. busy says that there was something of which another
+// transaction had the turn.
+func (d *Drive) lease(ctx context.Context, ask LeaseAsk) (tasks []stage.Task, busy bool, err error) {
 	// A look without the writer's lock first: most looks find nothing.
 	found := false
-	err := d.store.View(ctx, func(tx Tx) error {
+	err = d.store.View(ctx, func(tx Tx) error {
 		rows, err := tx.LeasableTasks(d.now(), ask.Environments, ask.Regions, 1+len(ask.Holding))
 		found = len(withoutHeld(rows, ask)) > 0
 		return err
 	})
 	if err != nil || !found {
-		return nil, err
+		return nil, false, err
 	}
-	var tasks []stage.Task
 	err = d.update(ctx, func(t *transition) error {
 		tasks = nil
 		rows, err := t.tx.LeasableTasks(t.now, ask.Environments, ask.Regions, ask.Max+len(ask.Holding))
@@ -118,7 +125,7 @@ func (d *Drive) lease(ctx context.Context, ask LeaseAsk) ([]stage.Task, error) {
 		}
 		return nil
 	})
-	return tasks, err
+	return tasks, len(tasks) == 0, err
 }
 
 // withoutHeld leaves out what the worker has in hand: it goes on with that under the fence
@@ -135,18 +142,18 @@ func withoutHeld(rows []TaskRow, ask LeaseAsk) []TaskRow {
 // before is gone, so its tasks need not wait for their leases to run out.
 func (d *Drive) giveBack(ctx context.Context, ask LeaseAsk) error {
 	// Another worker may have the name by mistake: what this one may not have is not its own.
-	asked := func(row TaskRow) bool {
-		return (len(ask.Environments) == 0 || slices.Contains(ask.Environments, row.Environment)) &&
-			(len(ask.Regions) == 0 || slices.Contains(ask.Regions, row.Region))
-	}
+	asked := func(row TaskRow) bool { return row.place().within(ask.Environments, ask.Regions) }
 	return d.eachTask(ctx, func(tx Tx) ([]TaskRow, error) { return tx.HeldTasks(ask.Worker) }, func(t *transition, row TaskRow) error {
 		if row.Holder != ask.Worker || slices.Contains(ask.Holding, row.ID) || !asked(row) {
 			return nil
 		}
-		row.LeaseUntil = t.now
-		return t.tx.PutTask(row)
+		row.Holder, row.LeaseUntil = "", t.now
+		return t.putTask(row)
 	})
 }
+
+// place is where the task is carried out.
+func (row TaskRow) place() Place { return Place{row.Environment, row.Region} }
 
 // taskBatch is how many tasks are changed in one transaction.
 const taskBatch = 100
@@ -192,25 +199,55 @@ func (d *Drive) eachTask(ctx context.Context, find func(Tx) ([]TaskRow, error), 
 	return nil
 }
 
-func (t *transition) leaseTask(row TaskRow, worker string, leaseFor time.Duration) (stage.Task, error) {
-	rec, err := t.tx.LoadRun(row.Release)
-	if err != nil {
-		return stage.Task{}, err
+// giveNext leases what follows the task that the report has ended, in the same entry, to the
+// same worker. It knows the target, and nothing waits for the next wish for tasks.
+func (t *transition) giveNext(rep Report, leaseFor time.Duration, reply *Reply) error {
+	row, ok := t.put[[2]string{rep.Release, entryOf(rep)}]
+	if !ok || row.Holder != "" || row.NotBefore.After(t.now) {
+		return nil
 	}
+	next, err := t.leaseTask(row, rep.Worker, leaseFor)
+	switch {
+	case fault.CodeOf(err) == fault.Unavailable:
+		return err // it is the store's trouble, not the task's
+	case err == nil:
+		reply.Next = &next
+	}
+	return nil // whoever leases it will tell what is wrong with it
+}
+
+// followed tells whether the task was given with the answer to the report, and that answer
+// was lost: nobody has had a lease since, nor told anything under it.
+func (row TaskRow) followed(rep Report) bool {
+	return rep.Next && row.ID != rep.Task && row.Holder == rep.Worker && row.Fence == rep.Fence+1 && row.Reported == 0
+}
+
+func (t *transition) leaseTask(row TaskRow, worker string, leaseFor time.Duration) (stage.Task, error) {
 	target := platform.Target{Service: row.Service, Environment: row.Environment, Region: row.Region}
 	fence, err := t.tx.NextFence(target.String())
 	if err != nil {
 		return stage.Task{}, err
 	}
 	row.Holder, row.Fence, row.LeaseUntil, row.Reported = worker, fence, t.now.Add(leaseFor), 0
-	if err := t.tx.PutTask(row); err != nil {
+	task, err := t.complete(row)
+	if err != nil {
 		return stage.Task{}, err
+	}
+	return *task, t.putTask(row)
+}
+
+// complete adds to the task what the plan says of it, what the stages before it left, and
+// what earlier releases teach it.
+func (t *transition) complete(row TaskRow) (*stage.Task, error) {
+	rec, err := t.loadRun(row.Release)
+	if err != nil {
+		return nil, err
 	}
 	task := taskOf(rec, row)
 	if task.Learns() {
 		if task.Experience, err = t.experience(rec, row); err != nil {
-			return stage.Task{}, err
+			return nil, err
 		}
 	}
-	return task, nil
+	return &task, nil
 }

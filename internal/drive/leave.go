@@ -36,7 +36,7 @@ func (t *transition) left(row TaskRow, rep Report, leaseFor time.Duration, reply
 		}
 	}
 	*reply = Reply{Cancelled: true}
-	return t.tx.PutTask(now)
+	return t.putTask(now)
 }
 
 // waiting is the progress of a task that no worker may carry out yet, with the traffic that

@@ -3,6 +3,7 @@ package drive
 import (
 	"context"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/pipeline"
@@ -93,14 +94,8 @@ func (d *Drive) excuse(ctx context.Context, o pipeline.Outage) error {
 		return err
 	}
 	ev := pipeline.Event{Kind: pipeline.EventOutage, Outage: o, Until: d.heardUntil(o)}
-	for _, release := range releases {
-		if err := ignoreConflict(d.Apply(ctx, release, ev)); err != nil {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			// One release that cannot be read must not hold up all others.
-			d.log.Error("A release did not hear of the outage.", "release", release, "error", err)
-		}
+	if err := d.tellOutage(ctx, releases, ev); err != nil {
+		return err
 	}
 	if by := setBack(o); by > 0 {
 		return d.update(ctx, func(t *transition) error { return t.moveBack(o, d.leaseFor) })
@@ -109,6 +104,32 @@ func (d *Drive) excuse(ctx context.Context, o pipeline.Outage) error {
 		return err
 	}
 	return d.store.Update(ctx, func(tx Tx) error { return tx.NoteAlive(o.Ended) })
+}
+
+// outageTellers is how many releases hear of an outage at the same time, each in its own
+// transaction: nobody is served until all have heard. SQLite commits them together,
+// PostgreSQL beside each other where they are of several services.
+const outageTellers = 8
+
+// tellOutage lets the releases hear of an outage. Those that were made one after the other,
+// often of one service, hear of it so too: they would only wait for each other's turn.
+func (d *Drive) tellOutage(ctx context.Context, releases []string, ev pipeline.Event) error {
+	var tellers sync.WaitGroup
+	for some := range slices.Chunk(releases, len(releases)/outageTellers+1) {
+		tellers.Go(func() {
+			for _, release := range some {
+				err := ignoreConflict(d.Apply(ctx, release, ev))
+				if ctx.Err() != nil {
+					return
+				}
+				if err != nil { // one that cannot be read must not hold up all others
+					d.log.Error("A release did not hear of the outage.", "release", release, "error", err)
+				}
+			}
+		})
+	}
+	tellers.Wait()
+	return ctx.Err()
 }
 
 // heardUntil is until when every worker has had the time to report after an outage.

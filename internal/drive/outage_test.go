@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -276,4 +277,44 @@ func TestAServerThatRunsNotesThatItIsAlive(t *testing.T) {
 			t.Errorf("at its end the last sign of life is %s old", d)
 		}
 	})
+}
+
+// meeting is a store whose updates wait until several are under way.
+type meeting struct {
+	drive.Store
+	left atomic.Int64
+	met  chan struct{}
+}
+
+func (m *meeting) Update(ctx context.Context, f func(drive.Tx) error) error {
+	if m.left.Add(-1) == 0 {
+		close(m.met)
+	}
+	select {
+	case <-m.met:
+		return m.Store.Update(ctx, f)
+	case <-time.After(10 * time.Second):
+		return errors.New("the others did not come")
+	}
+}
+
+// Each commit takes its time, and nobody is served until all have heard.
+func TestManyReleasesHearOfAnOutageAtTheSameTime(t *testing.T) {
+	r := newRig(t)
+	var ids []string
+	for range 9 {
+		ids = append(ids, r.ship(strings.Replace(oneStage, "service: shop", fmt.Sprint("service: shop", r.n), 1)))
+	}
+	r.alive()
+	r.pass(time.Hour)
+	m := &meeting{Store: r.store.Drive(), met: make(chan struct{})}
+	m.left.Store(4)
+	if err := drive.New(drive.Config{Store: m, Now: r.clock}).CatchUp(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range ids {
+		if n := r.count(id, "stage.extended"); n != 1 {
+			t.Errorf("%s has heard of the outage %d times", id, n)
+		}
+	}
 }

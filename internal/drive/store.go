@@ -108,7 +108,8 @@ type TaskRow struct {
 
 // Tasks keeps the stages that workers carry out.
 type Tasks interface {
-	// PutTask inserts the task, or replaces the one of the same release and entry.
+	// PutTask inserts the task, or replaces the one of the same release and entry. One without
+	// a holder is free: all servers are told where.
 	PutTask(t TaskRow) error
 	// LoadTask returns the task of the entry, or fault.NotFound.
 	LoadTask(release, entry string) (TaskRow, error)
@@ -119,6 +120,12 @@ type Tasks interface {
 	LeasableTasks(now time.Time, environments, regions []string, limit int) ([]TaskRow, error)
 	// HeldTasks returns the tasks that the worker of that name holds.
 	HeldTasks(holder string) ([]TaskRow, error)
+	// TasksByID returns those of the tasks that there are, without State, Progress
+	// and what else says how far they have come.
+	TasksByID(ids []string) ([]TaskRow, error)
+	// Renew prolongs the leases of those of the tasks that the holder has. It takes no turn,
+	// and leaves out tasks that another transaction is about to change; nobody is told.
+	Renew(ids []string, holder string, until time.Time) error
 	// NextFence returns a number greater than all it returned for the target before.
 	NextFence(target string) (int64, error)
 	// RaiseFence makes the target's next fence greater than seen.
@@ -184,6 +191,9 @@ type Outbox interface {
 	// DueMessages returns at most limit messages whose NotBefore is not after now. An
 	// update leaves out those that another one is about to change.
 	DueMessages(now time.Time, limit int) ([]Message, error)
+	// MoveMessage sets when the message is due, or returns fault.Conflict where it is not there
+	// with the former time: another server has it.
+	MoveMessage(id string, former, due time.Time) error
 	// DeleteMessage removes a delivered (or given up) message.
 	DeleteMessage(id string) error
 }

@@ -86,6 +86,11 @@ func (d *Drive) Report(ctx context.Context, rep Report) (Reply, error) {
 		t.turned()
 		if fault.CodeOf(err) == fault.NotFound || err == nil && !row.heldBy(rep) {
 			reply.Cancelled = true
+			if err == nil && row.followed(rep) {
+				if reply.Next, err = t.complete(row); err != nil {
+					return err
+				}
+			}
 			return t.late(rep)
 		}
 		if err != nil {
@@ -107,7 +112,13 @@ func (d *Drive) Report(ctx context.Context, rep Report) (Reply, error) {
 			}
 		}
 		row.Reported = rep.Number
-		return t.report(row, out, d.leaseFor, &reply)
+		if err := t.report(row, out, d.leaseFor, &reply); err != nil {
+			return err
+		}
+		if rep.Next && out.Status != stage.Continue && !d.drained() {
+			return t.giveNext(rep, d.leaseFor, &reply)
+		}
+		return nil
 	})
 	return reply, err
 }
@@ -155,7 +166,7 @@ func (t *transition) fenced(row TaskRow, seen int64) error {
 	if err := t.tx.RaiseFence(target.String(), seen); err != nil {
 		return err
 	}
-	rec, err := t.tx.LoadRun(row.Release)
+	rec, err := t.loadRun(row.Release)
 	if err != nil {
 		return err
 	}
@@ -163,7 +174,7 @@ func (t *transition) fenced(row TaskRow, seen int64) error {
 	if err := t.appendLines(&rec, row, []stage.Line{{Kind: "task.fenced", Text: text}}); err != nil {
 		return err
 	}
-	return t.tx.SaveRun(rec, rec.Wake)
+	return t.saveRun(rec, rec.Wake)
 }
 
 // fencedWait is how long a task waits that a target has refused.
@@ -218,7 +229,7 @@ func (t *transition) renew(row TaskRow, leaseFor time.Duration, reply *Reply) er
 // tell writes the lines of a stage that goes on, and lets the run know when it
 // gave traffic or asks for a person.
 func (t *transition) tell(row TaskRow, out stage.Outcome) error {
-	rec, err := t.tx.LoadRun(row.Release)
+	rec, err := t.loadRun(row.Release)
 	if err != nil {
 		return err
 	}
@@ -236,7 +247,7 @@ func (t *transition) tell(row TaskRow, out stage.Outcome) error {
 		Exposed: out.Exposed, Asks: out.Asks, Memory: out.State,
 	}
 	if row.Undo {
-		return t.tx.SaveRun(rec, rec.Wake)
+		return t.saveRun(rec, rec.Wake)
 	}
 	return t.step(rec, ev)
 }
@@ -267,7 +278,7 @@ func (t *transition) finish(row TaskRow, out stage.Outcome, reply *Reply) error 
 	if err := t.tx.DeleteTask(row.Release, row.Entry); err != nil {
 		return err
 	}
-	rec, err := t.tx.LoadRun(row.Release)
+	rec, err := t.loadRun(row.Release)
 	if err != nil {
 		return err
 	}
@@ -288,6 +299,5 @@ func (t *transition) finish(row TaskRow, out stage.Outcome, reply *Reply) error 
 	default:
 		ev.Kind = pipeline.EventStageFailed
 	}
-	t.wakes = true
 	return t.step(rec, ev)
 }

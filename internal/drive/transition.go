@@ -3,6 +3,7 @@ package drive
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -23,8 +24,48 @@ type transition struct {
 	applied []pipeline.EventKind
 	// wakes says that the loop of Run must look again after the commit.
 	wakes bool
-	// cancelled are the tasks that were cancelled, by release and entry.
-	cancelled map[[2]string]TaskRow
+	// cancelled are the tasks that were cancelled, by release and entry, and put those that
+	// were begun or changed.
+	cancelled, put map[[2]string]TaskRow
+	// saved are the runs that were changed, as they are stored now.
+	saved map[string]Record
+}
+
+// loadRun is the run as this transaction has left it: who has the turn of its service need
+// not read again what it wrote.
+func (t *transition) loadRun(release string) (Record, error) {
+	if rec, ok := t.saved[release]; ok {
+		return rec, nil
+	}
+	return t.tx.LoadRun(release)
+}
+
+func (t *transition) saveRun(rec Record, wake time.Time) error {
+	if t.saved == nil {
+		t.saved = map[string]Record{}
+	}
+	rec.Wake = wake
+	t.saved[rec.Release] = rec
+	return t.tx.SaveRun(rec, wake)
+}
+
+// free are the places where it has left tasks that nobody holds.
+func (t *transition) free() []Place {
+	var all []Place
+	for _, row := range t.put {
+		if row.Holder == "" && !slices.Contains(all, row.place()) {
+			all = append(all, row.place())
+		}
+	}
+	return all
+}
+
+func (t *transition) putTask(row TaskRow) error {
+	if t.put == nil {
+		t.put = map[[2]string]TaskRow{}
+	}
+	t.put[[2]string{row.Release, row.Entry}] = row
+	return t.tx.PutTask(row)
 }
 
 // turned is called once the turn of the service is taken, for which others may have been
@@ -37,7 +78,7 @@ func (t *transition) turned() {
 
 // apply loads the run, applies the event, and carries out what follows.
 func (t *transition) apply(release string, ev pipeline.Event) error {
-	rec, err := t.tx.LoadRun(release)
+	rec, err := t.loadRun(release)
 	if err != nil {
 		return err
 	}
@@ -72,10 +113,11 @@ func (t *transition) step(rec Record, ev pipeline.Event) error {
 	if err := t.append(&rec, lines); err != nil {
 		return err
 	}
-	if err := t.tx.SaveRun(rec, wake); err != nil {
+	if err := t.saveRun(rec, wake); err != nil {
 		return err
 	}
-	t.wakes = t.wakes || !wake.IsZero()
+	// Otherwise it looks in time by itself.
+	t.wakes = t.wakes || !wake.IsZero() && wake.Before(t.now.Add(beatInterval))
 	return t.carry(rec, commands)
 }
 
@@ -126,6 +168,7 @@ func (t *transition) carry(rec Record, commands []pipeline.Command) error {
 			e := *c.Evidence
 			e.ID = newID(t.now)
 			err = t.tx.AddEvidence(e)
+			clear(t.saved) // runs of the artifact have it from now on
 		}
 		if err != nil {
 			return err
@@ -136,7 +179,6 @@ func (t *transition) carry(rec Record, commands []pipeline.Command) error {
 
 func (t *transition) startTask(rec Record, c pipeline.Command) error {
 	env := rec.Run.Plan.Environment(c.Environment)
-	t.wakes = true
 	row := TaskRow{
 		ID: newID(t.now), Release: rec.Release, Service: rec.Run.Plan.ServiceOf(env), Entry: env.Name,
 		Environment: env.In(), Region: env.Region, Stage: c.Stage, Undo: c.Undo,
@@ -145,7 +187,7 @@ func (t *transition) startTask(rec Record, c pipeline.Command) error {
 	if was := t.cancelled[[2]string{row.Release, row.Entry}]; c.Undo && was.Stage == c.Stage {
 		row.State = was.State
 	}
-	return t.tx.PutTask(row)
+	return t.putTask(row)
 }
 
 // cancelTask ends a task in its middle. What its executor remembered goes on into
@@ -158,7 +200,9 @@ func (t *transition) cancelTask(rec Record, c pipeline.Command) error {
 	if t.cancelled == nil {
 		t.cancelled = map[[2]string]TaskRow{}
 	}
-	t.cancelled[[2]string{row.Release, row.Entry}] = row
+	key := [2]string{row.Release, row.Entry}
+	t.cancelled[key] = row
+	delete(t.put, key)
 	return t.tx.DeleteTask(rec.Release, c.Environment)
 }
 
@@ -172,7 +216,7 @@ func (t *transition) changeTask(release, environment string, change func(*TaskRo
 		return err
 	}
 	change(&row)
-	return t.tx.PutTask(row)
+	return t.putTask(row)
 }
 
 // notification is the body of a webhook message.
@@ -207,7 +251,6 @@ func (t *transition) notify(rec Record, c pipeline.Command) error {
 	if err != nil {
 		return err
 	}
-	t.wakes = true
 	return t.tx.PutMessage(Message{ID: newID(t.now), Release: rec.Release, Webhook: c.Webhook, Body: body, NotBefore: t.now})
 }
 

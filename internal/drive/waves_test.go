@@ -223,6 +223,75 @@ func TestALateRollbackInTurnsGoesOnInTheOlderWaveThatANewerReleaseLeftOut(t *tes
 	}
 }
 
+// homeInEUOnly releases twice, the second time to all regions but eu, and lets the first one
+// begin to go back there.
+func (r *rig) homeInEUOnly() (first, second string, back stage.Task) {
+	r.t.Helper()
+	first = r.released()
+	second = r.ship(strings.Replace(threeRegions, "[eu, [us, ap]]", "[[us, ap], eu]\n    bake: 1h", 1))
+	r.passAll()
+	r.apply(second, pipeline.Event{Kind: pipeline.EventSkipped, Environment: "production/eu", Actor: "ben", Roles: []string{"sre"}, Reason: "a fair"})
+	r.wantHomes(first, second, second)
+	r.apply(first, pipeline.Event{Kind: pipeline.EventRollback, Environment: "production/eu", Actor: "ben"})
+	if back = r.one("w1"); back.Release != first || back.Region != "eu" || !back.Undo {
+		r.t.Fatalf("what goes back is %+v", back)
+	}
+	return first, second, back
+}
+
+func TestAWishForAllRegionsWhileOneGoesBackLeavesThoseAloneThatANewerReleaseHas(t *testing.T) {
+	r := newRig(t)
+	first, second, eu := r.homeInEUOnly()
+	for range 2 { // asking twice changes nothing
+		r.apply(first, pipeline.Event{Kind: pipeline.EventRollback, Environment: "production", Actor: "ben"})
+		if tasks := r.inRegions(); len(tasks) > 0 {
+			t.Fatalf("%s go back too, where the newer release is at home", regions(tasks))
+		}
+		if !r.told(first, "release.rollback-void") {
+			t.Fatal("nobody was told that they stay")
+		}
+	}
+	r.say(eu, stage.Outcome{Status: stage.Passed})
+	r.want(first, pipeline.RunRolledBack)
+	r.wantHomes("", second, second)
+	third := r.ship(threeRegions)
+	if task := r.one("w1"); task.Release != third {
+		t.Errorf("the lane is not free: %s moves", task.Release)
+	}
+}
+
+func TestAWishForAllRegionsWhileOneGoesBackTakesThoseBackWhereTheReleaseIsStillAtHome(t *testing.T) {
+	r := newRig(t)
+	first := r.released()
+	r.apply(first, pipeline.Event{Kind: pipeline.EventRollback, Environment: "production/eu", Actor: "ben"})
+	eu := r.one("w1")
+	r.apply(first, pipeline.Event{Kind: pipeline.EventRollback, Environment: "production", Actor: "ben"})
+	r.say(eu, stage.Outcome{Status: stage.Passed})
+	if got := strings.Join(r.passAll(), ", "); got != "deploy in ap, deploy in us" {
+		t.Errorf("undone are: %s", got)
+	}
+	r.want(first, pipeline.RunRolledBack)
+	r.wantHomes("", "", "")
+}
+
+// A region whose rollback was called off has not the lane that the others have.
+func TestAWishThatWasCalledOffInARegionMayBeRepeated(t *testing.T) {
+	r := newRig(t)
+	first := r.released()
+	second := r.ship(strings.Replace(threeRegions, "    stages", "    takeBack: wave\n    stages", 1))
+	r.say(r.one("w1"), stage.Outcome{Status: stage.Passed, Exposed: true})
+	r.say(r.inRegions()["us"], stage.Outcome{Status: stage.Failed, Exposed: true, Reason: "bad"})
+	r.passAll()
+	r.apply(first, pipeline.Event{Kind: pipeline.EventRollback, Environment: "production", Actor: "ben"})
+	back := r.inRegions()
+	r.apply(first, pipeline.Event{Kind: pipeline.EventRollback, Environment: "production/eu", Actor: "ben"})
+	for _, task := range back {
+		r.say(task, stage.Outcome{Status: stage.Passed})
+	}
+	r.want(first, pipeline.RunRolledBack)
+	r.wantHomes(second, "", "")
+}
+
 func TestALateRollbackOfWhatIsNowhereAtHomeIsVoid(t *testing.T) {
 	r := newRig(t)
 	first := r.released()

@@ -216,10 +216,15 @@ func (t *turn) decideWaves(failed *EnvironmentRun, ev Event) error {
 }
 
 // haveLane tells whether the entry has its lane, and asks for it where it has not. The
-// regions of an environment share one: what one of them has or waits for, all do.
+// regions of an environment share one: what one of them has or waits for, all do. Only who
+// goes back after it had left the lane asks again: another release may have come home since.
 func (t *turn) haveLane(e *EnvironmentRun, undo bool) (have, asked bool) {
 	if e.Lane == LaneNone && t.plan(e).Leg != nil {
-		e.Lane, e.Frozen = t.sharedLane(e)
+		if e.State != EnvironmentRollingBack {
+			e.Lane, e.Frozen = t.sharedLane(e)
+		} else if slices.ContainsFunc(t.legs(e), func(i int) bool { return t.run.Environments[i].waitsToGoBack() }) {
+			e.Lane = LaneQueued
+		}
 	}
 	switch e.Lane {
 	case LaneHeld:
@@ -276,11 +281,14 @@ func (t *turn) shareGrant(environment string, ev Event) error {
 	if !slices.ContainsFunc(all, func(i int) bool { return t.run.Environments[i].Lane == LaneQueued }) {
 		return fault.Errorf(fault.Conflict, "the release does not wait for the lane of %s", environment)
 	}
-	t.record(ev, "lane.granted", "The release has the lane of "+environment+".")
+	if !t.holdsLane(environment) {
+		t.record(ev, "lane.granted", "The release has the lane of "+environment+".")
+	}
 	for _, i := range all {
 		e := &t.run.Environments[i]
 		if e.Lane == LaneQueued && slices.Contains(ev.Void, e.Name) {
 			t.callOff(e)
+			e.Lane = LaneNone // the others have it
 			continue
 		}
 		if e.Lane == LaneQueued {
@@ -292,6 +300,16 @@ func (t *turn) shareGrant(environment string, ev Event) error {
 		}
 	}
 	return nil
+}
+
+// waitsToGoBack tells whether the entry's rollback waits for the lane.
+func (e *EnvironmentRun) waitsToGoBack() bool {
+	return e.State == EnvironmentRollingBack && e.Lane == LaneQueued
+}
+
+// holdsLane tells whether a region of the environment has the lane.
+func (t *turn) holdsLane(environment string) bool {
+	return slices.ContainsFunc(t.regions[environment], func(i int) bool { return t.run.Environments[i].Lane == LaneHeld })
 }
 
 // regionsOf joins the names of the regions of a wave, for people.

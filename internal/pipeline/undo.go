@@ -220,10 +220,13 @@ func (t *turn) rollback(ev Event) error {
 
 // voidRollback calls off a late rollback that still queues.
 func (t *turn) voidRollback(ev Event) error {
-	void := 0
+	void, held := 0, t.holdsLane(ev.Environment)
 	for _, i := range t.run.Plan.Entries(ev.Environment) {
-		if e := &t.run.Environments[i]; e.State == EnvironmentRollingBack && e.Lane == LaneQueued {
+		if e := &t.run.Environments[i]; e.waitsToGoBack() {
 			t.callOff(e)
+			if held { // else all leave it together
+				e.Lane = LaneNone
+			}
 			void++
 		}
 	}

@@ -60,6 +60,7 @@ type Control struct {
 	drive    Driver
 	inquirer Inquirer
 	now      func() time.Time
+	persons  persons
 }
 
 // New returns a Control.

@@ -4,9 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/oklog/ulid/v2"
-
-	"github.com/fairwayhq/fairway/internal/drive"
 	"github.com/fairwayhq/fairway/internal/pipeline"
 )
 
@@ -35,122 +32,46 @@ type TaskFigures struct {
 	LeaseLeft time.Duration
 }
 
-// manyRows is where counting stops.
-const manyRows = 100_000
+// Counts count in the store, so that a scrape of the metrics reads no releases.
+type Counts interface {
+	// CountReleases counts those that are not final, by state.
+	CountReleases() (map[pipeline.RunState]int, error)
+	// CountTasks counts the tasks of each environment as they are now.
+	CountTasks(now time.Time) (map[string]TaskFigures, error)
+	// CountMessages counts the messages that wait, and tells when the oldest was written.
+	CountMessages() (n int, oldest time.Time, err error)
+	// Going returns the releases that are not final, with the number of the last line of each.
+	Going() (map[string]int64, error)
+}
 
 // Figures counts what goes on now.
 func (c *Control) Figures(ctx context.Context) (Figures, error) {
 	now := c.now()
-	f := Figures{Lines: c.drive.Lines(), Releases: map[pipeline.RunState]int{}, Tasks: map[string]TaskFigures{}}
-	// Everything that waits is due in the far future.
-	someday := now.Add(100 * 365 * 24 * time.Hour)
-	err := c.view(ctx, func(tx Tx) error {
+	f := Figures{Lines: c.drive.Lines()}
+	err := c.view(ctx, func(tx Tx) (err error) {
+		if f.Releases, err = tx.CountReleases(); err != nil {
+			return err
+		}
 		for _, state := range []pipeline.RunState{pipeline.RunPending, pipeline.RunRunning, pipeline.RunRollingBack} {
-			list, err := tx.ListReleases(Filter{State: state, Limit: manyRows})
-			if err != nil {
-				return err
-			}
-			f.Releases[state] = len(list)
+			f.Releases[state] += 0 // also the states that no release has
 		}
-		tasks, err := tx.LeasableTasks(someday, nil, nil, manyRows)
-		if err != nil {
+		if f.Tasks, err = tx.CountTasks(now); err != nil {
 			return err
 		}
-		for _, task := range tasks {
-			f.Tasks[task.Environment] = f.Tasks[task.Environment].with(task, now)
-		}
-		messages, err := tx.DueMessages(someday, manyRows)
-		if err != nil {
+		var oldest time.Time
+		if f.Outbox, oldest, err = tx.CountMessages(); err != nil {
 			return err
 		}
-		f.Outbox, f.OutboxAge = len(messages), oldest(messages, now)
+		if !oldest.IsZero() {
+			f.OutboxAge = max(0, now.Sub(oldest))
+		}
 		wake, err := tx.NextWake(time.Time{})
-		if err != nil {
-			return err
-		}
-		if !wake.IsZero() {
+		if err == nil && !wake.IsZero() {
 			f.DueLag = max(0, now.Sub(wake))
 		}
-		return nil
+		return err
 	})
 	return f, err
-}
-
-// with counts one task more.
-func (f TaskFigures) with(task drive.TaskRow, now time.Time) TaskFigures {
-	switch {
-	case task.LeaseUntil.After(now):
-		f.Leased++
-		if left := task.LeaseUntil.Sub(now); f.LeaseLeft == 0 || left < f.LeaseLeft {
-			f.LeaseLeft = left
-		}
-	case task.NotBefore.After(now):
-		f.Later++
-	default:
-		f.Waiting++
-		free := task.NotBefore
-		if task.LeaseUntil.After(free) {
-			free = task.LeaseUntil
-		}
-		f.WaitingFor = max(f.WaitingFor, now.Sub(free))
-	}
-	return f
-}
-
-// oldest is the age of the oldest message: its ID begins with when it was written.
-func oldest(messages []drive.Message, now time.Time) (age time.Duration) {
-	for _, m := range messages {
-		if id, err := ulid.Parse(m.ID); err == nil {
-			age = max(age, now.Sub(ulid.Time(id.Time())))
-		}
-	}
-	return age
-}
-
-// PersonWait is for how long the release that waits longest for a person has waited, and which it
-// is; nothing where none waits. It reads every release that goes on.
-func (c *Control) PersonWait(ctx context.Context) (wait time.Duration, release string, err error) {
-	now := c.now()
-	err = c.view(ctx, func(tx Tx) error {
-		going, err := tx.Unfinished()
-		if err != nil {
-			return err
-		}
-		for _, id := range going {
-			rec, err := tx.LoadRun(id)
-			if err != nil {
-				continue // one that cannot be read is told by the loop that wakes it
-			}
-			if since := waitsSince(rec.Run); !since.IsZero() && now.Sub(since) > wait {
-				wait, release = now.Sub(since), id
-			}
-		}
-		return nil
-	})
-	return wait, release, err
-}
-
-// waitsSince is since when a run waits for a person: to approve, to decide, to mend what cannot
-// be undone, or to resume. Zero if it does not.
-func waitsSince(r pipeline.Run) time.Time {
-	if r.Paused != nil {
-		return r.Paused.At
-	}
-	for i, e := range r.Environments {
-		if e.Stage >= len(e.Stages) || e.State != pipeline.EnvironmentRunning && e.State != pipeline.EnvironmentRollingBack {
-			continue
-		}
-		s := e.Stages[e.Stage]
-		switch {
-		case s.Asks != "" && !s.AskedAt.IsZero():
-			return s.AskedAt
-		case s.Asks != "":
-			return s.StartedAt
-		case s.State == pipeline.StageRunning && r.Plan.Environments[i].Stages[e.Stage].Kind == pipeline.KindApproval:
-			return s.StartedAt
-		}
-	}
-	return time.Time{}
 }
 
 // LastLine returns the store-wide number of the ledger's last line; 0 if it is empty.

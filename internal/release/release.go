@@ -106,6 +106,7 @@ type Tx interface {
 	Releases
 	Events
 	Past
+	Counts
 }
 
 // Releases keeps releases and what is known about them.

@@ -78,6 +78,9 @@ func (c *Control) retain(tx Tx, keep Retention) (batch Removed, err error) {
 	if err != nil {
 		return batch, err
 	}
+	if err := takeTurns(tx, past); err != nil {
+		return batch, err
+	}
 	for _, release := range past {
 		n, err := removeEvents(tx, release, now, keep.Events)
 		if err != nil {
@@ -95,6 +98,20 @@ func removeSamples(tx Tx, before time.Time) (int64, error) {
 		return 0, err
 	}
 	return tx.RemovePoints(past[0], pastPoints)
+}
+
+// takeTurns takes the turns of the releases' services at once: one by one, in the order of the
+// releases, it might wait for who has one of them and waits for another.
+func takeTurns(tx Tx, releases []string) error {
+	var services []string
+	for _, id := range releases {
+		r, err := tx.LoadRelease(id)
+		if err != nil {
+			return err
+		}
+		services = append(services, r.Service)
+	}
+	return tx.Turn(services...)
 }
 
 // removeEvents removes a whole chain but for the line that says so.

@@ -37,6 +37,8 @@ type canaryMemory struct {
 	// Weight is the share in force; Want the one that comes next, once there is capacity.
 	Weight float64 `json:"weight,omitempty"`
 	Want   float64 `json:"want,omitempty"`
+	// Fresh says that the last tick has looked, so that this one may move traffic at once.
+	Fresh bool `json:"fresh,omitempty"`
 	// Decided says that a person, or the environment's rule, took the place of proof.
 	Decided string `json:"decided,omitempty"`
 	// Calibration is handed on to the watch.
@@ -99,7 +101,7 @@ func (t *canaryTick) step(ctx context.Context) (Outcome, error) {
 	case t.m.Phase == judging:
 		return t.judge(ctx)
 	}
-	if out, back, err := t.lookOn(ctx); back || err != nil {
+	if out, ended, err := t.lookOn(ctx); ended || err != nil {
 		return out, err
 	}
 	if t.takenBack() {

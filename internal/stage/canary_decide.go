@@ -16,7 +16,7 @@ func (t *canaryTick) judge(ctx context.Context) (Outcome, error) {
 		return out, err
 	}
 	if t.m.Want != t.m.Weight && t.task.Hold == "" {
-		if out, back, err := t.lookOn(ctx); back || err != nil {
+		if out, ended, err := t.lookOn(ctx); ended || err != nil {
 			return out, err
 		}
 		if t.takenBack() {
@@ -39,28 +39,41 @@ func (t *canaryTick) look(ctx context.Context) (judge.Verdict, error) {
 		return judge.Verdict{}, err
 	}
 	verdict, points, err := t.m.look(ctx, src, t.ask(t.m.Weight))
-	t.seen = points
+	t.seen, t.m.Fresh = points, err == nil
 	return verdict, err
 }
 
+// freshFor is how long after a look, at most, traffic may be moved on by it.
+const freshFor = time.Minute
+
 // lookOn judges while capacity comes up, or while the last step is held: whoever has
-// traffic is looked at. back tells that the traffic was taken back.
-func (t *canaryTick) lookOn(ctx context.Context) (out Outcome, back bool, err error) {
+// traffic is looked at. A source may take many seconds to answer, in which the worker may
+// be cut off from its server unnoticed: a tick that has looked moves no more traffic to the
+// canary, but leaves that to the next one. ended tells that the tick is over with out.
+func (t *canaryTick) lookOn(ctx context.Context) (out Outcome, ended bool, err error) {
 	if t.m.Weight == 0 || t.m.Judge == nil {
 		return Outcome{}, false, nil
 	}
 	if out, crashed, err := t.crashed(ctx); crashed || err != nil {
 		return out, true, err
 	}
-	if t.Now().Sub(t.m.Looked) < sampleInterval(t.task.Metrics) {
+	interval, ago := sampleInterval(t.task.Metrics), t.Now().Sub(t.m.Looked)
+	fresh := t.m.Fresh && ago < freshFor
+	t.m.Fresh = false
+	if fresh || ago < interval {
 		return Outcome{}, false, nil
 	}
 	verdict, err := t.look(ctx)
-	if err != nil || verdict.Kind != judge.Fail {
-		return Outcome{}, false, err
+	if err != nil {
+		return Outcome{}, true, err
 	}
-	out, err = t.act(ctx, verdict)
-	return out, true, err
+	if verdict.Kind == judge.Fail {
+		out, err = t.act(ctx, verdict)
+		return out, true, err
+	}
+	out = next(t.m, 0, nil)
+	out.Exposed, out.Asks = true, t.m.Asks
+	return out, true, nil
 }
 
 // act does what the verdict says.

@@ -10,10 +10,11 @@ import "time"
 //
 //	1  leases, reports with numbers, inquiries; nobody tells a version
 //	2  Hello; reports with parts of a state (Report.Part) and late ones (Report.Late)
+//	3  signs of life of all tasks at once (Signs); the next task with an answer (Report.Next)
 const (
-	Wire         = 2
+	Wire         = 3
 	OldestWorker = 1
-	OldestServer = 2
+	OldestServer = 3
 )
 
 // Hello is how a worker introduces itself, before it asks for tasks and now and then later.

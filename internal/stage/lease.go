@@ -39,7 +39,8 @@ type Report struct {
 	// Number counts the reports of one lease from 1. A report whose number was taken
 	// in before changes nothing: its answer was lost, and it is told again.
 	Number int64 `json:"number,omitempty"`
-	// Alive marks a sign of life during a long tick: it renews the lease and says nothing else.
+	// Alive marks a sign of life: it renews the lease and says nothing else. Older workers give
+	// them one by one.
 	Alive bool `json:"alive,omitempty"`
 	// Seen is the fence that the target has accepted when it refused this lease's;
 	// such a report gives the task back and says nothing else.
@@ -54,8 +55,29 @@ type Report struct {
 	// Late says that the worker was cut off when it happened, and has heard meanwhile that
 	// the task is not its own any more. The lines of such a report are kept, and nothing
 	// else comes of it.
-	Late    bool    `json:"late,omitempty"`
+	Late bool `json:"late,omitempty"`
+	// Next asks, with the outcome that ends the task, for the one that follows it there.
+	Next    bool    `json:"next,omitempty"`
 	Outcome Outcome `json:"outcome"`
+}
+
+// Signs are signs of life of tasks about which there is nothing else to report.
+type Signs struct {
+	// Worker is the holder of the tasks.
+	Worker string `json:"worker"`
+	// Environments and Regions restrict the tasks, as in LeaseAsk.
+	Environments []string `json:"environments,omitempty"`
+	Regions      []string `json:"regions,omitempty"`
+	Tasks        []Sign   `json:"tasks"`
+}
+
+// MostSigns is how many signs are given at once.
+const MostSigns = 1000
+
+// Sign is one task's.
+type Sign struct {
+	Task  string `json:"task"`
+	Fence int64  `json:"fence"`
 }
 
 // Reply tells the worker how the task stands.
@@ -69,4 +91,7 @@ type Reply struct {
 	Decision   string    `json:"decision,omitempty"`
 	Deadline   time.Time `json:"deadline,omitzero"`
 	LeaseUntil time.Time `json:"leaseUntil"`
+	// Next is the task that follows the one which the report has ended, leased to the same
+	// worker; nil where none follows there, or it was not asked for.
+	Next *Task `json:"next,omitempty"`
 }

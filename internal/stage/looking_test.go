@@ -2,10 +2,13 @@ package stage_test
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/fairwayhq/fairway/internal/judge"
+	"github.com/fairwayhq/fairway/internal/metric"
 	"github.com/fairwayhq/fairway/internal/pipeline"
 	"github.com/fairwayhq/fairway/internal/platform"
 	"github.com/fairwayhq/fairway/internal/stage"
@@ -86,5 +89,90 @@ func TestAStableThatWasShrunkGetsBackWhatItBears(t *testing.T) {
 		if out.Status != stage.Failed || w.weights[old] != share {
 			t.Errorf("with a canary of %.2f it ended %s (%s) with %v", first, out.Status, out.Reason, w.weights)
 		}
+	}
+}
+
+// slowSource answers like its world, and takes its time.
+type slowSource struct {
+	*world
+	takes time.Duration
+	asked int
+}
+
+func (s *slowSource) Sample(ctx context.Context, ask metric.Ask, cursor []byte) (judge.Sample, []byte, error) {
+	sample, next, err := s.world.Sample(ctx, ask, cursor)
+	s.asked++
+	s.now = s.now.Add(s.takes)
+	return sample, next, err
+}
+
+// While a source answers, the worker may be cut off: what it may do was asked before that.
+func TestACanaryMovesNoMoreTrafficInATickThatHasAskedItsSource(t *testing.T) {
+	w := newWorld(t, 34).withHome()
+	src := &slowSource{world: w, takes: 12 * time.Second}
+	w.source, w.slowSecond = src, 20*time.Second
+	k := task(canaryStage())
+	k.Stage.Canary.Instances, k.Stage.Canary.FirstWeight, k.Stage.Canary.Observation = 1, 0.1, pipeline.Duration(time.Hour)
+	e := w.executors()[pipeline.KindCanary]
+	steps := 0
+	for range 3000 {
+		before, asked := w.weights[fresh], src.asked
+		out, err := e.Tick(context.Background(), k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if w.weights[fresh] > before {
+			steps++
+			if src.asked > asked {
+				t.Fatalf("a tick that had asked the source brought the canary from %d to %d", before, w.weights[fresh])
+			}
+		}
+		if out.Status != stage.Continue {
+			if out.Status != stage.Passed || steps < 3 {
+				t.Errorf("after %d steps it ended %s: %s", steps, out.Status, out.Reason)
+			}
+			return
+		}
+		k.State = out.State
+		w.now = w.now.Add(max(out.After, 10*time.Millisecond))
+	}
+	t.Error("the canary did not end")
+}
+
+// What a look has shown is not the present any more when the next worker comes much later.
+func TestACanaryLooksAgainWhereItsLastLookIsLongAgo(t *testing.T) {
+	w := newWorld(t, 35).withHome()
+	src := &slowSource{world: w}
+	w.source = src
+	k := task(canaryStage())
+	e := w.executors()[pipeline.KindCanary]
+	tick := func() {
+		t.Helper()
+		out, err := e.Tick(context.Background(), k)
+		if err != nil || out.Status != stage.Continue {
+			t.Fatal(out.Status, out.Reason, err)
+		}
+		k.State = out.State
+		w.now = w.now.Add(max(out.After, 10*time.Millisecond))
+	}
+	var m struct {
+		Weight, Want float64
+		Fresh        bool
+	}
+	for w.weights[fresh] == 0 || m.Want == m.Weight {
+		tick()
+		if err := json.Unmarshal(k.State, &m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before, asked := w.weights[fresh], src.asked
+	w.now = w.now.Add(2 * time.Minute)
+	tick()
+	if src.asked == asked || w.weights[fresh] != before {
+		t.Errorf("it asked %d times, and went from %d to %d", src.asked-asked, before, w.weights[fresh])
+	}
+	tick()
+	if w.weights[fresh] == before {
+		t.Error("it did not go on then")
 	}
 }

@@ -9,7 +9,7 @@ const (
 
 // NoteAlive keeps the instant in the place of the one before.
 func (tx *Tx) NoteAlive(at time.Time) error {
-	return tx.write(upsertAlive, nanos(at))
+	return tx.writeQuietly(upsertAlive, nanos(at))
 }
 
 // LastAlive returns the instant that was noted last, or zero.

@@ -3,13 +3,17 @@ package store
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/fairwayhq/fairway/internal/drive"
 )
 
 // bell tells the other servers on the database that something was committed, and
@@ -18,6 +22,10 @@ type bell struct {
 	pool *pgxpool.Pool
 	log  *slog.Logger
 	self string // tells the own rings from those of others
+
+	mu   sync.Mutex
+	free places // where tasks have become free, which the next ring tells
+	told places // the same, as other servers told
 
 	wanted chan struct{}   // a ring is due
 	heard  chan struct{}   // another server has rung
@@ -29,7 +37,7 @@ type bell struct {
 const (
 	channel = "fairway"
 	// ringInterval is the least time between two rings; those wanted meanwhile are one.
-	ringInterval = 5 * time.Millisecond
+	ringInterval = 20 * time.Millisecond
 	// reconnectMost is the longest pause before the bell is connected again.
 	reconnectMost = 2 * time.Second
 	// serversLock is held, shared, by each server for as long as it is on the database.
@@ -46,7 +54,49 @@ func newBell(pool *pgxpool.Pool, log *slog.Logger) *bell {
 	return b
 }
 
-func (b *bell) ring() { signal(b.wanted) }
+// ring tells the others of a commit, and where tasks have become free by it.
+func (b *bell) ring(free []drive.Place) {
+	b.mu.Lock()
+	b.free = b.free.and(free)
+	b.mu.Unlock()
+	signal(b.wanted)
+}
+
+// message is what a ring carries.
+type message struct {
+	By   string
+	Free places `json:",omitempty"`
+}
+
+// take takes what has gathered.
+func (b *bell) take(of *places) places {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	all := *of
+	*of = nil
+	return all
+}
+
+// places are few: of many, anywhere is as good.
+type places []drive.Place
+
+const (
+	mostPlaces = 32
+	// mostPayload is less than the 8,000 bytes that PostgreSQL carries.
+	mostPayload = 7000
+)
+
+func (p places) and(more []drive.Place) places {
+	for _, one := range more {
+		if !slices.Contains(p, one) {
+			p = append(p, one)
+		}
+	}
+	if len(p) > mostPlaces {
+		return places{drive.Anywhere}
+	}
+	return p
+}
 
 // signal is heard once, however often it is given before.
 func signal(c chan<- struct{}) {
@@ -68,11 +118,15 @@ func (b *bell) ringWhenWanted(ctx context.Context) {
 			return
 		case <-b.wanted:
 		}
+		payload, err := json.Marshal(message{By: b.self, Free: b.take(&b.free)})
+		if err != nil || len(payload) > mostPayload {
+			payload, _ = json.Marshal(message{By: b.self, Free: places{drive.Anywhere}})
+		}
 		// Nobody waits for the disk to have kept a ring.
 		batch := &pgx.Batch{}
 		batch.Queue("BEGIN")
 		batch.Queue("SET LOCAL synchronous_commit = off")
-		batch.Queue("SELECT pg_notify($1, $2)", channel, b.self)
+		batch.Queue("SELECT pg_notify($1, $2)", channel, string(payload))
 		batch.Queue("COMMIT")
 		if err := b.pool.SendBatch(ctx, batch).Close(); err != nil && ctx.Err() == nil {
 			b.log.Debug("The other servers were not told of a change; they look again within a second.", "error", err)
@@ -83,6 +137,24 @@ func (b *bell) ringWhenWanted(ctx context.Context) {
 
 // Rung gets a signal when another server has committed something.
 func (p *Postgres) Rung() <-chan struct{} { return p.bell.heard }
+
+// Freed takes the places in which other servers have told that tasks became free.
+func (p *Postgres) Freed() []drive.Place { return p.bell.take(&p.bell.told) }
+
+// hear takes in a ring. One of an older server does not tell where tasks are free.
+func (b *bell) hear(payload string) {
+	m := message{}
+	if json.Unmarshal([]byte(payload), &m) != nil {
+		m.Free = places{drive.Anywhere}
+	}
+	if m.By == b.self {
+		return
+	}
+	b.mu.Lock()
+	b.told = b.told.and(m.Free)
+	b.mu.Unlock()
+	signal(b.heard)
+}
 
 // Join makes the server one of those on the database until ctx ends, and begins to hear
 // the others. Where no other one is there, alone is called first, and those that join
@@ -155,7 +227,7 @@ func (p *Postgres) listen(ctx context.Context, conn *pgx.Conn, alone func(contex
 		if conn, err = p.join(ctx, alone); err != nil && ctx.Err() == nil {
 			p.bell.log.Warn("The database cannot be reached.", "error", err)
 		}
-		signal(p.bell.heard) // rings may have been missed
+		p.bell.hear("") // rings may have been missed
 	}
 }
 
@@ -167,8 +239,6 @@ func (p *Postgres) hear(ctx context.Context, conn *pgx.Conn) {
 		if err != nil {
 			return
 		}
-		if n.Payload != p.bell.self {
-			signal(p.bell.heard)
-		}
+		p.bell.hear(n.Payload)
 	}
 }

@@ -2,7 +2,6 @@ package store
 
 import (
 	"encoding/json"
-	"fmt"
 	"slices"
 	"sync"
 
@@ -51,22 +50,4 @@ func (c *runCache) decode(body string) (run pipeline.Run, err error) {
 		c.recent = slices.Delete(c.recent, mostKept, len(c.recent))
 	}
 	return run, nil
-}
-
-// runInto scans a column into a run.
-type runInto struct {
-	to   *pipeline.Run
-	kept *runCache
-}
-
-func (c runInto) Scan(src any) (err error) {
-	switch v := src.(type) {
-	case string:
-		*c.to, err = c.kept.decode(v)
-	case []byte:
-		*c.to, err = c.kept.decode(string(v))
-	default:
-		err = fmt.Errorf("a run is stored as %T", src)
-	}
-	return err
 }

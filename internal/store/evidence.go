@@ -19,6 +19,7 @@ func (tx *Tx) AddEvidence(e pipeline.Evidence) error {
 	if err := tx.lockDigest(e.Digest); err != nil {
 		return err
 	}
+	clear(tx.ahead)
 	return tx.write(insertEvidence, e.ID, e.Digest, nanos(e.At), body)
 }
 

@@ -125,7 +125,7 @@ func (p *Postgres) do(ctx context.Context, query string, args ...any) (changed i
 	for losses := 0; ; losses++ {
 		tag, err := p.pool.Exec(ctx, query, args...)
 		if err == nil {
-			p.bell.ring()
+			p.bell.ring(nil)
 			return tag.RowsAffected(), nil
 		}
 		if !isLost(err) || losses == mostLosses || ctx.Err() != nil {

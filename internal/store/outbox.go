@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/drive"
+	"github.com/fairwayhq/fairway/internal/fault"
 )
 
 const upsertMessage = `INSERT INTO outbox (id, release, webhook, body, attempts, not_before) VALUES ($1, $2, $3, $4, $5, $6)
@@ -33,6 +34,19 @@ func (tx *Tx) DueMessages(now time.Time, limit int) ([]drive.Message, error) {
 		return err
 	}, query, nanos(now), limited(limit))
 	return all, err
+}
+
+const updateMessageDue = `UPDATE outbox SET not_before = $3 WHERE id = $1 AND not_before = $2`
+
+// MoveMessage sets when the message is due, or returns fault.Conflict where it is not there
+// with the former time.
+func (tx *Tx) MoveMessage(id string, former, due time.Time) error {
+	return tx.writeOr(func(changed int64, err error) error {
+		if err == nil && changed == 0 {
+			return fault.Errorf(fault.Conflict, "message %s is not there any more, or due at another time", id)
+		}
+		return err
+	}, updateMessageDue, id, nanos(former), nanos(due))
 }
 
 const deleteMessage = `DELETE FROM outbox WHERE id = $1`

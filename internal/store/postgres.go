@@ -2,8 +2,10 @@ package store
 
 import (
 	"context"
+	"maps"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -54,7 +56,6 @@ func (p *Postgres) update(ctx context.Context, begin string, f func(*Tx) error) 
 		err := p.try(ctx, begin, f, wants)
 		switch {
 		case err == nil:
-			p.bell.ring()
 			return nil
 		case isConflict(err) && conflicts < mostConflicts:
 			conflicts++
@@ -107,6 +108,9 @@ func (p *Postgres) try(ctx context.Context, begin string, f func(*Tx) error, wan
 		conn.Release() // the look-up needs one of the pool's
 		ended = true
 		err = p.settle(ctx, slot, s.mark, err)
+	}
+	if err == nil && tx.loud {
+		p.bell.ring(slices.Collect(maps.Values(tx.free)))
 	}
 	return err
 }

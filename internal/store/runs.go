@@ -9,9 +9,23 @@ import (
 )
 
 // Whether there are facts at all is asked in the same query, since most runs have none.
-const selectRun = `SELECT plan, digest, seq, hash, wake_at, body,
-	EXISTS (SELECT 1 FROM evidence WHERE evidence.digest = runs.digest)
-	FROM runs WHERE release = $1`
+const (
+	runColumns = `plan, digest, seq, hash, wake_at, body,
+	EXISTS (SELECT 1 FROM evidence WHERE evidence.digest = runs.digest)`
+	selectRun = `SELECT ` + runColumns + ` FROM runs WHERE release = $1`
+)
+
+// runRow is a run as it is stored.
+type runRow struct {
+	plan, digest, hash, body string
+	seq                      int64
+	wake                     time.Time
+	facts                    bool
+}
+
+func (r *runRow) into() []any {
+	return []any{&r.plan, &r.digest, &r.seq, &r.hash, timeInto{&r.wake}, &r.body, &r.facts}
+}
 
 // LoadRun returns the run with its plan and evidence, or fault.NotFound. Plan and run are shared: do not change them.
 func (tx *Tx) LoadRun(release string) (drive.Record, error) {
@@ -19,27 +33,34 @@ func (tx *Tx) LoadRun(release string) (drive.Record, error) {
 	if err := tx.turnOf(release); err != nil {
 		return r, err
 	}
-	var plan, digest string
-	var facts bool
-	found, err := tx.row([]any{&plan, &digest, &r.Seq, &r.Hash, timeInto{&r.Wake}, runInto{&r.Run, &tx.plans.runs}, &facts}, selectRun, release)
-	switch {
-	case err != nil:
-		return drive.Record{}, err
-	case !found:
-		return drive.Record{}, noRelease(release)
-	case r.Run.Version > pipeline.RunVersion:
-		return drive.Record{}, fault.Errorf(fault.Conflict, "release %s was moved by a newer Fairway", release).
-			WithHint("start the newer Fairway again to finish it")
-	}
-	if r.Run.Plan, err = tx.plan(plan); err != nil {
-		return drive.Record{}, err
-	}
-	if facts {
-		if r.Run.Evidence, err = tx.Evidence(digest); err != nil {
+	row, found := tx.ahead[release]
+	if !found {
+		var err error
+		if found, err = tx.row(row.into(), selectRun, release); err != nil {
 			return drive.Record{}, err
 		}
 	}
-	return r, tx.evidenceOfOthers(&r.Run, digest)
+	if !found {
+		return drive.Record{}, noRelease(release)
+	}
+	var err error
+	r.Seq, r.Hash, r.Wake = row.seq, row.hash, row.wake
+	if r.Run, err = tx.plans.runs.decode(row.body); err != nil {
+		return drive.Record{}, fault.Errorf(fault.Internal, "read the run of release %s: %w", release, err)
+	}
+	if r.Run.Version > pipeline.RunVersion {
+		return drive.Record{}, fault.Errorf(fault.Conflict, "release %s was moved by a newer Fairway", release).
+			WithHint("start the newer Fairway again to finish it")
+	}
+	if r.Run.Plan, err = tx.plan(row.plan); err != nil {
+		return drive.Record{}, err
+	}
+	if row.facts {
+		if r.Run.Evidence, err = tx.Evidence(row.digest); err != nil {
+			return drive.Record{}, err
+		}
+	}
+	return r, tx.evidenceOfOthers(&r.Run, row.digest)
 }
 
 // evidenceOfOthers adds the facts about the artifacts of other services, each artifact once.
@@ -69,6 +90,7 @@ func (tx *Tx) SaveRun(r drive.Record, wake time.Time) error {
 	if err != nil {
 		return err
 	}
+	delete(tx.ahead, r.Release)
 	return tx.writeOr(func(changed int64, err error) error {
 		if err == nil && changed == 0 {
 			return noRelease(r.Release)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -281,13 +282,30 @@ func TestServersHearOfEachOthersCommits(t *testing.T) {
 		t.Error("a server hears itself")
 	default:
 	}
-	// A lost connection costs nothing but time.
+	two.Freed()
+	put := func(st *store.Postgres, entry, region, holder string) error {
+		return st.Drive().Update(t.Context(), func(tx drive.Tx) error {
+			return tx.PutTask(drive.TaskRow{ID: entry, Release: "r1", Entry: entry, Environment: "production", Region: region, Holder: holder})
+		})
+	}
+	if err := errors.Join(put(one, "production/us", "us", "w1"), put(one, "production/eu", "eu", "")); err != nil {
+		t.Fatal(err)
+	}
+	var free []drive.Place
+	waitFor(t, "word of a free task", func() bool {
+		free = append(free, two.Freed()...)
+		return len(free) > 0
+	})
+	if want := (drive.Place{Environment: "production", Region: "eu"}); len(free) != 1 || free[0] != want {
+		t.Errorf("free tasks were told in %v, want %v", free, want)
+	}
+	// A lost connection costs nothing but time, and then tasks may be free anywhere.
 	if err := errors.Join(server.Kill(), server.Restart()); err != nil {
 		t.Fatal(err)
 	}
 	heard := false
 	waitFor(t, "a ring after the restart", func() bool {
-		_ = two.Drive().Update(t.Context(), func(tx drive.Tx) error { return tx.NoteAlive(day) })
+		_ = put(two, "production/us", "us", "w1")
 		select {
 		case <-one.Rung():
 			heard = true
@@ -295,6 +313,9 @@ func TestServersHearOfEachOthersCommits(t *testing.T) {
 		}
 		return heard
 	})
+	if free := one.Freed(); !slices.Contains(free, drive.Anywhere) {
+		t.Errorf("after the restart tasks are free in %v", free)
+	}
 }
 
 // Nobody waits for a turn while holding one: the database would have to notice, which it does

@@ -37,6 +37,8 @@ type Store interface {
 	Join(ctx context.Context, alone func(context.Context) error) error
 	// Rung gets a signal when another server has committed something.
 	Rung() <-chan struct{}
+	// Freed takes the places in which other servers have told that tasks became free.
+	Freed() []drive.Place
 	// Ahead is how far the clock that all servers on the store go by is ahead of this
 	// machine's; negative where it is behind.
 	Ahead(ctx context.Context) (time.Duration, error)
@@ -142,6 +144,9 @@ func (s *SQLite) Join(ctx context.Context, alone func(context.Context) error) er
 
 // Rung never gets a signal.
 func (s *SQLite) Rung() <-chan struct{} { return nil }
+
+// Freed returns nothing for the same reason.
+func (s *SQLite) Freed() []drive.Place { return nil }
 
 // Ahead is zero: the only server's clock counts.
 func (s *SQLite) Ahead(context.Context) (time.Duration, error) { return 0, nil }

@@ -22,20 +22,43 @@ const upsertTask = `INSERT INTO tasks (` + taskColumns + `)
 
 // PutTask inserts the task, or replaces the one of the same release and entry.
 func (tx *Tx) PutTask(t drive.TaskRow) error {
+	delete(tx.free, [2]string{t.Release, t.Entry})
+	if t.Holder == "" {
+		if tx.free == nil {
+			tx.free = map[[2]string]drive.Place{}
+		}
+		tx.free[[2]string{t.Release, t.Entry}] = drive.Place{Environment: t.Environment, Region: t.Region}
+	}
 	return tx.write(upsertTask, t.Release, t.Entry, t.Environment, t.ID, t.Service, t.Region, t.Stage, t.Undo,
 		rawText(t.State), rawText(t.Progress), t.Hold, t.Decision,
 		nanos(t.Deadline), nanos(t.NotBefore), t.Holder, t.Fence, nanos(t.LeaseUntil), t.Reported)
 }
 
-const selectTask = `SELECT ` + taskColumns + ` FROM tasks WHERE release = $1 AND entry = $2`
+const (
+	selectTask       = `SELECT ` + taskColumns + ` FROM tasks WHERE release = $1 AND entry = $2`
+	selectTaskAndRun = `SELECT ` + taskColumns + `, ` + runColumns + ` FROM tasks
+	JOIN (SELECT release, plan, digest, seq, hash, wake_at, body FROM runs) AS runs USING (release) WHERE release = $1 AND entry = $2`
+)
 
-// LoadTask returns the task of the entry, or fault.NotFound.
-func (tx *Tx) LoadTask(release, entry string) (drive.TaskRow, error) {
-	var t drive.TaskRow
+// LoadTask returns the task of the entry, or fault.NotFound. Who changes a task reads its run
+// next, so an update reads both at once.
+func (tx *Tx) LoadTask(release, entry string) (t drive.TaskRow, err error) {
 	if err := tx.turnOf(release); err != nil {
 		return t, err
 	}
-	found, err := tx.row(taskInto(&t), selectTask, release, entry)
+	var run runRow
+	query, into := selectTask, taskInto(&t)
+	_, known := tx.ahead[release]
+	if tx.writable && !known {
+		query, into = selectTaskAndRun, append(into, run.into()...)
+	}
+	found, err := tx.row(into, query, release, entry)
+	if err == nil && found && tx.writable && !known {
+		if tx.ahead == nil {
+			tx.ahead = map[string]runRow{}
+		}
+		tx.ahead[release] = run
+	}
 	if err == nil && !found {
 		return t, fault.Errorf(fault.NotFound, "release %s has no task in %s", release, entry)
 	}
@@ -52,6 +75,7 @@ const deleteTask = `DELETE FROM tasks WHERE release = $1 AND entry = $2`
 
 // DeleteTask removes the task if there is one.
 func (tx *Tx) DeleteTask(release, entry string) error {
+	delete(tx.free, [2]string{release, entry})
 	return tx.write(deleteTask, release, entry)
 }
 
@@ -101,6 +125,47 @@ const selectHeldTasks = `SELECT ` + taskColumns + ` FROM tasks WHERE holder = $1
 // HeldTasks returns the tasks whose holder is the worker of that name, also where the lease has run out.
 func (tx *Tx) HeldTasks(holder string) ([]drive.TaskRow, error) {
 	return tx.tasks(selectHeldTasks, holder)
+}
+
+const (
+	selectTasksByID = `SELECT id, release, entry, environment, service, region, holder, fence, hold, decision, deadline, lease_until
+	FROM tasks WHERE id `
+	renewTasks = `UPDATE tasks SET lease_until = $2 WHERE holder = $3 AND id `
+	// Rows that are locked are those of a transaction that renews the lease itself, or ends it.
+	renewFreeTasks = `UPDATE tasks SET lease_until = $2
+	WHERE id = ANY(ARRAY(SELECT id FROM tasks WHERE id = ANY($1) AND holder = $3 FOR UPDATE SKIP LOCKED))`
+)
+
+// TasksByID returns those of the tasks that there are, without State, Progress and what else
+// says how far they have come.
+func (tx *Tx) TasksByID(ids []string) ([]drive.TaskRow, error) {
+	in, list, err := tx.oneOf(ids)
+	if err != nil {
+		return nil, err
+	}
+	var all []drive.TaskRow
+	err = tx.rows(func(r rows) error {
+		var t drive.TaskRow
+		err := r.Scan(&t.ID, &t.Release, &t.Entry, &t.Environment, &t.Service, &t.Region, &t.Holder, &t.Fence, &t.Hold, &t.Decision,
+			timeInto{&t.Deadline}, timeInto{&t.LeaseUntil})
+		all = append(all, t)
+		return err
+	}, selectTasksByID+in, list)
+	return all, err
+}
+
+// Renew prolongs the leases of those of the tasks that the holder has. It takes no turn,
+// and leaves out tasks that another transaction is about to change; nobody is told.
+func (tx *Tx) Renew(ids []string, holder string, until time.Time) error {
+	in, list, err := tx.oneOf(ids)
+	if err != nil {
+		return err
+	}
+	query := renewTasks + in
+	if tx.conn.dialect() == dialectPostgres {
+		query = renewFreeTasks
+	}
+	return tx.writeQuietly(query, list, nanos(until), holder)
 }
 
 func (tx *Tx) tasks(query string, args ...any) ([]drive.TaskRow, error) {

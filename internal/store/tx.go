@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/fairwayhq/fairway/internal/drive"
 	"github.com/fairwayhq/fairway/internal/fault"
 )
 
@@ -51,6 +52,12 @@ type Tx struct {
 	ctx      context.Context
 	writable bool
 	over     bool
+	// loud says that something was written that others on the database want to hear of.
+	loud bool
+	// ahead are runs that were read with their tasks, as long as they stand as they did.
+	ahead map[string]runRow
+	// free are the places of tasks that were put and that nobody holds, by release and entry.
+	free map[[2]string]drive.Place
 	// lines counts those that were added to the ledger.
 	lines int64
 	// failed is the first trouble of the store itself. It fails the transaction even
@@ -71,6 +78,7 @@ func (tx *Tx) exec(query string, args ...any) (int64, error) {
 	if err := tx.mayWrite(); err != nil {
 		return 0, err
 	}
+	tx.loud = true
 	n, err := tx.conn.exec(query, args...)
 	return n, tx.fail(err)
 }
@@ -86,7 +94,16 @@ func (tx *Tx) writeOr(done func(changed int64, err error) error, query string, a
 	if err := tx.mayWrite(); err != nil {
 		return err
 	}
+	tx.loud = true
 	return tx.conn.send(func(changed int64, err error) error { return done(changed, tx.fail(err)) }, query, args...)
+}
+
+// writeQuietly is write for what nobody waits for.
+func (tx *Tx) writeQuietly(query string, args ...any) error {
+	if err := tx.mayWrite(); err != nil {
+		return err
+	}
+	return tx.conn.send(func(_ int64, err error) error { return tx.fail(err) }, query, args...)
 }
 
 // Turn waits until no other transaction changes what belongs to the services, and
@@ -145,6 +162,15 @@ func (tx *Tx) list(query string, args ...any) ([]string, error) {
 		return err
 	}, query, args...)
 	return all, err
+}
+
+// oneOf is a condition that holds for the values, which are its argument $1.
+func (tx *Tx) oneOf(values []string) (condition string, list any, err error) {
+	if tx.conn.dialect() == dialectPostgres {
+		return "= ANY($1)", values, nil
+	}
+	list, err = jsonText(values)
+	return "IN (SELECT value FROM json_each($1))", list, err
 }
 
 func (tx *Tx) mayWrite() error {

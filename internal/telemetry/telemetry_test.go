@@ -93,6 +93,10 @@ func (s *server) Lease(context.Context, stage.LeaseAsk) ([]stage.Task, error) {
 
 func (s *server) Report(context.Context, stage.Report) (stage.Reply, error) { return s.reply, s.err }
 
+func (s *server) Signs(context.Context, stage.Signs) ([]stage.Reply, error) {
+	return []stage.Reply{s.reply}, s.err
+}
+
 func TestAWorkerTellsWhatItHoldsAndWhetherItIsCutOff(t *testing.T) {
 	w := telemetry.NewWorker()
 	real := &server{}
@@ -101,7 +105,9 @@ func TestAWorkerTellsWhatItHoldsAndWhetherItIsCutOff(t *testing.T) {
 		t.Fatal(err)
 	}
 	report := func(r stage.Report) { _, _ = s.Report(t.Context(), r) }
-	report(stage.Report{Task: "t1", Alive: true})
+	if _, err := s.Signs(t.Context(), stage.Signs{Tasks: []stage.Sign{{Task: "t1"}}}); err != nil {
+		t.Fatal(err)
+	}
 	has(t, shown(t, w), "fairway_worker_tasks 2", "fairway_worker_leases_total 2", "fairway_worker_cut_off_seconds 0",
 		`fairway_worker_report_duration_seconds_count{kind="alive"} 1`)
 

@@ -30,11 +30,11 @@ func NewWorker() *Worker {
 	w := &Worker{tasks: map[string]bool{}}
 	w.leased = prometheus.NewCounter(prometheus.CounterOpts{Name: "fairway_worker_leases_total", Help: "Tasks that the worker got."})
 	w.seconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name: "fairway_worker_report_duration_seconds", Help: "How long the server took to answer a report; kind is outcome or alive.",
+		Name: "fairway_worker_report_duration_seconds", Help: "How long the server took to answer; kind is outcome (a report) or alive (signs of life).",
 		Buckets: []float64{.0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5}}, []string{"kind"})
 	w.failed = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "fairway_worker_calls_failed_total", Help: "Calls of the server that got no answer or a refusal; call is lease or report."}, []string{"call"})
-	for _, call := range []string{"lease", "report"} { // a rate needs the zero that it begins with
+		Name: "fairway_worker_calls_failed_total", Help: "Calls of the server that got no answer or a refusal; call is lease, report or signs."}, []string{"call"})
+	for _, call := range []string{"lease", "report", "signs"} { // a rate needs the zero that it begins with
 		w.failed.WithLabelValues(call)
 	}
 	for _, kind := range []string{"outcome", "alive"} {
@@ -85,20 +85,35 @@ func (m measuredServer) Lease(ctx context.Context, ask stage.LeaseAsk) ([]stage.
 }
 
 func (m measuredServer) Report(ctx context.Context, r stage.Report) (stage.Reply, error) {
-	kind := "outcome"
-	if r.Alive {
-		kind = "alive"
-	}
 	began := time.Now()
 	reply, err := m.Server.Report(ctx, r)
-	m.w.seconds.WithLabelValues(kind).Observe(time.Since(began).Seconds())
+	m.w.seconds.WithLabelValues("outcome").Observe(time.Since(began).Seconds())
 	m.w.answered(ctx, "report", err)
 	if r.Left || r.Seen > 0 || err == nil && reply.Cancelled {
 		m.w.mu.Lock()
 		defer m.w.mu.Unlock()
 		delete(m.w.tasks, r.Task)
+		if reply.Next != nil {
+			m.w.tasks[reply.Next.ID] = true
+			m.w.leased.Inc()
+		}
 	}
 	return reply, err
+}
+
+func (m measuredServer) Signs(ctx context.Context, signs stage.Signs) ([]stage.Reply, error) {
+	began := time.Now()
+	replies, err := m.Server.Signs(ctx, signs)
+	m.w.seconds.WithLabelValues("alive").Observe(time.Since(began).Seconds())
+	m.w.answered(ctx, "signs", err)
+	m.w.mu.Lock()
+	defer m.w.mu.Unlock()
+	for i, reply := range replies {
+		if reply.Cancelled && i < len(signs.Tasks) {
+			delete(m.w.tasks, signs.Tasks[i].Task)
+		}
+	}
+	return replies, err
 }
 
 // answered notes whether the server can be reached. That a worker stops is not the server's

@@ -15,8 +15,8 @@ import (
 )
 
 // carrying is one task in the worker's hands. Three goroutines share it: one ticks, one
-// tells the server what came of that (tell.go), one gives signs of life (sign.go). So a
-// server that does not answer keeps nobody from looking at a canary.
+// tells the server what came of that (tell.go), and that of all tasks gives signs of life
+// (sign.go). So a server that does not answer keeps nobody from looking at a canary.
 type carrying struct {
 	w       *Worker
 	log     *slog.Logger
@@ -28,17 +28,24 @@ type carrying struct {
 	task stage.Task // as the next tick gets it
 	// unsaid is what the server has not heard.
 	unsaid pending
+	// quiet says that the last tick brought nothing new.
+	quiet bool
 	// lost says that the server did not answer in time, and has not yet heard everything.
 	lost bool
 	// ending says that the task has its outcome; over that the server has ended the lease.
 	ending, over bool
-	// heard is when the server answered last, and took how long that took.
-	heard time.Time
-	took  time.Duration
+	// follows is the task that the server gave with its answer to that outcome.
+	follows *stage.Task
+	// heard is when the server answered last, asked when that was asked for, and took how
+	// long answers to signs of life take.
+	heard, asked time.Time
+	took         time.Duration
+	// led is how long before the next tick a sign of life is given.
+	led time.Duration
 	// changed is closed, and replaced, when any of this has changed.
 	changed chan struct{}
-	// news and ask wake who tells and who gives signs; back wakes who waits to tell again.
-	news, ask, back chan struct{}
+	// news wakes who tells; back who waits to tell again.
+	news, back chan struct{}
 }
 
 // errCancelled ends a task that was cancelled, or taken over, while it ran.
@@ -54,13 +61,14 @@ const (
 // off: who wants to go on at once may not.
 const heldLeast = 250 * time.Millisecond
 
-// carryOut ticks one task until it ends, is cancelled, or ctx ends. What was kept of an
-// earlier life of the worker goes on with what that had not told yet.
-func (w *Worker) carryOut(ctx context.Context, kept record) {
+// carryOut ticks one task until it ends, is cancelled, or ctx ends, and returns the one that
+// follows, where the server gave it. What was kept of an earlier life of the worker goes on
+// with what that had not told yet.
+func (w *Worker) carryOut(ctx context.Context, kept record) (next *stage.Task) {
 	t := kept.Task
 	c := &carrying{
 		w: w, task: t, unsaid: kept.pending(), heard: time.Now(), changed: make(chan struct{}),
-		lost: kept.Sent != nil || len(kept.Rest) > 0, news: make(chan struct{}, 1), ask: make(chan struct{}, 1), back: make(chan struct{}, 1),
+		lost: kept.Sent != nil || len(kept.Rest) > 0, news: make(chan struct{}, 1), back: make(chan struct{}, 1),
 		log: w.c.Log.With("release", t.Release, "service", t.Service, "environment", t.Environment, "stage", t.Stage.Name, "task", t.ID, "worker", w.c.Name),
 	}
 	c.ending = c.unsaid.ends()
@@ -75,14 +83,15 @@ func (w *Worker) carryOut(ctx context.Context, kept record) {
 	c.lose = lose
 	var beside sync.WaitGroup
 	beside.Go(func() { c.tell(ticking) })
-	beside.Go(func() { c.signs(ticking) })
+	unsigned := w.signs.begin(c)
 	seen, why := c.ticks(ticking)
+	unsigned()
 	lose(nil)
 	beside.Wait()
 	if seen == 0 && (ctx.Err() != nil || why != "") {
 		c.leave(ctx, why)
 		if ctx.Err() != nil || !c.ended() {
-			return
+			return nil
 		}
 	}
 	c.tellLate(ctx)
@@ -93,9 +102,10 @@ func (w *Worker) carryOut(ctx context.Context, kept record) {
 	defer c.mu.Unlock()
 	if ctx.Err() != nil && c.unsaid.any() {
 		c.disconnect() // the worker's next life tells it
-		return
+		return c.follows
 	}
 	c.journal.remove()
+	return c.follows
 }
 
 // ticks lets the executor work until the task ends. It returns the fence that the target
@@ -160,20 +170,30 @@ func (c *carrying) next() stage.Task {
 	switch {
 	case c.lost:
 		t.Hold = cutOff
-	case t.Hold == "" && !t.Undo && (c.unsaid.any() || time.Since(c.heard) > c.lead()+leadMargin):
+	case t.Hold == "" && !t.Undo && (c.unsaid.any() || time.Since(c.heard) > max(c.led, leadLeast)+leadMargin):
 		t.Hold = unsure
 	}
 	return t
 }
 
-// add keeps what came of a tick until the server has heard it.
+// add keeps what came of a tick until the server has heard it; what it knows is not told
+// again.
 func (c *carrying) add(out stage.Outcome) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.quiet = c.unsaid.nothingNew(out); c.quiet {
+		return
+	}
 	if out.State != nil {
 		c.task.State = out.State
 	}
 	c.ending = out.Status != stage.Continue
+	c.keep(out)
+}
+
+// keep adds what is to be told, on disk too while the server does not answer. The caller holds
+// the lock.
+func (c *carrying) keep(out stage.Outcome) {
 	out = c.unsaid.add(out, c.w.c.Now())
 	switch {
 	case c.lost && c.journal.full():
@@ -190,7 +210,7 @@ func (c *carrying) add(out stage.Outcome) {
 func (c *carrying) rest(ctx context.Context, after time.Duration) {
 	began := time.Now()
 	c.mu.Lock()
-	if c.lost {
+	if c.lost || c.quiet { // else the answer to a report takes its time
 		after = max(after, heldLeast)
 	}
 	c.mu.Unlock()
@@ -198,13 +218,18 @@ func (c *carrying) rest(ctx context.Context, after time.Duration) {
 	left := after - time.Since(began)
 	c.mu.Lock()
 	lead, asks := c.lead(), !c.lost && c.task.Hold == "" && !c.task.Undo
+	c.led = lead
 	c.mu.Unlock()
 	if asks && left > 0 && after > lead {
 		pause(ctx, left-lead)
-		wake(c.ask)
-		left = after - time.Since(began)
+		asked := time.Now()
+		c.w.signs.ask(c)
+		pause(ctx, after-time.Since(began))
+		// A tick that comes a little late is better than one that may not advance.
+		c.await(ctx, lead, func() bool { return c.lost || c.heard.After(asked) })
+	} else {
+		pause(ctx, left)
 	}
-	pause(ctx, left)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.unsaid.any() && !c.lost && time.Since(began) >= answerWait {

@@ -132,6 +132,103 @@ func TestAWorkerThatIsKilledWhileCutOffGoesOnFromItsJournal(t *testing.T) {
 	}
 }
 
+// watching is a server that copies the journals when it hears a report of the number, as they
+// are left by a worker that is killed before the answer.
+type watching struct {
+	*server
+	t        *testing.T
+	from, to string
+	number   int64
+}
+
+func (w watching) Report(ctx context.Context, r stage.Report) (stage.Reply, error) {
+	if r.Number == w.number {
+		for _, path := range journals(w.t, w.from) {
+			text, err := os.ReadFile(path)
+			if err == nil {
+				err = os.WriteFile(filepath.Join(w.to, filepath.Base(path)), text, 0o600)
+			}
+			if err != nil {
+				w.t.Error(err)
+			}
+		}
+	}
+	return w.server.Report(ctx, r)
+}
+
+// A journal that is there because the canary had traffic is of the last report also when it
+// has none any more: who went on from an older one would give another report the number that
+// the server knows.
+func TestAJournalIsOfTheLastReportThatWasCut(t *testing.T) {
+	s := watching{server: newServer(aTask("t1")), t: t, from: t.TempDir(), to: t.TempDir(), number: 2}
+	ticks := make(chan stage.Task, 100)
+	kill := life(t, s, s.from, counting(ticks, func(n int, out *stage.Outcome) {
+		if n == 2 {
+			out.Progress.Weight, out.After = 0, time.Hour
+		}
+	}))
+	first, second := hear(t, s.server), hear(t, s.server)
+	kill()
+	if first.Number != 1 || second.Number != 2 || len(journals(t, s.to)) != 1 {
+		t.Fatalf("it told %d and %d, and left %v", first.Number, second.Number, journals(t, s.to))
+	}
+
+	later := newServer()
+	life(t, later, s.to, counting(ticks, nil))
+	again := hear(t, later)
+	if again.Number != 2 || string(again.Outcome.State) != string(second.Outcome.State) || len(again.Outcome.Lines) != 1 || again.Outcome.Lines[0].Text != "2" {
+		t.Errorf("its next life tells first %+v, want the second report again: %+v", again, second)
+	}
+}
+
+// A disk that was full, or a folder that was not there, is tried again with all there is.
+func TestAJournalThatCouldNotBeWrittenIsWrittenWholeLater(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "worker")
+	s := newServer(aTask("t1"))
+	ticks := make(chan stage.Task)
+	kill := life(t, s, folder, counting(ticks, nil))
+	<-ticks
+	hear(t, s)
+	if err := os.RemoveAll(folder); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(folder, nil, 0o600); err != nil { // no folder can be there
+		t.Fatal(err)
+	}
+	s.set(true)
+	for range 4 {
+		<-ticks
+	}
+	if err := os.Remove(folder); err != nil {
+		t.Fatal(err)
+	}
+	for n := 0; len(journals(t, folder)) == 0; n++ {
+		if n == 20 {
+			t.Fatal("the journal is not written again")
+		}
+		<-ticks
+	}
+	for range 2 { // which are appended
+		<-ticks
+	}
+	drain(t, ticks)
+	kill()
+
+	s.set(false)
+	told := map[string]int{}
+	life(t, s, folder, counting(make(chan stage.Task, 1000), func(int, *stage.Outcome) {}))
+	for len(told) < 7 {
+		for _, l := range hear(t, s).Outcome.Lines {
+			told[l.Text]++
+		}
+	}
+	for n := 2; n <= 7; n++ {
+		if told[fmt.Sprint(n)] != 1 {
+			t.Errorf("what came of tick %d was told %d times", n, told[fmt.Sprint(n)])
+		}
+	}
+}
+
 func TestAJournalEndsWithItsTask(t *testing.T) {
 	folder := t.TempDir()
 	s := newServer(aTask("t1"))

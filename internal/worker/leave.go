@@ -55,6 +55,7 @@ func (c *carrying) tellRest(ctx context.Context) (ended bool, err error) {
 			defer c.mu.Unlock()
 			return c.over || ended, nil
 		}
+		began := time.Now()
 		reply, err := c.w.send(ctx, *report)
 		if err != nil && c.lighten(err) {
 			continue
@@ -62,7 +63,7 @@ func (c *carrying) tellRest(ctx context.Context) (ended bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		c.answered(reply, true)
+		c.answered(reply, began, true)
 		ended = ended || report.Outcome.Status != stage.Continue
 	}
 }

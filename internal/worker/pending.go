@@ -1,8 +1,10 @@
 package worker
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/fault"
@@ -16,6 +18,8 @@ type pending struct {
 	rest *stage.Outcome
 	// number is that of the last report that was cut.
 	number int64
+	// last is what came of the ticks up to now, as far as the server keeps it.
+	last *stage.Outcome
 	// weight is the share of traffic that a tick told last.
 	weight float64
 	// known is the state that the server has, and saying the one that sent brings it to.
@@ -34,6 +38,15 @@ const (
 
 func (p *pending) any() bool { return p.sent != nil || p.rest != nil }
 
+// nothingNew tells whether the server knows what came of a tick: it has heard everything, and
+// nothing has changed since.
+func (p *pending) nothingNew(o stage.Outcome) bool {
+	return !p.any() && p.last != nil && o.Status == stage.Continue && len(o.Lines) == 0 && len(o.Points) == 0 &&
+		o.Asks == p.last.Asks && (p.last.Exposed || !o.Exposed) &&
+		(o.State == nil || bytes.Equal(o.State, p.last.State)) &&
+		(o.Progress == nil || reflect.DeepEqual(o.Progress, p.last.Progress))
+}
+
 // add adds what came of a tick, and returns it with the time at its lines.
 func (p *pending) add(o stage.Outcome, now time.Time) stage.Outcome {
 	for i := range o.Lines {
@@ -47,9 +60,7 @@ func (p *pending) add(o stage.Outcome, now time.Time) stage.Outcome {
 
 // fold adds an outcome whose lines have their time.
 func (p *pending) fold(o stage.Outcome) {
-	if o.Progress != nil {
-		p.weight = o.Progress.Weight
-	}
+	p.remember(o)
 	if before := p.rest; before != nil {
 		o.Lines = append(before.Lines, o.Lines...)
 		o.Points = append(before.Points, o.Points...)
@@ -64,6 +75,24 @@ func (p *pending) fold(o stage.Outcome) {
 	o.Points = o.Points[max(0, len(o.Points)-mostUnsaid):]
 	o.Lines = o.Lines[max(0, len(o.Lines)-mostUnsaidLines):]
 	p.rest = &o
+}
+
+// remember keeps of an outcome what the server keeps.
+func (p *pending) remember(o stage.Outcome) {
+	if o.Progress != nil {
+		p.weight = o.Progress.Weight
+	}
+	last := stage.Outcome{State: o.State, Progress: o.Progress, Exposed: o.Exposed, Asks: o.Asks}
+	if before := p.last; before != nil {
+		last.Exposed = last.Exposed || before.Exposed
+		if last.State == nil {
+			last.State = before.State
+		}
+		if last.Progress == nil {
+			last.Progress = before.Progress
+		}
+	}
+	p.last = &last
 }
 
 // cut takes the next report out of the rest: all of it, or samples and lines first where

@@ -46,6 +46,7 @@ func (c *carrying) step(ctx context.Context, r *retreat) {
 	t.Memories[t.Stage.Name] = t.State
 	t.Undo, t.State, t.Hold, t.Deadline = true, r.state, cutOff, c.w.c.Now().Add(undoLimit)
 	out, err := tick(ctx, r.executor, t)
+	c.addBack(out.Lines)
 	switch {
 	case errors.Is(err, platform.ErrFenced), err == nil && out.Status != stage.Continue:
 		r.over = true
@@ -60,4 +61,19 @@ func (c *carrying) step(ctx context.Context, r *retreat) {
 	if err != nil && ctx.Err() == nil {
 		c.log.Warn("A step back failed.", "error", err)
 	}
+}
+
+// addBack keeps what a step of the retreat tells, beside the ending that the server has not
+// heard yet, or behind it.
+func (c *carrying) addBack(lines []stage.Line) {
+	if len(lines) == 0 {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := stage.Outcome{Status: stage.Continue, Lines: lines}
+	if ending := c.unsaid.rest; ending != nil {
+		out.Status, out.Reason = ending.Status, ending.Reason
+	}
+	c.keep(out)
 }

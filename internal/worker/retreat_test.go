@@ -1,6 +1,7 @@
 package worker_test
 
 import (
+	"context"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -56,8 +57,39 @@ func TestWhatFailsWhileCutOffIsTakenBackAtOnce(t *testing.T) {
 	if r := hear(t, s); r.Outcome.Status != stage.Failed || string(r.Outcome.State) != `{"n":2}` || len(r.Outcome.Lines) > 0 {
 		t.Errorf("the failure is told as %+v", r)
 	}
+	if r := hear(t, s); len(r.Outcome.Lines) != 1 || r.Outcome.Lines[0].Text != "undone" || r.Outcome.Lines[0].At.IsZero() {
+		t.Errorf("the way back is told as %+v", r)
+	}
 	if len(undoes) > 0 {
 		t.Error("what is undone is undone again")
+	}
+}
+
+// endingServer takes a task away when it hears of its ending.
+type endingServer struct{ *server }
+
+func (s endingServer) Report(ctx context.Context, r stage.Report) (stage.Reply, error) {
+	reply, err := s.server.Report(ctx, r)
+	if err == nil && r.Outcome.Status == stage.Failed {
+		reply = stage.Reply{Cancelled: true, Taken: true}
+	}
+	return reply, err
+}
+
+func TestTheWayBackIsToldLateWhereTheTaskIsOver(t *testing.T) {
+	s := newServer(promotion("t1"))
+	undoes := make(chan stage.Task, 100)
+	start(t, endingServer{s}, failing(s, undoes, func(int) (stage.Outcome, error) {
+		return stage.Outcome{Status: stage.Passed, Lines: []stage.Line{{Text: "undone"}}}, nil
+	}), 1)
+	hear(t, s)
+	<-undoes
+	s.set(false)
+	if r := hear(t, s); r.Outcome.Status != stage.Failed || r.Late {
+		t.Errorf("the failure is told as %+v", r)
+	}
+	if r := hear(t, s); !r.Late || len(r.Outcome.Lines) != 1 || r.Outcome.Lines[0].Text != "undone" {
+		t.Errorf("the way back is told as %+v", r)
 	}
 }
 

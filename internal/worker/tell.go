@@ -32,10 +32,12 @@ func (c *carrying) tell(ctx context.Context) {
 			}
 			continue
 		}
+		report.Next = report.Outcome.Status != stage.Continue
+		began := time.Now()
 		reply, err := c.w.send(ctx, *report)
 		if err == nil {
 			wait = retryFirst
-			c.answered(reply, true)
+			c.answered(reply, began, true)
 			continue
 		}
 		if ctx.Err() != nil || c.lighten(err) {
@@ -85,15 +87,21 @@ func (c *carrying) nextReport(late bool) *stage.Report {
 	return &report
 }
 
-// answered takes in the answer to a report, or to a sign of life.
-func (c *carrying) answered(reply stage.Reply, report bool) {
+// answered takes in the answer to a report, or to a sign of life, that was sent then. An
+// answer that was overtaken by a later one's may hold the task, but not let it go on.
+func (c *carrying) answered(reply stage.Reply, sent time.Time, report bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	defer c.tellAll()
-	c.heard = time.Now()
+	overtaken := sent.Before(c.asked)
+	if !overtaken {
+		c.heard, c.asked = time.Now(), sent
+	}
 	switch {
+	case reply.Cancelled && !report && c.unsaid.ends():
+		return // the outcome's own answer says more
 	case reply.Cancelled:
-		c.over = true
+		c.over, c.follows = true, reply.Next
 		if report && reply.Taken {
 			c.unsaid.heard()
 		}
@@ -107,7 +115,12 @@ func (c *carrying) answered(reply stage.Reply, report bool) {
 	case report:
 		c.unsaid.heard()
 	}
-	c.task.Hold, c.task.Decision, c.task.Deadline, c.task.LeaseUntil = reply.Hold, reply.Decision, reply.Deadline, reply.LeaseUntil
+	switch {
+	case overtaken && reply.Hold != "":
+		c.task.Hold = reply.Hold
+	case !overtaken:
+		c.task.Hold, c.task.Decision, c.task.Deadline, c.task.LeaseUntil = reply.Hold, reply.Decision, reply.Deadline, reply.LeaseUntil
+	}
 	if c.unsaid.any() {
 		wake(c.back)
 		return

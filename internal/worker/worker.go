@@ -29,6 +29,8 @@ import (
 type Server interface {
 	Lease(ctx context.Context, ask stage.LeaseAsk) ([]stage.Task, error)
 	Report(ctx context.Context, r stage.Report) (stage.Reply, error)
+	// Signs answers signs of life in their order.
+	Signs(ctx context.Context, signs stage.Signs) ([]stage.Reply, error)
 }
 
 // Config is what a worker needs.
@@ -63,6 +65,7 @@ type Worker struct {
 	c     Config
 	tasks sync.WaitGroup
 	slots chan struct{}
+	signs *signs
 
 	// greeted is when server and worker last found that they fit, off what its clock was
 	// found to be off by.
@@ -89,7 +92,9 @@ func New(c Config) *Worker {
 	if c.Wall == nil {
 		c.Wall = time.Now
 	}
-	return &Worker{c: c, slots: make(chan struct{}, c.Parallel), holding: map[string]int{}}
+	w := &Worker{c: c, slots: make(chan struct{}, c.Parallel), holding: map[string]int{}}
+	w.signs = newSigns(w)
+	return w
 }
 
 // How long the worker waits: for tasks, and between tries.
@@ -104,6 +109,7 @@ const (
 // Run leases and carries out tasks until ctx ends, and returns when all have stopped.
 func (w *Worker) Run(ctx context.Context) error {
 	defer w.tasks.Wait()
+	w.tasks.Go(func() { w.signs.run(ctx) })
 	w.listen(ctx)
 	w.resume(ctx)
 	resume, wait := true, retryFirst
@@ -124,15 +130,30 @@ func (w *Worker) Run(ctx context.Context) error {
 		}
 		resume, wait, w.said = false, retryFirst, ""
 		for _, t := range tasks {
-			w.hold(t.ID, true) // before the next wish for tasks
+			if !w.begin(t.ID) { // before the next wish for tasks
+				w.give(1)
+				continue
+			}
 			w.tasks.Go(func() {
 				defer w.give(1)
-				defer w.hold(t.ID, false)
-				w.carryOut(ctx, record{Task: t})
+				w.carryOn(ctx, record{Task: t})
 			})
 		}
 	}
 	return nil
+}
+
+// carryOn carries out a task in hand, and those that follow it and are given with the
+// server's answers.
+func (w *Worker) carryOn(ctx context.Context, r record) {
+	for {
+		next := w.carryOut(ctx, r)
+		w.end(r.Task.ID)
+		if next == nil || !w.begin(next.ID) {
+			return
+		}
+		r = record{Task: *next}
+	}
 }
 
 // resume goes on with what an earlier life of the worker could not tell the server. That
@@ -140,12 +161,11 @@ func (w *Worker) Run(ctx context.Context) error {
 func (w *Worker) resume(ctx context.Context) {
 	for _, r := range readJournals(w.c.Journal, w.c.Log) {
 		w.c.Log.Info("A task goes on from the journal.", "release", r.Task.Release, "service", r.Task.Service, "environment", r.Task.Environment, "task", r.Task.ID, "worker", w.c.Name)
-		w.hold(r.Task.ID, true) // before the first wish for tasks
+		w.hold(r.Task.ID) // before the first wish for tasks
 		slot := w.takeNow()
 		w.tasks.Go(func() {
 			defer w.give(slot)
-			defer w.hold(r.Task.ID, false)
-			w.carryOut(ctx, r)
+			w.carryOn(ctx, r)
 		})
 	}
 }
@@ -179,13 +199,30 @@ func (w *Worker) complain(err error) {
 	w.c.Log.Warn("The worker gets no tasks, and goes on trying.", "worker", w.c.Name, "error", text)
 }
 
-// hold notes that a lease of the task is in hand, or that it is not any more.
-func (w *Worker) hold(task string, held bool) {
+// begin notes that a lease of the task is in hand; false where one was: an answer that was
+// lost, and given again, may have crossed a wish for tasks.
+func (w *Worker) begin(task string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if held {
-		w.holding[task]++
-	} else if w.holding[task]--; w.holding[task] == 0 {
+	if w.holding[task] > 0 {
+		return false
+	}
+	w.holding[task]++
+	return true
+}
+
+// hold notes one more lease of the task: there may be journals of several.
+func (w *Worker) hold(task string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.holding[task]++
+}
+
+// end notes that a lease of the task is not in hand any more.
+func (w *Worker) end(task string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.holding[task]--; w.holding[task] == 0 {
 		delete(w.holding, task)
 	}
 }

@@ -23,6 +23,11 @@ func (c *Client) Report(ctx context.Context, r stage.Report) (stage.Reply, error
 	return post[stage.Reply](ctx, c, "/v1/worker/report", r)
 }
 
+// Signs gives signs of life of tasks, and learns how each stands.
+func (c *Client) Signs(ctx context.Context, signs stage.Signs) ([]stage.Reply, error) {
+	return post[[]stage.Reply](ctx, c, "/v1/worker/signs", signs)
+}
+
 // Take asks for an inquiry, and waits for it as long as the wish says.
 func (c *Client) Take(ctx context.Context, w inquiry.Wish) ([]inquiry.Inquiry, error) {
 	return post[[]inquiry.Inquiry](ctx, c, "/v1/worker/inquiries", w)

@@ -114,6 +114,14 @@ func outbox(t *testing.T, s Store) {
 	two.Attempts, two.NotBefore = 3, at(60)
 	s.update(t, func(tx release.Tx) error { return tx.PutMessage(two) })
 	equal(t, "due while one waits again", due(at(5), 9), []drive.Message{one})
+	s.update(t, func(tx release.Tx) error { return tx.MoveMessage("m1", at(5), at(9)) })
+	one.NotBefore = at(9)
+	equal(t, "due before the moved one", due(at(8), 9), []drive.Message(nil))
+	equal(t, "due with the moved one", due(at(9), 1), []drive.Message{one})
+	for id, former := range map[string]time.Time{"m1": at(5), "none": at(9)} {
+		err := s.Release.Update(t.Context(), func(tx release.Tx) error { return tx.MoveMessage(id, former, at(1)) })
+		wantCode(t, "MoveMessage of "+id+" from another time", err, fault.Conflict)
+	}
 	s.update(t, func(tx release.Tx) error { return tx.DeleteMessage("m1") })
 	equal(t, "due after the delivery", due(at(60), 9), []drive.Message{two})
 }

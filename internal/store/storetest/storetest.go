@@ -63,6 +63,7 @@ func Run(t *testing.T, open func(t testing.TB) Store) {
 		{"a task comes back as it was put", taskRoundTrip},
 		{"tasks are leasable when free and due", leasableTasks},
 		{"tasks are found by their holder", heldTasks},
+		{"leases are renewed by the tasks' IDs", renewedTasks},
 		{"fences grow for ever", fencesGrow},
 		{"a chore is one caller's until it is due again", chores},
 
@@ -79,6 +80,8 @@ func Run(t *testing.T, open func(t testing.TB) Store) {
 		{"recent events go over all releases", recentEvents},
 		{"evidence comes oldest first", evidence},
 		{"messages wait until they are due", outbox},
+		{"messages are counted", countMessages},
+		{"what goes on is counted", counts},
 		{"points come back as they were judged", pointRoundTrip},
 		{"points are read in pages", pointPages},
 		{"earlier releases that went well are looked up", earlyPoints},

@@ -2,6 +2,8 @@ package storetest
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -81,6 +83,33 @@ func leasableTasks(t *testing.T, s Store) {
 		})
 		equal(t, fmt.Sprintf("leasable at %v in %v %v", c.now, c.environments, c.regions), names(found), c.want)
 	}
+}
+
+func renewedTasks(t *testing.T, s Store) {
+	full := drive.TaskRow{ID: "mine", Service: "shop", Entry: "production/eu", Environment: "production", Region: "eu", Stage: "canary",
+		State: []byte(`1`), Progress: []byte(`2`), Hold: "frozen", Decision: "promote", Deadline: at(90), Holder: "one", Fence: 7, LeaseUntil: at(30), Reported: 3}
+	for i, task := range []drive.TaskRow{full, {ID: "too", Holder: "one", LeaseUntil: at(20)}, {ID: "two's", Holder: "two", LeaseUntil: at(30)}, {ID: "free"}} {
+		task.Release = fmt.Sprintf("r%d", i)
+		s.addRelease(t, task.Release, "shop")
+		s.update(t, func(tx release.Tx) error { return tx.PutTask(task) })
+	}
+	known := func(ids ...string) []drive.TaskRow {
+		rows := get(t, s, func(tx release.Tx) ([]drive.TaskRow, error) { return tx.TasksByID(ids) })
+		slices.SortFunc(rows, func(a, b drive.TaskRow) int { return strings.Compare(a.ID, b.ID) })
+		return rows
+	}
+	s.update(t, func(tx release.Tx) error { return tx.Renew([]string{"mine", "two's", "free", "none"}, "one", at(60)) })
+	want := []time.Time{{}, at(60), at(20), at(30)}
+	for i, row := range known("too", "mine", "two's", "free", "none") {
+		if !row.LeaseUntil.Equal(want[i]) {
+			t.Errorf("the lease of %q ends at %v, want %v", row.ID, row.LeaseUntil, want[i])
+		}
+	}
+	full.Release, full.LeaseUntil = "r0", at(60)
+	equal(t, "a renewed task", get(t, s, func(tx release.Tx) (drive.TaskRow, error) { return tx.LoadTask("r0", full.Entry) }), full)
+	full.State, full.Progress, full.Stage, full.Reported = nil, nil, "", 0
+	equal(t, "a task by its ID", known("mine"), []drive.TaskRow{full})
+	equal(t, "no tasks", len(known()), 0)
 }
 
 func heldTasks(t *testing.T, s Store) {

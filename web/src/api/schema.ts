@@ -622,6 +622,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/worker/signs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give signs of life of tasks
+         * @description Renews the leases of tasks about which there is nothing else to report, and tells how each stands, in the order of the signs.
+         */
+        post: operations["giveSigns"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1696,6 +1716,7 @@ export interface components {
             hold?: string;
             /** Format: date-time */
             leaseUntil: string;
+            next?: components["schemas"]["Task"];
             taken?: boolean;
         };
         Report: {
@@ -1706,6 +1727,7 @@ export interface components {
             fence: number;
             late?: boolean;
             left?: boolean;
+            next?: boolean;
             /** Format: int64 */
             number?: number;
             outcome: components["schemas"]["Outcome"];
@@ -1769,6 +1791,17 @@ export interface components {
             name: string;
             /** @description the releases that wait for the lane, in order */
             queue?: string[];
+        };
+        Sign: {
+            /** Format: int64 */
+            fence: number;
+            task: string;
+        };
+        Signs: {
+            environments?: string[];
+            regions?: string[];
+            tasks: components["schemas"]["Sign"][];
+            worker: string;
         };
         Stage: {
             approval?: components["schemas"]["PipelineApproval"];
@@ -3963,6 +3996,57 @@ export interface operations {
             };
             /** @description Conflict */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    giveSigns: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Signs"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reply"][];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,4 +1,4 @@
-package main
+package fleet
 
 import (
 	"fmt"
@@ -12,8 +12,8 @@ import (
 // ticksPerSecond is the unit in which Linux counts processor time for programs.
 const ticksPerSecond = 100
 
-// usedBy is the processor time of the process, its children and those of them that have ended.
-func usedBy(pid int) time.Duration {
+// CPU is the processor time of the process, its children and those of them that have ended.
+func CPU(pid int) time.Duration {
 	ticks := ticksOf(pid)
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
 	for _, path := range stats {

@@ -4,9 +4,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/oklog/ulid/v2"
-
-	"github.com/fairwayhq/fairway/internal/drive"
 	"github.com/fairwayhq/fairway/internal/pipeline"
 )
 
@@ -40,32 +37,5 @@ func TestWhoWaitsForAPersonAndSinceWhen(t *testing.T) {
 				t.Errorf("it waits since %s, want %s", got, c.since)
 			}
 		})
-	}
-}
-
-func TestTasksAreCountedByWhetherTheyHaveAWorker(t *testing.T) {
-	var f TaskFigures
-	for _, row := range []drive.TaskRow{
-		{LeaseUntil: noon.Add(20 * time.Second)},
-		{LeaseUntil: noon.Add(10 * time.Second)},
-		{NotBefore: noon.Add(-time.Minute)},
-		{NotBefore: noon.Add(-time.Hour), LeaseUntil: noon.Add(-2 * time.Minute)}, // its worker has been silent since
-		{NotBefore: noon.Add(time.Second)},
-	} {
-		f = f.with(row, noon)
-	}
-	want := TaskFigures{Leased: 2, Waiting: 2, Later: 1, WaitingFor: 2 * time.Minute, LeaseLeft: 10 * time.Second}
-	if f != want {
-		t.Errorf("the tasks are %+v, want %+v", f, want)
-	}
-}
-
-func TestTheAgeOfAMessageIsThatOfItsID(t *testing.T) {
-	id := func(age time.Duration) string {
-		return ulid.MustNew(ulid.Timestamp(noon.Add(-age)), ulid.DefaultEntropy()).String()
-	}
-	got := oldest([]drive.Message{{ID: id(time.Minute)}, {ID: id(time.Hour)}, {ID: "?"}}, noon)
-	if got.Round(time.Second) != time.Hour {
-		t.Errorf("the oldest is %s old", got)
 	}
 }

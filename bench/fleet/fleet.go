@@ -1,0 +1,121 @@
+// Package fleet starts real servers and workers for benchmarks, and measures their processes.
+// A benchmark that needs workers starts itself again for each of them; what they carry out
+// is its own.
+//
+//	s := &fleet.Server{Fairway: "bin/fairway", Dir: dir, Database: url}
+//	took, err := s.Start(ctx)
+//	defer s.Stop()
+//	mb, err := fleet.Resident(s.PID())
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// readyWait is how long a server may take to be ready.
+const readyWait = 30 * time.Second
+
+// Server is one server, without a worker in its process.
+type Server struct {
+	// Fairway is the program, Dir the data folder, Database the PostgreSQL that servers
+	// share; empty for a file in Dir.
+	Fairway, Dir, Database string
+	// Address is where it listens; empty takes a free one at the first start.
+	Address string
+
+	cmd *exec.Cmd
+}
+
+// Start runs the server until ctx ends or Stop is called, and returns how long it took to be
+// ready.
+func (s *Server) Start(ctx context.Context) (time.Duration, error) {
+	var err error
+	if s.Address == "" {
+		if s.Address, err = freeAddress(); err != nil {
+			return 0, err
+		}
+	}
+	s.cmd = exec.CommandContext(ctx, s.Fairway, "server", "--no-worker", "--data-dir", s.Dir, "--listen", s.Address,
+		"--log-level", "error", "--database", s.Database)
+	s.cmd.Stdout, s.cmd.Stderr = io.Discard, os.Stderr
+	began := time.Now()
+	if err := s.cmd.Start(); err != nil {
+		return 0, err
+	}
+	for time.Since(began) < readyWait {
+		answer, err := http.Get("http://" + s.Address + "/readyz")
+		if err == nil {
+			answer.Body.Close()
+			if answer.StatusCode == http.StatusOK {
+				return time.Since(began), nil
+			}
+		}
+		time.Sleep(time.Millisecond)
+	}
+	s.Stop()
+	return 0, fmt.Errorf("the server was not ready within %s", readyWait)
+}
+
+// Stop ends the server and waits for its end.
+func (s *Server) Stop() {
+	_ = s.cmd.Process.Signal(syscall.SIGTERM)
+	_ = s.cmd.Wait()
+}
+
+// PID is the process of the last start.
+func (s *Server) PID() int { return s.cmd.Process.Pid }
+
+// URL is where the API is.
+func (s *Server) URL() string { return "http://" + s.Address }
+
+// Token is the first admin's.
+func (s *Server) Token() (string, error) {
+	token, err := os.ReadFile(filepath.Join(s.Dir, "admin-token"))
+	return strings.TrimSpace(string(token)), err
+}
+
+// Worker starts this program again as a worker of that name for the server. It is
+// interrupted when ctx ends; the caller waits for it. What it prints goes to out.
+func Worker(ctx context.Context, name, url, token string, out io.Writer, args ...string) (*exec.Cmd, error) {
+	w := exec.CommandContext(ctx, os.Args[0], append([]string{"-as-worker", name, "-server", url}, args...)...)
+	w.Env = append(os.Environ(), "FAIRWAY_TOKEN="+token)
+	w.Stdout, w.Stderr = out, os.Stderr
+	w.Cancel = func() error { return w.Process.Signal(os.Interrupt) }
+	return w, w.Start()
+}
+
+// Resident is the resident memory of a process, in MB of 10⁶ bytes.
+func Resident(pid int) (float64, error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(status)) {
+		if kb, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			n, err := strconv.ParseFloat(strings.Fields(kb)[0], 64)
+			return n * 1024 / 1e6, err
+		}
+	}
+	return 0, errors.New("the system does not tell the resident memory")
+}
+
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}
