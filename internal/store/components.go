@@ -41,6 +41,9 @@ const selectIsComponent = `SELECT 1 FROM components WHERE service = $1 LIMIT 1`
 
 // isComponent tells whether the service was ever released together with others.
 func (tx *Tx) isComponent(service string) (bool, error) {
+	if service == "" {
+		return false, nil
+	}
 	var one int
 	return tx.row([]any{&one}, selectIsComponent, service)
 }
