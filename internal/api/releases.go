@@ -48,7 +48,15 @@ type createReleaseInput struct {
 }
 
 func (s *server) createRelease(ctx context.Context, in *createReleaseInput) (*answer[client.ReleaseDetail], error) {
+	var with []release.ComponentRequest
+	for _, c := range in.Body.With {
+		with = append(with, release.ComponentRequest{
+			Service: c.Service, Definition: c.Definition, Version: c.Version, Artifact: c.Artifact, Digest: c.Digest,
+			Files: c.Files, Manifests: c.Manifests, Sealed: c.Sealed,
+		})
+	}
 	id, err := s.Releases.Create(ctx, who(ctx), release.Request{
+		With:    with,
 		Service: in.Body.Service, Definition: in.Body.Definition, Version: in.Body.Version,
 		Artifact: in.Body.Artifact, Digest: in.Body.Digest, Files: in.Body.Files, Manifests: in.Body.Manifests, Sealed: in.Body.Sealed, Note: in.Body.Note, Key: in.Key,
 	})

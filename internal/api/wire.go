@@ -8,8 +8,13 @@ import (
 // From the rooms inside to the wire.
 
 func wireRelease(s release.Summary) client.Release {
+	var with []client.ReleaseComponent
+	for _, c := range s.With {
+		with = append(with, client.ReleaseComponent{Service: c.Service, Version: c.Version, Artifact: c.Artifact, Digest: c.Digest})
+	}
 	return client.Release{
-		ID: s.ID, Service: s.Service, Version: s.Version, Artifact: s.Artifact, Digest: s.Digest,
+		With: with,
+		ID:   s.ID, Service: s.Service, Version: s.Version, Artifact: s.Artifact, Digest: s.Digest,
 		Author: s.Author, Note: s.Note, PlanHash: s.PlanHash, RollbackTo: s.RollbackTo, DrillOf: s.DrillOf,
 		State: s.State, Environment: s.Environment, CreatedAt: s.CreatedAt, EndedAt: s.EndedAt,
 	}

@@ -39,7 +39,7 @@ func (c *command) act(use, short string, do func(ctx context.Context, api *clien
 			if err != nil {
 				return err
 			}
-			return c.show(r, func(w io.Writer) { fmt.Fprintf(w, "%s %s (%s): %s\n", r.Service, r.Version, r.ID, r.Headline) })
+			return c.show(r, func(w io.Writer) { fmt.Fprintf(w, "%s (%s): %s\n", titleOf(r.Release), r.ID, r.Headline) })
 		},
 	}
 }

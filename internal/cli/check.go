@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -21,8 +22,15 @@ func checkCommand(c *command) *cobra.Command {
 			if _, err := readFiles(def, file); err != nil {
 				return err
 			}
+			with, err := checkCompanions(def, file)
+			if err != nil {
+				return err
+			}
 			return c.show(map[string]any{"ok": true, "service": def.Service, "faults": []string{}}, func(w io.Writer) {
 				fmt.Fprintf(w, "%s is in order: service %s, %d environment(s).\n", file, def.Service, len(def.Environments))
+				if len(with) > 0 {
+					fmt.Fprintf(w, "So are those that may be released with it, in this order before it: %s.\n", strings.Join(with, ", "))
+				}
 			})
 		},
 	}

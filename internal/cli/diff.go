@@ -112,13 +112,14 @@ func atHome(ctx context.Context, api *client.Client, service, environment string
 	if err != nil {
 		return home{}, err
 	}
-	places := r.Plan.Places(environment)
+	places := slices.DeleteFunc(r.Plan.Places(environment), func(e *pipeline.Environment) bool { return r.Plan.ServiceOf(e) != service })
 	if len(places) == 0 {
 		return home{}, fault.Errorf(fault.NotFound, "%s %s does not go to %s", service, r.Version, environment).
 			WithHint("`fairway status %s` shows where it goes", r.ID)
 	}
 	objects, err := planned(r.Plan, places[0])
-	return home{side{environment, r.ID, r.Version, r.Artifact, r.Digest}, objects}, err
+	of := r.Plan.ComponentOf(places[0])
+	return home{side{environment, r.ID, of.Version, of.Artifact, of.Digest}, objects}, err
 }
 
 // planned is what a plan says for an environment, as objects: its manifests, and what it
@@ -133,15 +134,16 @@ func planned(plan *pipeline.Plan, env *pipeline.Environment) ([]drift.Object, er
 		}
 	}
 	variables, files, secrets := drift.Object{}, drift.Object{}, drift.Object{}
-	for _, config := range []pipeline.Config{plan.Component.Config, env.Config} {
+	of := plan.ComponentOf(env)
+	for _, config := range []pipeline.Config{of.Config, env.Config} {
 		maps.Copy(variables, anyOf(config.Env))
 		maps.Copy(secrets, anyOf(config.Secrets)) // references, not values
 		for _, f := range config.Files {
 			files[f.Path] = string(f.Content)
 		}
 	}
-	release := drift.Object{"kind": "Release", "metadata": drift.Object{"name": plan.Service}}
-	release["artifact"] = plan.Component.Artifact + "@" + plan.Component.Digest
+	release := drift.Object{"kind": "Release", "metadata": drift.Object{"name": plan.ServiceOf(env)}}
+	release["artifact"] = of.Artifact + "@" + of.Digest
 	for name, of := range map[string]drift.Object{"env": variables, "files": files, "secrets": secrets} {
 		if len(of) > 0 {
 			release[name] = of

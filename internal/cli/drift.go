@@ -67,8 +67,8 @@ func comparable(ctx context.Context, api *client.Client, service string) ([]stri
 			return nil, err
 		}
 		for _, place := range home.Plan.Places(e.Name) {
-			if place.Platform == pipeline.PlatformKubernetes {
-				names = append(names, place.Name)
+			if place.Platform == pipeline.PlatformKubernetes && home.Plan.ServiceOf(place) == service {
+				names = append(names, place.Place())
 			}
 		}
 	}

@@ -20,7 +20,7 @@ func planCommand(find Find) func(*command) *cobra.Command {
 
 func (c *command) plan(find Find) *cobra.Command {
 	var file, ref, version string
-	var keyFiles []string
+	var keyFiles, with []string
 	var offline bool
 	cmd := &cobra.Command{
 		Use:   "plan",
@@ -50,9 +50,21 @@ func (c *command) plan(find Find) *cobra.Command {
 				return err
 			}
 			manifests.tell(cmd.ErrOrStderr())
-			plan, err := pipeline.Compile(def, pipeline.Request{
+			ask := pipeline.Request{
 				Version: version, Artifact: a.ref, Digest: a.digest, Files: files, Manifests: manifests.objects, Sealed: manifests.sealed,
-			})
+			}
+			others, err := readCompanions(cmd.Context(), with, def, file, keys)
+			if err != nil {
+				return err
+			}
+			for _, one := range others {
+				component, err := one.compiled()
+				if err != nil {
+					return err
+				}
+				ask.With = append(ask.With, component)
+			}
+			plan, err := pipeline.Compile(def, ask)
 			if err != nil {
 				return err
 			}
@@ -83,6 +95,7 @@ func (c *command) plan(find Find) *cobra.Command {
 	cmd.Flags().StringVarP(&file, "file", "f", defaultFile, "the definition")
 	cmd.Flags().StringVar(&ref, "artifact", "", "the artifact that would be shipped")
 	cmd.Flags().StringVar(&version, "version", "", "what people call it")
+	addWith(cmd, &with)
 	addSealingKeys(cmd, &keyFiles)
 	cmd.Flags().BoolVar(&offline, "offline", false, "ask nobody: try no queries of metrics, and leave out what it would change in the clusters, which their workers tell")
 	return cmd
@@ -90,13 +103,11 @@ func (c *command) plan(find Find) *cobra.Command {
 
 func printPlan(w io.Writer, p *pipeline.Plan, o forecast.Outlook, metrics []counted) {
 	for i, e := range p.Environments {
-		if e.Wave() > 0 && i > 0 && p.Environments[i-1].Wave() > 0 && p.Environments[i-1].In() == e.In() {
+		if shownBefore(p, i) {
 			continue // its first region stands for all
 		}
-		if e.Wave() > 0 {
-			printWaves(w, p, i)
-		}
-		fmt.Fprintf(w, "%s  %s on %s%s\n", e.Name, p.Service, e.Platform, needs(e))
+		printOrder(w, p, i)
+		fmt.Fprintf(w, "%s  %s on %s%s\n", e.Name, p.ServiceOf(&e), e.Platform, needs(e))
 		var rows [][]string
 		for _, s := range e.Stages {
 			rows = append(rows, []string{"  " + s.Name, describe(s), forTime(s.TimeLimit.Std()), s.Undo})

@@ -68,7 +68,7 @@ func countedOf(ctx context.Context, p *pipeline.Plan, find Find) ([]counted, err
 			continue
 		}
 		within, cancel := context.WithTimeout(ctx, findLimit)
-		found, err := find(within, FindQuery{Service: p.Service, Environment: e.In(), Region: e.Region, Metrics: e.Metrics})
+		found, err := find(within, FindQuery{Service: p.ServiceOf(&e), Environment: e.In(), Region: e.Region, Metrics: e.Metrics})
 		cancel()
 		switch {
 		case fault.CodeOf(err) == fault.Invalid:
@@ -86,7 +86,7 @@ func countedOf(ctx context.Context, p *pipeline.Plan, find Find) ([]counted, err
 func triedBefore(p *pipeline.Plan, i int) bool {
 	e := &p.Environments[i]
 	return e.Leg != nil && slices.ContainsFunc(p.Environments[:i], func(o pipeline.Environment) bool {
-		return o.In() == e.In() && reflect.DeepEqual(o.Metrics, e.Metrics)
+		return o.In() == e.In() && o.Service == e.Service && reflect.DeepEqual(o.Metrics, e.Metrics)
 	})
 }
 

@@ -29,13 +29,16 @@ func (c *command) previews(ctx context.Context, plan *pipeline.Plan, release cli
 	unreached := ""
 	asked := map[string]bool{}
 	for _, e := range plan.Environments {
+		if plan.ServiceOf(&e) != plan.Service {
+			continue // the server is asked about the leading service
+		}
 		if e.Platform != pipeline.PlatformKubernetes || asked[e.In()] || e.Leg != nil && e.Wave() == 0 {
 			continue // the first region stands for all
 		}
 		asked[e.In()] = true
-		p := preview{Environment: e.Name, Unknown: unreached}
+		p := preview{Environment: e.Place(), Unknown: unreached}
 		if unreached == "" {
-			found, err := c.preview(ctx, e.Name, release)
+			found, err := c.preview(ctx, e.Place(), release)
 			if p.Comparison = found; err != nil {
 				p.Unknown = err.Error()
 			}

@@ -5,12 +5,13 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/fairwayhq/fairway/internal/api/client"
 	"github.com/fairwayhq/fairway/internal/pipeline"
 )
 
-// region is one region of an environment, as a release has it.
+// region is one region of an environment, or one service in it, as a release has it.
 type region struct {
 	wave  int
 	name  string
@@ -45,13 +46,13 @@ func printRegions(w io.Writer, r client.ReleaseDetail) {
 	var order []string
 	for i := range r.Run.Environments {
 		p, e := &r.Plan.Environments[i], &r.Run.Environments[i]
-		if p.Wave() == 0 {
+		if p.Wave() == 0 || p.Place() == p.In() {
 			continue
 		}
 		if byEnvironment[p.In()] == nil {
 			order = append(order, p.In())
 		}
-		byEnvironment[p.In()] = append(byEnvironment[p.In()], region{wave: p.Wave(), name: p.Region, stage: p.Stages[e.Stage].Name, run: e})
+		byEnvironment[p.In()] = append(byEnvironment[p.In()], region{wave: p.Wave(), name: strings.TrimPrefix(p.Name, p.In()+"/"), stage: p.Stages[e.Stage].Name, run: e})
 	}
 	for _, environment := range order {
 		all := byEnvironment[environment]

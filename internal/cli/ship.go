@@ -12,17 +12,22 @@ import (
 
 func shipCommand(c *command) *cobra.Command {
 	var file, ref, version, note, key string
-	var keyFiles []string
+	var keyFiles, with []string
 	var watch bool
 	cmd := &cobra.Command{
 		Use:   "ship --artifact PATH",
 		Short: "Create a release of an artifact",
 		Long: `Create a release of an artifact, with the fairway.yaml of this folder.
 
+With --with other services move and return together with it: those that fairway.yaml
+names under with. Each goes by its own definition: the file that is named there, or
+that of its newest release. What is not named stays as it is.
+
 With --watch the command stays and tells what happens; its exit code says how the
 release ended: 0 released, 10 rolled back, 11 failed, 12 superseded or called off.`,
-		Example: "  fairway ship --artifact ./build/shop --version v2 --watch",
-		Args:    cobra.NoArgs,
+		Example: `  fairway ship --artifact ./build/shop --version v2 --watch
+  fairway ship --artifact ./build/shop --version v2 --with payments@v3=../payments/build/payments`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			def, text, err := readDefinition(file)
 			if err != nil {
@@ -45,6 +50,15 @@ release ended: 0 released, 10 rolled back, 11 failed, 12 superseded or called of
 				return err
 			}
 			manifests.tell(cmd.ErrOrStderr())
+			others, err := readCompanions(cmd.Context(), with, def, file, keys)
+			if err != nil {
+				return err
+			}
+			var components []client.NewComponent
+			for _, one := range others {
+				one.manifests.tell(cmd.ErrOrStderr())
+				components = append(components, one.asked())
+			}
 			api, err := c.client()
 			if err != nil {
 				return err
@@ -54,6 +68,7 @@ release ended: 0 released, 10 rolled back, 11 failed, 12 superseded or called of
 			}
 			made, err := api.Create(cmd.Context(), client.NewRelease{
 				Definition: string(text), Version: version, Artifact: a.ref, Digest: a.digest, Files: files, Manifests: manifests.objects, Sealed: manifests.sealed, Note: note,
+				With: components,
 			}, key)
 			if err != nil {
 				return err
@@ -62,7 +77,7 @@ release ended: 0 released, 10 rolled back, 11 failed, 12 superseded or called of
 				return c.follow(cmd.Context(), api, made.ID)
 			}
 			return c.show(made, func(w io.Writer) {
-				fmt.Fprintf(w, "Release %s of %s %s was created.\n%s\nFollow it with `fairway status %s -w`.\n", made.ID, made.Service, made.Version, made.Headline, made.ID)
+				fmt.Fprintf(w, "Release %s of %s was created.\n%s\nFollow it with `fairway status %s -w`.\n", made.ID, titleOf(made.Release), made.Headline, made.ID)
 			})
 		},
 	}
@@ -73,6 +88,7 @@ release ended: 0 released, 10 rolled back, 11 failed, 12 superseded or called of
 	flags.StringVar(&note, "note", "", "what people should know of it")
 	flags.StringVar(&key, "idempotency-key", "", "the same key again creates no second release")
 	flags.BoolVarP(&watch, "watch", "w", false, "stay until it has ended")
+	addWith(cmd, &with)
 	addSealingKeys(cmd, &keyFiles)
 	_ = cmd.MarkFlagRequired("artifact")
 	return cmd

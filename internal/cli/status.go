@@ -68,7 +68,7 @@ func (c *command) list(ctx context.Context, api *client.Client, f client.Filter)
 		}
 		var rows [][]string
 		for _, r := range page.Items {
-			rows = append(rows, []string{r.ID, r.Service, r.Version + drillMark(r), state(w, r.State), r.Environment, r.Author, ago(r.CreatedAt)})
+			rows = append(rows, []string{r.ID, servicesOf(r), r.Version + drillMark(r), state(w, r.State), r.Environment, r.Author, ago(r.CreatedAt)})
 		}
 		printTable(w, []string{"RELEASE", "SERVICE", "VERSION", "STATE", "IN", "BY", "CREATED"}, rows)
 	})
@@ -83,7 +83,7 @@ func drillMark(r client.Release) string {
 }
 
 func printRelease(w io.Writer, r client.ReleaseDetail) {
-	fmt.Fprintf(w, "%s %s%s  %s\n%s\n", r.Service, r.Version, drillMark(r.Release), state(w, r.State), r.Headline)
+	fmt.Fprintf(w, "%s%s  %s\n%s\n", titleOf(r.Release), drillMark(r.Release), state(w, r.State), r.Headline)
 	if r.Next != "" {
 		when := ""
 		if !r.NextAt.IsZero() {
@@ -100,7 +100,7 @@ func printRelease(w io.Writer, r client.ReleaseDetail) {
 	fmt.Fprintln(w)
 	var rows [][]string
 	for i, e := range r.Run.Environments {
-		if r.Plan.Environments[i].Wave() > 0 {
+		if p := &r.Plan.Environments[i]; p.Wave() > 0 && p.Place() != p.In() {
 			continue // see below
 		}
 		rows = append(rows, []string{e.Name, string(e.State), "", e.Reason})
@@ -112,12 +112,16 @@ func printRelease(w io.Writer, r client.ReleaseDetail) {
 		printTable(w, []string{"STAGE", "STATE", "TOOK", "WHY"}, rows)
 	}
 	printRegions(w, r)
-	for _, e := range r.Run.Environments {
+	for i, e := range r.Run.Environments {
 		if d, ok := r.Drift[e.Name]; ok {
-			printDrift(w, r.Service, e.Name, d)
+			p := &r.Plan.Environments[i]
+			printDrift(w, r.Plan.ServiceOf(p), p.Place(), d)
 		}
 	}
 	fmt.Fprintf(w, "\nrelease %s, artifact %s, by %s, %s\n", r.ID, short(r.Digest), r.Author, ago(r.CreatedAt))
+	for _, c := range r.With {
+		fmt.Fprintf(w, "with %s %s, artifact %s\n", c.Service, c.Version, short(c.Digest))
+	}
 	if len(r.Actions) > 0 {
 		fmt.Fprintf(w, "You may: %s\n", strings.Join(r.Actions, ", "))
 	}

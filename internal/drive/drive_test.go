@@ -26,8 +26,10 @@ import (
 type rig struct {
 	*drive.Drive
 	t     *testing.T
-	store *store.SQLite
+	store aStore
 	n     int
+	// of tells the releases of one rig from those of another on the same store.
+	of string
 	// retreat makes the next releases bring older ones back.
 	retreat bool
 
@@ -37,6 +39,12 @@ type rig struct {
 	refuse    error
 }
 
+// aStore is SQLite, or PostgreSQL.
+type aStore interface {
+	Drive() drive.Store
+	Release() release.Store
+}
+
 func newRig(t *testing.T) *rig {
 	t.Helper()
 	st, err := store.Open(context.Background(), store.Config{Path: filepath.Join(t.TempDir(), "fairway.db")})
@@ -44,6 +52,10 @@ func newRig(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { st.Close() })
+	return rigOn(t, st)
+}
+
+func rigOn(t *testing.T, st aStore) *rig {
 	r := &rig{t: t, store: st, now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
 	r.Drive = drive.New(drive.Config{Store: st.Drive(), Now: r.clock, Deliver: r.deliver, LeaseFor: 30 * time.Second})
 	return r
@@ -78,23 +90,23 @@ environments:
     stages: [{deploy: {}, timeLimit: 10m}]
 `
 
-// ship stores a release of the definition and starts it.
-func (r *rig) ship(definition string) string {
+// ship stores a release of the definition, with those of the other services, and starts it.
+func (r *rig) ship(definition string, others ...string) string {
 	r.t.Helper()
 	r.n++
-	def, faults := pipeline.Parse("fairway.yaml", []byte(definition))
-	if len(faults) > 0 {
-		r.t.Fatal(faults)
+	ask := pipeline.Request{Version: fmt.Sprint("v", r.n), Artifact: "./shop", Digest: fmt.Sprintf("sha256:%064d", r.n)}
+	for i, other := range others {
+		ask.With = append(ask.With, pipeline.ComponentRequest{
+			Definition: r.parse(other), Version: fmt.Sprint("v", r.n), Artifact: "./other", Digest: fmt.Sprintf("sha256:%032d%032d", r.n, i+1),
+		})
 	}
-	plan, err := pipeline.Compile(def, pipeline.Request{
-		Version: fmt.Sprint("v", r.n), Artifact: "./shop", Digest: fmt.Sprintf("sha256:%064d", r.n),
-	})
+	plan, err := pipeline.Compile(r.parse(definition), ask)
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	plan.Retreat = r.retreat
 	rel := release.Release{
-		ID: fmt.Sprintf("rel%d", r.n), Service: plan.Service, Version: plan.Component.Version, Digest: plan.Component.Digest,
+		ID: fmt.Sprintf("rel%d%s", r.n, r.of), Service: plan.Service, Version: plan.Component.Version, Digest: plan.Component.Digest,
 		Author: "anna", PlanHash: plan.Hash(), CreatedAt: r.clock(), Definition: definition,
 	}
 	var committed func()
@@ -110,6 +122,15 @@ func (r *rig) ship(definition string) string {
 	}
 	committed()
 	return rel.ID
+}
+
+func (r *rig) parse(definition string) *pipeline.Definition {
+	r.t.Helper()
+	def, faults := pipeline.Parse("fairway.yaml", []byte(definition))
+	if len(faults) > 0 {
+		r.t.Fatal(faults)
+	}
+	return def
 }
 
 func (r *rig) lease(worker string) []stage.Task {

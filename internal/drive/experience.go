@@ -35,7 +35,7 @@ func (t *transition) earlierWaves(rec Record, row TaskRow) ([][]stage.Point, err
 	var past [][]stage.Point
 	for _, i := range slices.Backward(plan.Entries(env.In())) {
 		e := &plan.Environments[i]
-		if e.Wave() == 0 || e.Wave() >= env.Wave() || rec.Run.Environments[i].State != pipeline.EnvironmentSucceeded {
+		if e.Service != env.Service || e.Wave() == 0 || e.Wave() >= env.Wave() || rec.Run.Environments[i].State != pipeline.EnvironmentSucceeded {
 			continue
 		}
 		points, err := t.tx.FirstPoints(row.Release, e.Name, stage.ExperiencePoints)

@@ -10,6 +10,7 @@ import (
 	"github.com/teambition/rrule-go"
 
 	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/pipeline"
 )
 
 // Matches tells whether the freeze is about the service's environment.
@@ -168,6 +169,17 @@ func (t *transition) frozen(service, environment string) (string, error) {
 	return "", nil
 }
 
+// frozenFor says why the release's lanes in the environment do not move, or "": what freezes
+// one of its services freezes the release.
+func (t *transition) frozenFor(plan *pipeline.Plan, environment string) (string, error) {
+	for _, service := range plan.ServicesIn(environment) {
+		if reason, err := t.frozen(service, environment); reason != "" || err != nil {
+			return reason, err
+		}
+	}
+	return "", nil
+}
+
 // laneBatch is how many lanes are told in one transaction.
 const laneBatch = 20
 
@@ -216,12 +228,6 @@ func (t *transition) checkLane(lane string) error {
 	if err != nil || len(entries) == 0 {
 		return err
 	}
-	service := serviceOf(lane)
-	environment := entries[0].Environment
-	reason, err := t.frozen(service, environment)
-	if err != nil {
-		return err
-	}
 	for _, e := range entries {
 		rec, err := t.loadRun(e.Release)
 		if err != nil {
@@ -230,9 +236,13 @@ func (t *transition) checkLane(lane string) error {
 		if !advances(&rec.Run, e.Environment) {
 			continue
 		}
+		reason, err := t.frozenFor(rec.Run.Plan, e.Environment)
+		if err != nil {
+			return err
+		}
 		if err := t.tellFrozen(rec, e.Environment, reason); err != nil {
 			return err
 		}
 	}
-	return t.grantNext(lane, service, environment)
+	return t.grantNext(lane)
 }

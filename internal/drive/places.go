@@ -12,22 +12,42 @@ import (
 func TargetOf(p *pipeline.Plan, entry string) platform.Target {
 	t := platform.Target{Service: p.Service, Environment: entry}
 	if e := p.Environment(entry); e != nil {
-		t.Environment, t.Region = e.In(), e.Region
+		t.Service, t.Environment, t.Region = p.ServiceOf(e), e.In(), e.Region
 	}
 	return t
 }
 
-// LaneOf names the lane of an entry of the plan, or of an environment. The regions of an
-// environment share one; else it has the target's name.
-func LaneOf(p *pipeline.Plan, entry string) string {
-	t := TargetOf(p, entry)
-	if shared(p, t.Environment) {
+// LanesOf names the lanes of an environment of the plan, sorted, of which one of its entries
+// may be named: one for each service that goes there. The regions of an environment share
+// one; else it has the target's name.
+func LanesOf(p *pipeline.Plan, entry string) []string {
+	var lanes []string
+	for _, e := range p.Places(TargetOf(p, entry).Environment) {
+		lanes = append(lanes, laneOf(p, e))
+	}
+	slices.Sort(lanes)
+	return slices.Compact(lanes)
+}
+
+// LaneOf names the lane of one of the plan's services in an environment that it goes to.
+func LaneOf(p *pipeline.Plan, service, environment string) string {
+	for _, e := range p.Places(environment) {
+		if p.ServiceOf(e) == service {
+			return laneOf(p, e)
+		}
+	}
+	return platform.Target{Service: service, Environment: environment}.String()
+}
+
+func laneOf(p *pipeline.Plan, e *pipeline.Environment) string {
+	t := platform.Target{Service: p.ServiceOf(e), Environment: e.In(), Region: e.Region}
+	if e.Place() != e.In() {
 		t.Region = ""
 	}
 	return t.String()
 }
 
-// shared tells whether the environment has regions that share its lane.
+// shared tells whether the environment has several entries, which share its lanes.
 func shared(p *pipeline.Plan, environment string) bool {
 	all := p.Entries(environment)
 	return len(all) > 0 && p.Environments[all[0]].Leg != nil
@@ -52,13 +72,14 @@ func advances(run *pipeline.Run, environment string) bool {
 }
 
 // grant is the event that gives the release the lane of the environment, with what is at home
-// in it; or that calls its rollback off, where nothing of the release is.
+// in it; or that calls its rollback off, where nothing of the release is. What another release
+// has replaced stays, and so do the services that it may need: those of earlier steps there.
 func (t *transition) grant(rec Record, environment string) (pipeline.Event, error) {
 	plan := rec.Run.Plan
 	ev := pipeline.Event{Kind: pipeline.EventLaneGranted, Environment: environment}
-	waits := 0
-	for _, i := range plan.Entries(environment) {
-		e := &rec.Run.Environments[i]
+	waits, replaced := 0, map[string]bool{}
+	for _, i := range slices.Backward(plan.Entries(environment)) {
+		e, place := &rec.Run.Environments[i], plan.Environments[i].Place()
 		home, err := t.tx.Home(TargetOf(plan, e.Name).String())
 		if err != nil {
 			return ev, err
@@ -73,8 +94,9 @@ func (t *transition) grant(rec Record, environment string) (pipeline.Event, erro
 			continue
 		}
 		waits++
-		if e.State == pipeline.EnvironmentRollingBack && home != rec.Release {
+		if e.State == pipeline.EnvironmentRollingBack && (home != rec.Release || replaced[place]) {
 			ev.Void = append(ev.Void, e.Name)
+			replaced[place] = plan.Environments[i].Step() > 0
 		}
 	}
 	if len(ev.Void) == waits {

@@ -48,7 +48,7 @@ func taskOf(rec Record, row TaskRow) stage.Task {
 
 // RevisionOf is what a plan places in an environment.
 func RevisionOf(plan *pipeline.Plan, env *pipeline.Environment) platform.Revision {
-	c := plan.Component
+	c := plan.ComponentOf(env)
 	r := platform.Revision{
 		ID: plan.Revision(env), Version: c.Version,
 		Artifact: platform.Artifact{Ref: c.Artifact, Digest: c.Digest},

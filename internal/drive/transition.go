@@ -180,7 +180,7 @@ func (t *transition) carry(rec Record, commands []pipeline.Command) error {
 func (t *transition) startTask(rec Record, c pipeline.Command) error {
 	env := rec.Run.Plan.Environment(c.Environment)
 	row := TaskRow{
-		ID: newID(t.now), Release: rec.Release, Service: rec.Run.Plan.Service, Entry: env.Name,
+		ID: newID(t.now), Release: rec.Release, Service: rec.Run.Plan.ServiceOf(env), Entry: env.Name,
 		Environment: env.In(), Region: env.Region, Stage: c.Stage, Undo: c.Undo,
 		Deadline: c.At, NotBefore: t.now,
 	}
@@ -233,12 +233,19 @@ type notification struct {
 
 func (t *transition) notify(rec Record, c pipeline.Command) error {
 	p := rec.Run.Plan
+	env := p.Environment(c.Environment)
+	of := &p.Component
+	for i := range env.Stages { // the run has gone on to the next one
+		if env.Stages[i].Name == c.Stage {
+			of = p.ComponentAt(env, &env.Stages[i])
+		}
+	}
 	text := c.Text
 	if text == "" {
-		text = p.Service + " " + p.Component.Version + " reached stage " + c.Stage + " in " + c.Environment
+		text = of.Service + " " + of.Version + " reached stage " + c.Stage + " in " + c.Environment
 	}
 	body, err := json.Marshal(notification{
-		Release: rec.Release, Service: p.Service, Version: p.Component.Version,
+		Release: rec.Release, Service: of.Service, Version: of.Version,
 		Environment: c.Environment, Stage: c.Stage, State: string(rec.Run.State), Text: text, At: t.now,
 	})
 	if err != nil {

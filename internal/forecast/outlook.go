@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/judge"
@@ -39,31 +40,42 @@ const coarseFactor = 3
 // Of computes the outlook of a plan. It takes some tens of milliseconds per level.
 func Of(p *pipeline.Plan) Outlook {
 	o := Outlook{Rate: p.ExpectedRate}
-	judged := false
+	before := map[[2]string]*pipeline.Environment{} // the last entry of a service in an environment
+	var unknown []string                            // services
 	for i := range p.Environments {
 		e := &p.Environments[i]
-		if i > 0 && alike(&p.Environments[i-1], e) {
+		in := [2]string{e.In(), e.Service}
+		last := before[in]
+		before[in] = e
+		if last != nil && alike(last, e) {
 			continue
 		}
 		for j := range e.Stages {
-			judged = judged || e.Stages[j].Canary != nil || e.Stages[j].Watch != nil
+			judged := e.Stages[j].Canary != nil || e.Stages[j].Watch != nil
+			if service := p.ServiceOf(e); judged && p.Rate(e) <= 0 && !slices.Contains(unknown, service) {
+				unknown = append(unknown, service)
+			}
 			if e.Stages[j].Canary != nil {
 				o.sayByPods(e, &e.Stages[j])
 			}
-			if p.ExpectedRate > 0 {
+			if p.Rate(e) > 0 {
 				o.stage(p, e, &e.Stages[j])
 			}
 		}
 	}
-	if judged && p.ExpectedRate <= 0 {
-		o.warn("the expected traffic is not known, so nothing can be said about what the canary sees; add `expect: {rate: 200/s}`")
+	for _, service := range unknown {
+		of := ""
+		if len(p.With) > 0 {
+			of = " of " + service
+		}
+		o.warn("the expected traffic%s is not known, so nothing can be said about what the canary sees; add `expect: {rate: 200/s}`", of)
 	}
 	return o
 }
 
 // alike tells whether two entries are regions of one environment of which the same is seen.
 func alike(a, b *pipeline.Environment) bool {
-	return a.Wave() > 0 && b.Wave() > 0 && a.In() == b.In() && said(a) == said(b) && byPods(a) == byPods(b)
+	return a.Wave() > 0 && b.Wave() > 0 && a.In() == b.In() && a.Service == b.Service && said(a) == said(b) && byPods(a) == byPods(b)
 }
 
 func (o *Outlook) warn(format string, args ...any) {
@@ -75,7 +87,7 @@ func (o *Outlook) stage(p *pipeline.Plan, e *pipeline.Environment, s *pipeline.S
 	all, possible, rate := instances(e), sharesByPods(e), p.Rate(e)
 	add := func(set judge.Settings, weight float64, canary int, d time.Duration) judge.Sight {
 		sight := judge.SmallestRegression(set, judge.Calibrate(judge.History{}, set, rate, 1), judge.Step{
-			Rate: rate, Weight: weight, Errors: p.ExpectedErrors, Canary: canary, Stable: all, For: d,
+			Rate: rate, Weight: weight, Errors: p.Errors(e), Canary: canary, Stable: all, For: d,
 		})
 		o.Levels = append(o.Levels, Level{Environment: e.Name, Rate: rate, Stage: s.Name, Weight: weight, For: d, Sight: sight})
 		return sight

@@ -1,6 +1,7 @@
 package forecast_test
 
 import (
+	"maps"
 	"strings"
 	"testing"
 
@@ -51,5 +52,40 @@ func TestUnknownOrLittleTrafficIsAWarning(t *testing.T) {
 		if o := outlook(t, expect); len(o.Warnings) == 0 {
 			t.Errorf("%q gives no warning", expect)
 		}
+	}
+}
+
+func TestEachServiceIsForeseenWithItsOwnTrafficOnceForAllRegions(t *testing.T) {
+	parse := func(text string) *pipeline.Definition {
+		def, faults := pipeline.Parse("fairway.yaml", []byte(text))
+		if len(faults) > 0 {
+			t.Fatal(faults)
+		}
+		return def
+	}
+	regions := "environments: [{name: production, regions: [eu, us, ap]}]\n"
+	digest := "sha256:" + strings.Repeat("0", 64)
+	ask := pipeline.Request{Artifact: "a", Digest: digest}
+	for _, other := range []string{
+		"service: payments\nexpect: {rate: 30/s}\nhost: {run: ./it, listen: \"127.0.0.1:8081\"}\n" + regions,
+		"service: ledger\nhost: {run: ./it, listen: \"127.0.0.1:8082\"}\n" + regions,
+	} {
+		ask.With = append(ask.With, pipeline.ComponentRequest{Definition: parse(other), Artifact: "a", Digest: digest})
+	}
+	lead := parse("service: shop\nwith: [payments, ledger]\nexpect: {rate: 300/s}\nhost: {run: ./it, listen: \"127.0.0.1:8080\"}\n" + regions)
+	plan, err := pipeline.Compile(lead, ask)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := forecast.Of(plan)
+	rates := map[string]float64{}
+	for _, l := range o.Levels {
+		rates[l.Environment] = l.Rate
+	}
+	if want := map[string]float64{"production/eu:payments": 10, "production/eu:shop": 100}; !maps.Equal(rates, want) {
+		t.Errorf("it is foreseen in %v", rates)
+	}
+	if warned := strings.Join(o.Warnings, "\n"); strings.Count(warned, "the expected traffic of ledger is not known") != 1 || strings.Contains(warned, "traffic of shop") {
+		t.Errorf("it warns of %q", warned)
 	}
 }

@@ -68,8 +68,8 @@ func (t *turn) begin(i int) bool {
 	e.State = EnvironmentRunning
 	e.StartedAt = t.now
 	e.Stage = 0
-	if wave := t.plan(e).Wave(); wave > 0 && t.firstOf(i) {
-		in := t.plan(e).In()
+	plan := t.plan(e)
+	if wave, in := plan.Wave(), plan.In(); wave > 0 && plan.Step() < 2 && plan.Place() != in && t.firstOf(i) {
 		t.record(Event{Environment: in}, "wave.began", fmt.Sprintf("Wave %d of %s begins: %s.", wave, in, t.regionsOf(i)))
 	}
 	t.record(Event{Environment: e.Name}, "environment.began", fmt.Sprintf("The release goes to %s.", e.Name))
@@ -224,7 +224,7 @@ func names(given []ApprovalGiven) string {
 // what is awaited when it does not.
 func (t *turn) gate(e *EnvironmentRun, g *Gate, s *StageRun) bool {
 	ev := Event{Environment: e.Name, Stage: t.plan(e).Stages[e.Stage].Name}
-	ok, waiting, err := EvalGate(g.When, t.gateInput(e.Name))
+	ok, waiting, err := EvalGate(g.When, t.gateInput(e))
 	switch {
 	case err != nil:
 		ev.Reason = "the condition cannot be evaluated: " + err.Error()
@@ -242,15 +242,18 @@ func (t *turn) gate(e *EnvironmentRun, g *Gate, s *StageRun) bool {
 	return false
 }
 
-func (t *turn) gateInput(environment string) GateInput {
-	c := t.run.Plan.Component
+// gateInput is what the gate at which the entry waits can see. Among several services it is
+// about the artifact of the one whose definition has the gate.
+func (t *turn) gateInput(e *EnvironmentRun) GateInput {
+	plan := t.plan(e)
+	c := t.run.Plan.ComponentAt(plan, &plan.Stages[e.Stage])
 	in := GateInput{
 		Evidence:     t.run.Evidence,
 		Release:      map[string]any{"service": c.Service, "version": c.Version, "digest": c.Digest, "author": t.run.Author},
 		Environments: map[string]any{},
 		Now:          t.now,
 	}
-	if d, ok := t.run.Drift[environment]; ok {
+	if d, ok := t.run.Drift[e.Name]; ok {
 		in.Drift = &d
 	}
 	for _, e := range t.run.Environments {
@@ -326,21 +329,28 @@ func (t *turn) succeed(e *EnvironmentRun) bool {
 	if plan.Leg != nil && plan.Wave() == 0 {
 		return true // nothing of it is at home anywhere yet
 	}
-	t.record(Event{Environment: e.Name}, "environment.succeeded", fmt.Sprintf("%s is now at home in %s.", t.title(), e.Name))
+	t.record(Event{Environment: e.Name}, "environment.succeeded", fmt.Sprintf("%s is now at home in %s.", t.titleIn(e), plan.Place()))
 	t.prove(plan.In())
 	return true
 }
 
-// prove leaves the fact that the release has succeeded in the environment, if no other
-// regions of it are to follow.
+// prove leaves the fact that each artifact of the release has succeeded in the environment, if
+// no other regions or services of it are to follow.
 func (t *turn) prove(environment string) {
 	if t.run.StateOf(environment) != EnvironmentSucceeded {
 		return
 	}
-	c := t.run.Plan.Component
-	fact := Evidence{Digest: c.Digest, Kind: "environment", Name: environment, Status: "passed", At: t.now, By: "fairway"}
-	t.run.Evidence = append(slices.Clone(t.run.Evidence), fact) // the next environment may wait for it
-	t.command(Command{Kind: CommandAddEvidence, Environment: environment, Evidence: &fact})
+	proven := map[string]bool{} // services may have the same artifact
+	for _, service := range t.run.Plan.ServicesIn(environment) {
+		c := t.run.Plan.component(service)
+		if proven[c.Digest] {
+			continue
+		}
+		proven[c.Digest] = true
+		fact := Evidence{Digest: c.Digest, Kind: "environment", Name: environment, Status: "passed", At: t.now, By: "fairway"}
+		t.run.Evidence = append(slices.Clone(t.run.Evidence), fact) // the next environment may wait for it
+		t.command(Command{Kind: CommandAddEvidence, Environment: environment, Evidence: &fact})
+	}
 }
 
 // leaveLane gives the entry's lane back. A region keeps what it shares with others until all

@@ -25,6 +25,8 @@ type Request struct {
 	// Sealed are the values of the Secrets among them, by environment, for the worker alone
 	// to open.
 	Sealed map[string]string
+	// With are the other services of the release, in any order.
+	With []ComponentRequest
 	// Only leads the release through these environments and no others; empty means all.
 	// Skip leaves these out. What an environment needs stays in the plan also where
 	// the needed environment is left out.
@@ -41,6 +43,16 @@ var defaultStages = []StageDefinition{{Canary: &CanaryDefinition{}}, {Watch: &Wa
 // default, so that it means the same tomorrow. All faults of the request come
 // back in one error with the code fault.Invalid.
 func Compile(def *Definition, in Request) (*Plan, error) {
+	plan, err := compileAll(def, in)
+	if err != nil {
+		return nil, err
+	}
+	shareBudget(plan.Environments)
+	return plan, nil
+}
+
+// compileAlone resolves a definition without the other services of the release.
+func compileAlone(def *Definition, in Request) (*Plan, error) {
 	c := compiler{def: def, in: in}
 	c.checkArtifact()
 	plan := &Plan{
@@ -60,7 +72,6 @@ func Compile(def *Definition, in Request) (*Plan, error) {
 		}
 		plan.Environments = append(plan.Environments, c.environment(e))
 	}
-	shareBudget(plan.Environments)
 	if len(c.faults) > 0 {
 		return nil, c.err()
 	}

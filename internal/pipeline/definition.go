@@ -13,6 +13,10 @@ type Definition struct {
 	// Expect is the traffic to plan with: `fairway plan` uses it to say how small a
 	// regression each stage can see.
 	Expect ExpectDefinition `yaml:"expect"`
+	// With are services that may be released together with this one, which needs them: they go
+	// first, in this order, each after its own `with`. `fairway ship --with SERVICE=ARTIFACT` puts
+	// them into a release; those that it does not name stay as they are. See docs/together.md.
+	With []WithDefinition `yaml:"with" min:"1" max:"20" example:"[payments, ledger]"`
 	// Supersede lets a newer release take the place of one that still queues.
 	Supersede *bool `yaml:"supersede" default:"true"`
 	// Config is what the service runs with, the same in every environment.
@@ -27,6 +31,14 @@ type Definition struct {
 	Metrics MetricsDefinition `yaml:"metrics"`
 	// Environments are gone through in this order.
 	Environments []EnvironmentDefinition `yaml:"environments,required" min:"1" max:"50" example:"[{name: production}]"`
+}
+
+// WithDefinition is another service that this one needs.
+type WithDefinition struct {
+	// Service is the other service's name.
+	Service string `yaml:"service,required,short" check:"name" example:"payments"`
+	// File is its definition, relative to this one. Without it, that of its newest release.
+	File string `yaml:"file" example:"../payments/fairway.yaml"`
 }
 
 // ExpectDefinition is the traffic that a team expects.

@@ -2,6 +2,8 @@ package pipeline_test
 
 import (
 	"bytes"
+	"cmp"
+	"crypto/sha256"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,14 +11,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
 
 	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/pipeline"
 )
 
-// Lives are whole runs told in text: a definition, then what happens and when
+// Lives are whole runs told in text: a definition (and those of the services that are released
+// with it), then what happens and when
 // (lines with ">"), each followed by what the run does about it. A new case
 // needs no Go:
 //
@@ -34,15 +37,20 @@ func TestLives(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			told := live(t, a.Files[0].Data, a.Files[1].Data)
+			last := len(a.Files) - 1
+			var others [][]byte
+			for _, other := range a.Files[1:last] {
+				others = append(others, other.Data)
+			}
+			told := live(t, planOf(t, a.Files[0].Data, others...), a.Files[last].Data)
 			if *update {
-				a.Files[1].Data = told
+				a.Files[last].Data = told
 				if err := os.WriteFile(file, txtar.Format(a), 0o644); err != nil {
 					t.Fatal(err)
 				}
 				return
 			}
-			if diff := cmp.Diff(string(a.Files[1].Data), string(told)); diff != "" {
+			if diff := gocmp.Diff(string(a.Files[last].Data), string(told)); diff != "" {
 				t.Errorf("the life differs (-file +now); -update writes it:\n%s", diff)
 			}
 		})
@@ -51,22 +59,38 @@ func TestLives(t *testing.T) {
 
 var birth = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 
-func planOf(t testing.TB, definition []byte) *pipeline.Plan {
+// planOf is the plan of a release of the definition's service, with those of the others.
+func planOf(t testing.TB, definition []byte, others ...[]byte) *pipeline.Plan {
 	t.Helper()
-	def, faults := pipeline.Parse("fairway.yaml", definition)
-	if len(faults) > 0 {
-		t.Fatal(faults)
+	ask := pipeline.Request{Version: "v2", Artifact: "./shop", Digest: digest}
+	for _, other := range others {
+		def := parsed(t, other)
+		ask.With = append(ask.With, pipeline.ComponentRequest{Definition: def, Version: "v3", Artifact: "./" + def.Service, Digest: digestOf(def.Service)})
 	}
-	plan, err := pipeline.Compile(def, pipeline.Request{Version: "v2", Artifact: "./shop", Digest: digest})
+	plan, err := pipeline.Compile(parsed(t, definition), ask)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return plan
 }
 
+func parsed(t testing.TB, definition []byte) *pipeline.Definition {
+	t.Helper()
+	def, faults := pipeline.Parse("fairway.yaml", definition)
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	return def
+}
+
+// digestOf is that of the artifact of another service than the one that leads.
+func digestOf(service string) string {
+	return fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(service)))
+}
+
 // live plays the script and returns it with the answers written anew.
-func live(t *testing.T, definition, script []byte) []byte {
-	run := pipeline.NewRun(planOf(t, definition), "anna", birth)
+func live(t *testing.T, plan *pipeline.Plan, script []byte) []byte {
+	run := pipeline.NewRun(plan, "anna", birth)
 	var out bytes.Buffer
 	for _, line := range strings.Split(strings.TrimSpace(string(script)), "\n") {
 		switch {
@@ -79,7 +103,7 @@ func live(t *testing.T, definition, script []byte) []byte {
 		fmt.Fprintln(&out, line)
 		now, ev := readEvent(t, strings.TrimSpace(line[1:]))
 		if ev.Kind == pipeline.EventEvidence {
-			run.Evidence = append(run.Evidence, pipeline.Evidence{Digest: digest, Kind: "tests", Status: ev.Reason, At: now})
+			run.Evidence = append(run.Evidence, pipeline.Evidence{Digest: cmp.Or(ev.Digest, digest), Kind: "tests", Status: ev.Reason, At: now})
 		}
 		if ev.Kind == pipeline.EventWoken && ev.Reason != "" {
 			run.Doing = map[string]string{ev.Environment: ev.Reason}
@@ -127,7 +151,9 @@ func readEvent(t *testing.T, text string) (time.Time, pipeline.Event) {
 		case key == "roles":
 			ev.Roles = strings.Split(value, ",")
 		case key == "digest":
-			ev.Digest = value
+			if ev.Digest = value; !strings.HasPrefix(value, "sha256:") {
+				ev.Digest = digestOf(value) // of a service
+			}
 		case key == "plan":
 			ev.PlanHash = value
 		case key == "exposed":

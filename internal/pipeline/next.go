@@ -109,6 +109,15 @@ func (t *turn) create(ev Event) error {
 
 func (t *turn) title() string { return t.run.Plan.Title() }
 
+// titleIn names what of the release goes to the entry.
+func (t *turn) titleIn(e *EnvironmentRun) string {
+	plan := t.plan(e)
+	if plan.Leg != nil && plan.Wave() == 0 {
+		return t.title()
+	}
+	return t.run.Plan.ComponentOf(plan).title()
+}
+
 func (t *turn) takeEvidence(ev Event) error {
 	if t.run.State.Final() {
 		return fault.Errorf(fault.Conflict, "the release has ended (%s)", t.run.State)

@@ -118,18 +118,23 @@ func FuzzNext(f *testing.F) { f.Fuzz(rapid.MakeFuzz(randomLife)) }
 func TestRandomLivesStayLegal(t *testing.T) { rapid.Check(t, randomLife) }
 
 func randomLife(t *rapid.T) {
-	text := everything
+	text, ask := everything, pipeline.Request{Version: "v2", Artifact: "./shop", Digest: digest}
 	if rapid.Bool().Draw(t, "in waves") {
 		text = drawWaves(t)
+		for _, other := range drawOthers(t) {
+			def, _ := pipeline.Parse("other.yaml", other)
+			ask.With = append(ask.With, pipeline.ComponentRequest{Definition: def, Artifact: "./it", Digest: digestOf(def.Service)})
+		}
 	}
 	def, faults := pipeline.Parse("fairway.yaml", []byte(text))
 	if len(faults) > 0 {
 		t.Fatal(faults)
 	}
-	plan, err := pipeline.Compile(def, pipeline.Request{Version: "v2", Artifact: "./shop", Digest: digest})
+	plan, err := pipeline.Compile(def, ask)
 	if err != nil {
 		t.Fatal(err)
 	}
+	plan.Retreat = rapid.IntRange(0, 9).Draw(t, "retreat") == 0
 	run := pipeline.NewRun(plan, "anna", birth)
 	w := world{plan: plan, lanes: map[string]bool{}, tasks: map[string]bool{}}
 	now := birth
@@ -145,13 +150,18 @@ func randomLife(t *rapid.T) {
 			delete(w.tasks, ev.Environment)
 		}
 		if ev.Kind == pipeline.EventEvidence {
-			next.Evidence = append(next.Evidence, pipeline.Evidence{Kind: "tests", Status: "passed", At: now, Digest: digest})
+			for _, c := range plan.Components() {
+				next.Evidence = append(next.Evidence, pipeline.Evidence{Kind: "tests", Status: "passed", At: now, Digest: c.Digest})
+			}
 		}
 		if err := w.follow(commands); err != nil {
 			t.Fatalf("after %s in %s/%s: %v", ev.Kind, ev.Environment, ev.Stage, err)
 		}
 		legal(t, run, next, ev)
-		legalWaves(t, run, next, ev, now)
+		if !plan.Retreat { // which leaves other regions as they are
+			legalWaves(t, run, next, ev, now)
+		}
+		legalSteps(t, run, next)
 		run = reread(t, next)
 	}
 }

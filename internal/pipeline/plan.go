@@ -14,18 +14,23 @@ import (
 // ReadPlan, so a plan outlives the code that wrote it. Compile writes the oldest format
 // that says everything: whoever knows no legs can read a plan without them.
 const (
-	PlanVersion = legVersion
-	plainFormat = 1
-	legVersion  = 2
+	PlanVersion     = togetherVersion
+	plainFormat     = 1
+	legVersion      = 2
+	togetherVersion = 3
 )
 
 // Plan is the pipeline resolved for one release. It never changes once the
 // release exists: approvals are bound to its hash.
 type Plan struct {
-	Version      int           `json:"version"`
-	Service      string        `json:"service"`
-	Owner        string        `json:"owner,omitempty"`
-	Component    Component     `json:"component"`
+	Version int `json:"version"`
+	// Service is the one that is released, or that leads where there are several.
+	Service   string    `json:"service"`
+	Owner     string    `json:"owner,omitempty"`
+	Component Component `json:"component"`
+	// With are the components of the other services, in the order in which they go: before
+	// the leading one.
+	With         []Component   `json:"with,omitempty"`
 	Environments []Environment `json:"environments"`
 	// Supersede lets a newer release take the place of this one while it queues.
 	Supersede bool `json:"supersede,omitempty"`
@@ -69,6 +74,10 @@ type Component struct {
 	// Digest is the artifact's, "sha256:" and 64 hexadecimal digits.
 	Digest string `json:"digest"`
 	Config Config `json:"config,omitzero"`
+	// ExpectedRate and ExpectedErrors are what the plan says of the leading service, where the
+	// component is of another one.
+	ExpectedRate   float64 `json:"expectedRate,omitempty"`
+	ExpectedErrors float64 `json:"expectedErrors,omitempty"`
 }
 
 // Config is what the artifact runs with, the same in every environment; what an
@@ -85,13 +94,16 @@ type ConfigFile struct {
 	Content []byte `json:"content"`
 }
 
-// Environment is one environment's part of a plan, or that of one of its regions: where it
-// goes, under which conditions it begins, and its stages.
+// Environment is one environment's part of a plan, or that of one of its regions or of one
+// service in it: where it goes, under which conditions it begins, and its stages.
 type Environment struct {
-	// Name is unique in the plan; a region's has a slash, see LegName.
+	// Name is unique in the plan; a region's has a slash, see LegName, and a service's a colon,
+	// see EntryName.
 	Name   string `json:"name"`
 	Region string `json:"region,omitempty"`
-	// Leg is set where the entry is a part of an environment with several regions.
+	// Service is the entry's, in an environment that several services go to.
+	Service string `json:"service,omitempty"`
+	// Leg is set where the entry is a part of an environment with several.
 	Leg      *Leg   `json:"leg,omitempty"`
 	Platform string `json:"platform"`
 	// Settings are the platform's, opaque here.
@@ -210,6 +222,8 @@ type Stage struct {
 	// Name is unique in its environment.
 	Name string `json:"name"`
 	Kind Kind   `json:"kind"`
+	// Service is whose gate or notification it is, where that is not the entry's.
+	Service string `json:"service,omitempty"`
 	// TimeLimit is how long the stage may take; then it has failed (a canary or watch asks a person).
 	TimeLimit Duration `json:"timeLimit"`
 	// Undo says, for people, what a rollback does about this stage; empty if nothing.
@@ -375,15 +389,6 @@ type Notify struct {
 	Message string `json:"message,omitempty"`
 }
 
-// Title names what is released, for sentences: "shop v2".
-func (p *Plan) Title() string {
-	c := p.Component
-	if c.Version == "" {
-		return c.Service
-	}
-	return c.Service + " " + c.Version
-}
-
 // Hash is the SHA-256 of the plan as it is stored, in lower-case hexadecimal. Approvals are
 // bound to it.
 func (p *Plan) Hash() string {
@@ -427,8 +432,9 @@ func ReadPlan(b []byte) (*Plan, error) {
 func (p *Plan) Revision(e *Environment) string {
 	h := sha256.New()
 	enc := json.NewEncoder(h)
-	_ = enc.Encode(p.Component.Digest)
-	_ = enc.Encode(p.Component.Config)
+	c := p.ComponentOf(e)
+	_ = enc.Encode(c.Digest)
+	_ = enc.Encode(c.Config)
 	_ = enc.Encode(e.Config)
 	_ = enc.Encode(e.Settings)
 	if p.Drill != nil { // what runs already runs once more, as another revision

@@ -11,11 +11,11 @@ import (
 )
 
 // waveEnd is where the entries end that may move at the same time as the one at i: those of
-// its wave, else only itself.
+// its wave and step, else only itself.
 func (t *turn) waveEnd(i int) int {
 	first, end := &t.run.Plan.Environments[i], i+1
 	for first.Wave() > 0 && end < len(t.run.Environments) {
-		if next := &t.run.Plan.Environments[end]; next.Wave() != first.Wave() || next.In() != first.In() {
+		if next := &t.run.Plan.Environments[end]; next.Wave() != first.Wave() || next.Step() != first.Step() || next.In() != first.In() {
 			break
 		}
 		end++
@@ -26,7 +26,7 @@ func (t *turn) waveEnd(i int) int {
 // legs returns the indexes of all entries of the leg's environment.
 func (t *turn) legs(e *EnvironmentRun) []int { return t.regions[t.plan(e).In()] }
 
-// firstOf tells whether the entry is the first of its wave that begins.
+// firstOf tells whether the entry is the first of its wave and step that begins.
 func (t *turn) firstOf(i int) bool {
 	first, end := i, t.waveEnd(i)
 	for first > 0 && t.waveEnd(first-1) > first {
@@ -57,31 +57,32 @@ func (t *turn) baked(e *EnvironmentRun) time.Time {
 	return at
 }
 
-// stopWaves says what the failure of a leg means for the other regions: its own wave goes
-// back, later ones are called off, and earlier ones are as the plan says. An older release that
-// is brought back stays where it came up: going round would bring back what it is to replace.
+// stopWaves says what the failure of a leg means for the other regions and services: its own
+// wave goes back, later ones are called off, and earlier ones are as the plan says. An older
+// release that is brought back stays in the regions where it came up: going round would bring
+// back what it is to replace.
 func (t *turn) stopWaves(failed *EnvironmentRun) {
 	leg := t.plan(failed).Leg
-	if leg == nil || leg.Wave == 0 || t.run.Plan.Retreat {
+	if leg == nil || leg.Wave == 0 {
 		return
 	}
 	reason := fmt.Sprintf("it failed in %s", failed.Name)
-	earlier := 0
+	earlier := map[string]bool{}
 	for _, i := range slices.Backward(t.legs(failed)) {
-		e, wave := &t.run.Environments[i], t.run.Plan.Environments[i].Wave()
-		switch {
-		case e == failed:
+		e, plan := &t.run.Environments[i], &t.run.Plan.Environments[i]
+		switch wave := plan.Wave(); {
+		case e == failed, t.run.Plan.Retreat && plan.Place() != t.plan(failed).Place():
 		case wave >= leg.Wave:
 			t.turnRound(e, reason)
 		case wave > 0 && e.State == EnvironmentSucceeded:
-			earlier++
+			earlier[plan.Place()] = true
 			if leg.TakeBack == TakeBackAll {
 				t.turnRound(e, reason)
 			}
 		}
 	}
-	if earlier > 0 && leg.TakeBack == TakeBackAsk {
-		failed.Asks = fmt.Sprintf("%s failed in %s, and is at home in %d of the regions before it: keep it there, or take it back?", t.title(), failed.Name, earlier)
+	if len(earlier) > 0 && leg.TakeBack == TakeBackAsk {
+		failed.Asks = fmt.Sprintf("%s failed in %s, and is at home in %d of the regions before it: keep it there, or take it back?", t.title(), failed.Name, len(earlier))
 		t.record(Event{Environment: leg.Environment}, "environment.asks", failed.Asks)
 	}
 }
@@ -114,8 +115,12 @@ func (t *turn) turnRound(e *EnvironmentRun, reason string) bool {
 
 // waitsForNewer tells whether the way back of a leg has to wait for that of later waves: a
 // command that undoes may touch what the regions share. Who waits for a person holds up nobody.
+// It always waits for the services that need its own.
 func (t *turn) waitsForNewer(e *EnvironmentRun) bool {
 	plan := t.plan(e)
+	if t.neededBack(e) {
+		return true
+	}
 	if plan.Wave() == 0 || !slices.ContainsFunc(plan.Stages, func(s Stage) bool { return s.runsToUndo() }) {
 		return false
 	}
@@ -127,13 +132,24 @@ func (t *turn) waitsForNewer(e *EnvironmentRun) bool {
 	})
 }
 
-// rollbackAll is a person's wish to take all regions of an environment back.
+// neededBack tells whether a service of a later step is still on its way back at the same
+// place: on the revision before, it could not rely on what is new in this one.
+func (t *turn) neededBack(e *EnvironmentRun) bool {
+	plan := t.plan(e)
+	return plan.Step() > 0 && slices.ContainsFunc(t.legs(e), func(i int) bool {
+		later := &t.run.Plan.Environments[i]
+		return later.Step() > plan.Step() && later.Place() == plan.Place() && t.run.Environments[i].State == EnvironmentRollingBack
+	})
+}
+
+// rollbackAll is a person's wish to take back all entries that belong to the name: of all
+// regions of an environment, or of all services in one.
 func (t *turn) rollbackAll(environment string, ev Event) error {
 	ev.Environment = environment
 	reason := because("asked by "+ev.Actor, ev.Reason)
 	state := t.run.StateOf(environment)
 	lines := len(t.commands)
-	t.record(ev, "release.rollback-requested", "Rollback in all regions of "+environment+" "+reason+".")
+	t.record(ev, "release.rollback-requested", "Rollback in "+t.wholeOf(environment)+" "+reason+".")
 	turned := false
 	for _, i := range slices.Backward(t.run.Plan.Entries(environment)) {
 		e := &t.run.Environments[i]
@@ -162,6 +178,14 @@ func (t *turn) rollbackAll(environment string, ev Event) error {
 		return refused.WithHint("it goes on by itself until everything is taken back; look how it stands with `fairway status`")
 	}
 	return refused
+}
+
+// wholeOf names an environment with all its regions, or a place, for people.
+func (t *turn) wholeOf(name string) string {
+	if i := t.regions[name]; i != nil && t.run.Plan.Environments[i[len(i)-1]].Place() != name {
+		return "all regions of " + name
+	}
+	return name
 }
 
 // undoAnew tries a region's undoing again, and tells whether that can be.

@@ -141,13 +141,13 @@ func (t *turn) endUndone(e *EnvironmentRun) {
 	switch {
 	case e.Exposed():
 		e.State = EnvironmentRolledBack
-		t.record(ev, "environment.rolled-back", fmt.Sprintf("%s was rolled back in %s.", t.title(), e.Name))
+		t.record(ev, "environment.rolled-back", fmt.Sprintf("%s was rolled back in %s.", t.titleIn(e), t.plan(e).Place()))
 	case e.FailedStage != "":
 		e.State = EnvironmentFailed
-		t.record(ev, "environment.failed", fmt.Sprintf("%s failed in %s before it had any traffic.", t.title(), e.Name))
+		t.record(ev, "environment.failed", fmt.Sprintf("%s failed in %s before it had any traffic.", t.titleIn(e), t.plan(e).Place()))
 	default:
 		e.State = EnvironmentCancelled
-		t.record(ev, "environment.cancelled", fmt.Sprintf("%s was called off in %s.", t.title(), e.Name))
+		t.record(ev, "environment.cancelled", fmt.Sprintf("%s was called off in %s.", t.titleIn(e), t.plan(e).Place()))
 	}
 }
 
@@ -190,6 +190,9 @@ func (t *turn) rollback(ev Event) error {
 	}
 	if in := t.plan(e).In(); t.plan(e).Leg != nil && (ev.Environment == "" || ev.Environment == in) {
 		return t.rollbackAll(in, ev)
+	}
+	if plan := t.plan(e); plan.Service != "" {
+		return t.rollbackAll(plan.Place(), ev)
 	}
 	ev.Environment = e.Name
 	reason := because("asked by "+ev.Actor, ev.Reason)

@@ -47,6 +47,7 @@ func parent(path string) string {
 // validate checks the whole definition. It may see values that are missing or
 // half-read, which have their own faults already.
 func (v *validator) validate() {
+	v.with()
 	v.config("config", v.def.Config, ConfigDefinition{})
 	v.metrics("metrics", &v.def.Metrics)
 	if v.def.Host != nil {

@@ -5,12 +5,15 @@ import (
 	"slices"
 )
 
-// Leg says of an entry of a plan that it is one region's part of an environment with
-// several: which environment, and when its turn is among the others.
+// Leg says of an entry of a plan that it is one region's or one service's part of an
+// environment with several: which environment, and when its turn is among the others.
 type Leg struct {
 	Environment string `json:"environment"`
 	// Wave counts from 1. Wave 0 is what is done once before the first: approvals and the like.
 	Wave int `json:"wave"`
+	// Step is the place of the entry's service among those of the wave, from 1; 0 where there
+	// is only one.
+	Step int `json:"step,omitempty"`
 	// Bake is how long the wave before must have run everywhere.
 	Bake Duration `json:"bake,omitempty"`
 	// TakeBack says what happens to earlier waves when this leg fails.
@@ -48,15 +51,17 @@ func (e *Environment) Wave() int {
 	return 0
 }
 
-// Entries returns the indexes of the entries that a person means by a name: one entry, or
-// all of an environment with regions.
+// Entries returns the indexes of the entries that a person means by a name: one entry, all of
+// an environment with several, or those of all services in a region, which belong together.
 func (p *Plan) Entries(name string) []int {
 	var all []int
+	place := placeIn(name)
 	for i := range p.Environments {
 		e := &p.Environments[i]
-		if e.Leg != nil && e.Leg.Environment == name {
+		switch {
+		case e.Leg != nil && e.Leg.Environment == name, e.Service != "" && e.Place() == place:
 			all = append(all, i)
-		} else if e.Name == name {
+		case e.Name == name:
 			return []int{i}
 		}
 	}
@@ -77,10 +82,14 @@ func (p *Plan) Places(name string) []*Environment {
 
 // Rate is the traffic to plan with in the entry, in requests per second; 0 if not told.
 func (p *Plan) Rate(e *Environment) float64 {
-	if e.Leg != nil {
-		return cmp.Or(e.Leg.ExpectedRate, p.ExpectedRate)
+	whole := p.ExpectedRate
+	if c := p.ComponentOf(e); c != &p.Component {
+		whole = c.ExpectedRate
 	}
-	return p.ExpectedRate
+	if e.Leg != nil {
+		return cmp.Or(e.Leg.ExpectedRate, whole)
+	}
+	return whole
 }
 
 // StateOf is the state of an environment as a whole: of its only entry, or what those of

@@ -2,6 +2,7 @@ package release
 
 import (
 	"context"
+	"strings"
 
 	"github.com/fairwayhq/fairway/internal/auth"
 	"github.com/fairwayhq/fairway/internal/fault"
@@ -63,12 +64,17 @@ func (s *subject) environment(name string) (*pipeline.EnvironmentRun, error) {
 }
 
 // meant is the name that an action without one is about: all regions, where the environment
-// of the entry has several.
+// of the entry has several. Who names the entry of one service means all that are there.
 func (s *subject) meant(name string, e *pipeline.EnvironmentRun) string {
-	if name != "" {
-		return name
+	plan := s.run.Plan.Environment(e.Name)
+	switch {
+	case name == "":
+		return plan.In()
+	case name == plan.Name:
+		return plan.Place()
 	}
-	return s.run.Plan.Environment(e.Name).In()
+	place, _, _ := strings.Cut(name, ":")
+	return place
 }
 
 // label names the release for people.

@@ -31,7 +31,9 @@ type Request struct {
 	// Sealed are the values of the Secrets among them, by environment, for the worker alone
 	// to open.
 	Sealed map[string]string
-	Note   string
+	// With are the other services of the release, in any order.
+	With []ComponentRequest
+	Note string
 	// Key makes a repeated request return the release that the first one made; empty for none.
 	Key string
 }
@@ -100,7 +102,7 @@ func (c *Control) prepare(ctx context.Context, who auth.Identity, ask Request) (
 			}
 			if first == nil {
 				newest, err := find(tx, ask.Service)
-				text = newest.Definition
+				text = newest.definitionOf(ask.Service)
 				return err
 			}
 			text = first.Definition
@@ -109,6 +111,10 @@ func (c *Control) prepare(ctx context.Context, who auth.Identity, ask Request) (
 		if err != nil {
 			return nil, err
 		}
+	}
+	var err error
+	if ask.With, err = c.defined(ctx, who, ask); err != nil {
+		return nil, err
 	}
 	m, err := ask.compile(text)
 	if err == nil && ask.Service != "" && ask.Service != m.plan.Service {
@@ -140,13 +146,19 @@ func (a Request) validate() error {
 		return fault.Errorf(fault.Invalid, "the release has neither a definition nor a service").
 			WithHint("send the text of the fairway.yaml, or name a service that was released before")
 	}
+	for _, other := range a.With {
+		if err := other.validate(); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
-// made is a plan with the text that it was made of.
+// made is a plan with the text that it was made of, and the other services with theirs.
 type made struct {
 	plan       *pipeline.Plan
 	definition string
+	with       []Component
 }
 
 func (a Request) compile(text string) (*made, error) {
@@ -154,11 +166,15 @@ func (a Request) compile(text string) (*made, error) {
 	if len(faults) > 0 {
 		return nil, faulty(faults)
 	}
-	if err := a.hidesValues(); err != nil {
+	if err := hidesValues(a.Manifests, a.Sealed); err != nil {
+		return nil, err
+	}
+	with, err := a.others()
+	if err != nil {
 		return nil, err
 	}
 	plan, err := pipeline.Compile(def, pipeline.Request{
-		Version: a.version(), Artifact: a.Artifact, Digest: a.Digest, Files: a.Files, Manifests: a.Manifests, Sealed: a.Sealed,
+		Version: a.version(), Artifact: a.Artifact, Digest: a.Digest, Files: a.Files, Manifests: a.Manifests, Sealed: a.Sealed, With: with,
 	})
 	if errors.As(err, &faults) {
 		return nil, faulty(faults)
@@ -166,18 +182,18 @@ func (a Request) compile(text string) (*made, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &made{plan: plan, definition: text}, nil
+	return &made{plan: plan, definition: text, with: a.components(plan)}, nil
 }
 
 // hidesValues refuses values of Secrets that everybody could read, and digests of some that
 // did not come.
-func (a Request) hidesValues() error {
-	for _, environment := range slices.Sorted(maps.Keys(a.Manifests)) {
-		has, err := manifest.HasRedacted(a.Manifests[environment])
+func hidesValues(manifests map[string][]json.RawMessage, sealed map[string]string) error {
+	for _, environment := range slices.Sorted(maps.Keys(manifests)) {
+		has, err := manifest.HasRedacted(manifests[environment])
 		if err != nil {
 			return fault.Errorf(fault.Invalid, "the manifests of %s: %w", environment, err).WithHint("%s", fault.HintOf(err))
 		}
-		if has && a.Sealed[environment] == "" {
+		if has && sealed[environment] == "" {
 			return fault.Errorf(fault.Invalid, "the manifests of %s have digests of Secrets, whose values did not come", environment).
 				WithHint("send them under 'sealed', as `fairway ship` does")
 		}
@@ -207,18 +223,20 @@ func faulty(faults pipeline.Faults) error {
 }
 
 // version is what people call the release; without a name, the beginning of its digest.
-func (a Request) version() string {
-	if a.Version != "" {
-		return a.Version
+func (a Request) version() string { return versionOr(a.Version, a.Digest) }
+
+func versionOr(version, digest string) string {
+	if version != "" {
+		return version
 	}
-	return a.Digest[len("sha256:"):][:12]
+	return digest[len("sha256:"):][:12]
 }
 
 func (m *made) release(a Request, author string, now time.Time) Release {
 	return Release{
 		ID: newID(now), Service: m.plan.Service, Version: m.plan.Component.Version,
 		Artifact: a.Artifact, Digest: a.Digest, Author: author, Note: a.Note,
-		PlanHash: m.plan.Hash(), CreatedAt: now, Definition: m.definition,
+		PlanHash: m.plan.Hash(), CreatedAt: now, Definition: m.definition, With: m.with,
 	}
 }
 
@@ -238,7 +256,7 @@ func repeated(tx Tx, actor, key string) (*Release, error) {
 // sameAs refuses a key that was used for another request. The plan covers the service,
 // the component and its files.
 func sameAs(first, again Release, samePlan bool, key string) error {
-	if samePlan && again.Note == first.Note && again.Definition == first.Definition {
+	if samePlan && again.Note == first.Note && again.Definition == first.Definition && slices.Equal(again.With, first.With) {
 		return nil
 	}
 	return fault.Errorf(fault.Conflict, "the idempotency key %q was already used for another request, which made %s", key, first.label()).

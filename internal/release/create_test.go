@@ -19,7 +19,7 @@ func TestValuesOfSecretsAreNotTakenUnsealed(t *testing.T) {
 		"no Secret":                 {`{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "db"}, "data": {"a": "b"}}`, "", ""},
 	} {
 		ask := Request{Manifests: map[string][]json.RawMessage{"production": {json.RawMessage(c.object)}}, Sealed: map[string]string{"production": c.sealed}}
-		err := ask.hidesValues()
+		err := hidesValues(ask.Manifests, ask.Sealed)
 		if c.says == "" {
 			if err != nil {
 				t.Errorf("%s: %v", name, err)

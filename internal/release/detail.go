@@ -57,7 +57,7 @@ func (c *Control) detail(tx Tx, who auth.Identity, s subject) (Detail, error) {
 	if err != nil {
 		return d, err
 	}
-	homes, err := tx.Homes(s.Service)
+	homes, err := homesIn(tx, s.run.Plan)
 	if err != nil {
 		return d, err
 	}
@@ -104,23 +104,12 @@ func progress(tx Tx, s subject) (map[string]stage.Progress, error) {
 	return live, nil
 }
 
-// queueBefore returns who holds or waits in the lane before the release.
+// queueBefore returns who holds or waits in the release's lanes before it.
 func queueBefore(tx Tx, s subject, e *pipeline.EnvironmentRun) ([]string, error) {
 	if e.Lane != pipeline.LaneQueued {
 		return nil, nil
 	}
-	entries, err := tx.Lane(drive.LaneOf(s.run.Plan, e.Name))
-	if err != nil {
-		return nil, err
-	}
-	var before []string
-	for _, entry := range entries {
-		if entry.Release == s.ID {
-			break
-		}
-		before = append(before, entry.Release)
-	}
-	return before, nil
+	return drive.Ahead(tx, drive.LanesOf(s.run.Plan, e.Name), s.ID)
 }
 
 // firstOf names the first release of a queue, for people.

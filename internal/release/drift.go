@@ -144,16 +144,16 @@ func laneAtRest(tx Tx, service, environment string) (*lane, error) {
 	if err != nil {
 		return nil, err
 	}
-	env := home.run.Plan.Environment(environment)
-	if env == nil || env.Leg != nil && env.Wave() == 0 || env.Platform != pipeline.PlatformKubernetes {
+	env := home.run.Plan.At(service, environment)
+	if env == nil || env.Platform != pipeline.PlatformKubernetes {
 		return nil, nil
 	}
 	l := &lane{
-		name: drive.TargetOf(home.run.Plan, environment).String(), service: service, environment: environment, home: home.ID,
+		name: drive.TargetOf(home.run.Plan, env.Name).String(), service: service, environment: environment, home: home.ID,
 		git:     env.Git != nil && env.Git.Key == "", // values of a chart say nothing without it
 		inquiry: inquiryOf(inquiry.Drift, home.run.Plan, env),
 	}
-	moving, err := tx.Lane(drive.LaneOf(home.run.Plan, environment))
+	moving, err := tx.Lane(drive.LaneOf(home.run.Plan, service, env.In()))
 	if err != nil || len(moving) > 0 {
 		return nil, err
 	}

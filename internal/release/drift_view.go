@@ -40,11 +40,17 @@ func driftOf(tx Tx, lane, home string) (*DriftView, error) {
 	return v, nil
 }
 
+// places tells whether the name is that of an entry which has a target.
+func (s *subject) places(entry string) bool {
+	e := s.run.Plan.Environment(entry)
+	return e != nil && (e.Leg == nil || e.Wave() > 0)
+}
+
 // driftsOf is what was last seen wherever the release is at home.
 func driftsOf(tx Tx, s subject, homes map[string]string) (map[string]DriftView, error) {
 	all := map[string]DriftView{}
 	for environment, home := range homes {
-		if home != s.ID {
+		if home != s.ID || len(s.run.Plan.With) > 0 && !s.places(environment) {
 			continue
 		}
 		d, err := driftOf(tx, drive.TargetOf(s.run.Plan, environment).String(), home)

@@ -126,15 +126,20 @@ func (a Drill) plan(tx Tx, now time.Time) (Release, *pipeline.Plan, error) {
 	if err != nil {
 		return Release{}, nil, err
 	}
-	if all := home.run.Plan.Entries(a.Environment); len(all) > 1 {
+	at := home.run.Plan.At(a.Service, a.Environment)
+	if all := a.regions(home.run.Plan); at == nil && len(all) > 0 {
 		return Release{}, nil, fault.Errorf(fault.Invalid, "%s has %d regions, and a drill is held in one", a.Environment, len(all)).
-			WithHint("for instance %s", home.run.Plan.Environments[all[len(all)-1]].Name)
+			WithHint("for instance %s", all[len(all)-1])
+	}
+	if at == nil {
+		return Release{}, nil, fault.Errorf(fault.Conflict, "%s is at home in %s by a release that does not say how it goes there", a.Service, a.Environment).
+			WithHint("hold the drill after its next release")
 	}
 	canary, share, err := a.canary(tx, home)
 	if err != nil {
 		return Release{}, nil, err
 	}
-	moving, err := tx.Lane(drive.LaneOf(home.run.Plan, a.Environment))
+	moving, err := tx.Lane(drive.LaneOf(home.run.Plan, a.Service, at.In()))
 	if err != nil {
 		return Release{}, nil, err
 	}
@@ -142,17 +147,26 @@ func (a Drill) plan(tx Tx, now time.Time) (Release, *pipeline.Plan, error) {
 		return Release{}, nil, fault.Errorf(fault.Conflict, "a release of %s moves in %s", a.Service, a.Environment).
 			WithHint("hold the drill when it has ended")
 	}
-	plan := *home.run.Plan
-	only := *plan.Environment(a.Environment)
+	plan := home.run.Plan.Alone(at)
+	only := &plan.Environments[0]
 	only.Needs, only.Stages, only.Budget = nil, []pipeline.Stage{canary}, share
-	plan.Environments = []pipeline.Environment{only}
 	plan.Supersede, plan.Retreat = false, false
 	plan.Drill = &pipeline.Drill{Harm: a.Harm, Of: home.ID, Until: now.Add(a.For).UTC()}
 	plan.Component.Version += "-drill"
 	if a.Artifact != "" {
 		plan.Component.Artifact, plan.Component.Digest = a.Artifact, a.Digest
 	}
-	return home.Release, &plan, nil
+	return home.Release, plan, nil
+}
+
+// regions are the places of the service in the environment, where it has several.
+func (a Drill) regions(p *pipeline.Plan) (names []string) {
+	for _, e := range p.Places(a.Environment) {
+		if p.ServiceOf(e) == a.Service {
+			names = append(names, e.Place())
+		}
+	}
+	return names
 }
 
 // canary is the environment's canary and what it may spend on a false alarm, as in an
@@ -165,7 +179,7 @@ func (a Drill) canary(tx Tx, home subject) (pipeline.Stage, float64, error) {
 		return pipeline.Stage{}, 0, err
 	}
 	for i := 0; ; i++ {
-		if e := p.Environment(a.Environment); e != nil && p.Drill == nil {
+		if e := p.At(a.Service, a.Environment); e != nil && p.Drill == nil {
 			for _, s := range e.Stages {
 				if s.Kind == pipeline.KindCanary {
 					return s, e.FalseAlarm(s.Kind), nil

@@ -38,7 +38,7 @@ func findVersion(tx Tx, service, version string) (Release, error) {
 			return Release{}, err
 		}
 		for _, s := range list {
-			if s.Version == version {
+			if v, known := s.versionOf(service); known && v == version {
 				return tx.LoadRelease(s.ID)
 			}
 		}

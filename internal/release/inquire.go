@@ -48,7 +48,7 @@ func (c *Control) Preview(ctx context.Context, who auth.Identity, environment st
 	if err != nil {
 		return Comparison{}, err
 	}
-	env, err := environmentOf(made.plan, environment)
+	env, err := environmentOf(made.plan, made.plan.Service, environment)
 	if err != nil {
 		return Comparison{}, err
 	}
@@ -72,7 +72,7 @@ func (c *Control) Drift(ctx context.Context, about inquiry.About, service, envir
 	if err != nil {
 		return Comparison{}, err
 	}
-	env, err := environmentOf(home.run.Plan, environment)
+	env, err := environmentOf(home.run.Plan, service, environment)
 	if err != nil {
 		return Comparison{}, err
 	}
@@ -100,15 +100,17 @@ func homeOf(tx Tx, service, environment string) (subject, error) {
 	return loadSubject(tx, homes[environment])
 }
 
-func environmentOf(plan *pipeline.Plan, name string) (*pipeline.Environment, error) {
-	if all := plan.Places(name); len(all) > 0 {
-		return all[0], nil // of regions the first tells
+func environmentOf(plan *pipeline.Plan, service, name string) (*pipeline.Environment, error) {
+	for _, e := range plan.Places(name) {
+		if plan.ServiceOf(e) == service {
+			return e, nil // of regions the first tells
+		}
 	}
 	var names []string
 	for _, e := range plan.Environments {
 		names = append(names, e.Name)
 	}
-	return nil, fault.Errorf(fault.NotFound, "%s has no environment %q", plan.Service, name).
+	return nil, fault.Errorf(fault.NotFound, "%s has no environment %q", service, name).
 		WithHint("it has %s", strings.Join(names, ", "))
 }
 

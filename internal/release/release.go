@@ -14,13 +14,16 @@ import (
 	"github.com/fairwayhq/fairway/internal/stage"
 )
 
-// Release is one artifact with its config going through one plan.
+// Release is one artifact with its config going through one plan, or several of as many
+// services, of which one leads.
 type Release struct {
 	ID       string
 	Service  string
 	Version  string
 	Artifact string
 	Digest   string
+	// With are the other services, in the order in which they go.
+	With     []Component
 	Author   string
 	Note     string
 	PlanHash string
@@ -31,6 +34,45 @@ type Release struct {
 	CreatedAt time.Time
 	// Definition is the text of the fairway.yaml that the plan was made of.
 	Definition string
+}
+
+// Component is another service of a release, and its artifact.
+type Component struct {
+	Service  string `json:"service"`
+	Version  string `json:"version,omitempty"`
+	Artifact string `json:"artifact"`
+	Digest   string `json:"digest"`
+	// Definition is the text that its part of the plan was made of.
+	Definition string `json:"definition,omitempty"`
+}
+
+// ComponentsOf are the other services of a plan, as its release has them.
+func ComponentsOf(p *pipeline.Plan) []Component {
+	var all []Component
+	for _, c := range p.With {
+		all = append(all, Component{Service: c.Service, Version: c.Version, Artifact: c.Artifact, Digest: c.Digest})
+	}
+	return all
+}
+
+// definitionOf is the text that the service's part of the release was made of.
+func (r *Release) definitionOf(service string) string {
+	for _, c := range r.With {
+		if c.Service == service {
+			return c.Definition
+		}
+	}
+	return r.Definition
+}
+
+// versionOf is the version that the release has of the service; known is false where it has none.
+func (r *Release) versionOf(service string) (version string, known bool) {
+	for _, c := range r.With {
+		if c.Service == service {
+			return c.Version, true
+		}
+	}
+	return r.Version, r.Service == service
 }
 
 // Filter narrows a list of releases. Empty fields match all.
@@ -77,7 +119,7 @@ type Releases interface {
 	ListReleases(f Filter) ([]Summary, error)
 	// Services returns the names of all services that ever had a release, sorted.
 	Services() ([]string, error)
-	// UnfinishedOf returns the releases of the service that are not final.
+	// UnfinishedOf returns the releases with the service that are not final.
 	UnfinishedOf(service string) ([]string, error)
 	// Homes returns, for a service, which release each environment's home belongs to.
 	Homes(service string) (map[string]string, error)

@@ -2,6 +2,7 @@ package release
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,7 +43,7 @@ func (c *Control) Restore(ctx context.Context, who auth.Identity, ref string, a 
 		if err != nil {
 			return err
 		}
-		older, err := findOlder(tx, s.Service, a.To)
+		older, err := findOlder(tx, s.asked(ref), a.To)
 		if err != nil {
 			return err
 		}
@@ -85,6 +86,15 @@ func mayRestore(tx Tx, s subject, where string, older subject) error {
 	return notHome(tx, older, where)
 }
 
+// asked is the service that a reference to the release names: the leading one, if none.
+func (s *subject) asked(ref string) string {
+	service, _, _ := strings.Cut(ref, "@")
+	if _, known := s.versionOf(service); known {
+		return service
+	}
+	return s.Service
+}
+
 // findOlder returns the release to bring back, by ID, version or SERVICE@VERSION.
 func findOlder(tx Tx, service, to string) (subject, error) {
 	ref := to
@@ -99,17 +109,20 @@ func findOlder(tx Tx, service, to string) (subject, error) {
 		return subject{}, fault.Errorf(fault.Invalid, "%s was a drill, and never at home", older.label()).
 			WithHint("name the release that it was a drill of: %s", older.run.Plan.Drill.Of)
 	}
-	if older.Service != service {
+	if _, known := older.versionOf(service); !known {
 		return subject{}, fault.Errorf(fault.Invalid, "%s is a release of %s, not of %s", older.ID, older.Service, service)
 	}
 	return older, nil
 }
 
 // restorePlan is the older plan cut down to one environment and one promotion, in all its
-// regions at the same time.
+// regions at the same time. Several services go in the opposite order, as they would go back:
+// the one that needs others no longer relies on what is new in them when they go.
 func restorePlan(older subject, environment string) (*pipeline.Plan, error) {
 	plan := *older.run.Plan
 	plan.Environments = nil
+	services := older.run.Plan.ServicesIn(environment)
+	plan.With = slices.DeleteFunc(slices.Clone(plan.With), func(c pipeline.Component) bool { return !slices.Contains(services, c.Service) })
 	for _, i := range older.run.Plan.Entries(environment) {
 		only := older.run.Plan.Environments[i]
 		if only.Leg != nil && only.Wave() == 0 {
@@ -118,6 +131,9 @@ func restorePlan(older subject, environment string) (*pipeline.Plan, error) {
 		if only.Leg != nil {
 			leg := *only.Leg
 			leg.Wave, leg.Bake = 1, 0
+			if leg.Step > 0 {
+				leg.Step = len(services) + 1 - leg.Step
+			}
 			only.Leg = &leg
 		}
 		only.Needs = nil
@@ -128,6 +144,7 @@ func restorePlan(older subject, environment string) (*pipeline.Plan, error) {
 		}}
 		plan.Environments = append(plan.Environments, only)
 	}
+	slices.SortStableFunc(plan.Environments, func(a, b pipeline.Environment) int { return a.Step() - b.Step() })
 	if len(plan.Environments) == 0 {
 		return nil, fault.Errorf(fault.Invalid, "%s was never made for %s", older.label(), environment).
 			WithHint("choose a release whose plan has the environment")
@@ -150,7 +167,7 @@ func promoteLimit(e *pipeline.Environment) pipeline.Duration {
 // notHome refuses to bring back what already runs there, and names where else it
 // could be brought back.
 func notHome(tx Tx, older subject, environment string) error {
-	homes, err := tx.Homes(older.Service)
+	homes, err := homesIn(tx, older.run.Plan)
 	if err != nil {
 		return err
 	}
@@ -193,12 +210,22 @@ func (s subject) runsAt(tx Tx, home, environment string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	at, own := record.Run.Plan.Environment(environment), s.run.Plan.Environment(environment)
-	return at != nil && own != nil && record.Run.Plan.Revision(at) == s.run.Plan.Revision(own), nil
+	own := s.run.Plan.Environment(environment)
+	if own == nil {
+		return false, nil
+	}
+	at := record.Run.Plan.At(s.run.Plan.ServiceOf(own), own.Place())
+	return at != nil && record.Run.Plan.Revision(at) == s.run.Plan.Revision(own), nil
 }
 
 func restored(older Release, plan *pipeline.Plan, author, reason string, now time.Time) Release {
 	r := older
+	r.Service, r.With = plan.Service, nil
+	for _, c := range ComponentsOf(plan) {
+		c.Definition = older.definitionOf(c.Service)
+		r.With = append(r.With, c)
+	}
+	r.Definition = older.definitionOf(plan.Service)
 	r.ID = newID(now)
 	r.Author = author
 	r.Note = reason

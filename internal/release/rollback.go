@@ -47,7 +47,7 @@ func mayTakeBack(who auth.Identity, r Release) error {
 // regions that are meant.
 func (c *Control) stillHome(ctx context.Context, s subject, where string) error {
 	return c.view(ctx, func(tx Tx) error {
-		homes, err := tx.Homes(s.Service)
+		homes, err := homesIn(tx, s.run.Plan)
 		if err != nil {
 			return err
 		}
@@ -67,10 +67,37 @@ func (c *Control) stillHome(ctx context.Context, s subject, where string) error 
 	})
 }
 
+// homesIn returns which release is at home in each entry of the plan, by its name, and in the
+// environments and regions that the leading service has.
+func homesIn(tx Tx, p *pipeline.Plan) (map[string]string, error) {
+	homes, err := tx.Homes(p.Service)
+	if err != nil {
+		return nil, err
+	}
+	of := map[string]map[string]string{}
+	for i := range p.Environments {
+		e := &p.Environments[i]
+		if e.Service == "" {
+			continue
+		}
+		if of[e.Service] == nil {
+			if of[e.Service], err = tx.Homes(e.Service); err != nil {
+				return nil, err
+			}
+		}
+		homes[e.Name] = of[e.Service][e.Place()]
+	}
+	return homes, nil
+}
+
 // isHome tells whether the release is at home in the environment, or in one of its regions.
+// Among several services the leading one counts: without it the others have to stay, since
+// what took its place may need them.
 func isHome(s *subject, homes map[string]string, where string) bool {
-	return slices.ContainsFunc(s.run.Plan.Entries(where), func(i int) bool {
-		return homes[s.run.Environments[i].Name] == s.ID
+	plan := s.run.Plan
+	return slices.ContainsFunc(plan.Entries(where), func(i int) bool {
+		e := &plan.Environments[i]
+		return plan.ServiceOf(e) == plan.Service && homes[e.Name] == s.ID
 	})
 }
 
@@ -78,7 +105,7 @@ func isHome(s *subject, homes map[string]string, where string) bool {
 // if there is nothing to do about this one.
 func (c *Control) homeElsewhere(ctx context.Context, s subject, where string) error {
 	return c.view(ctx, func(tx Tx) error {
-		homes, err := tx.Homes(s.Service)
+		homes, err := homesIn(tx, s.run.Plan)
 		if err != nil || isHome(&s, homes, where) {
 			return err
 		}
@@ -93,12 +120,16 @@ func (c *Control) homeElsewhere(ctx context.Context, s subject, where string) er
 // environment's.
 func homesOf(homes map[string]string, id string) (at []string) {
 	for place, home := range homes {
+		place, service, _ := strings.Cut(place, ":")
+		if service != "" && homes[place] == id {
+			continue // the leading one is there, and says so
+		}
 		if environment, _, _ := strings.Cut(place, "/"); home == id && (environment == place || homes[environment] != id) {
 			at = append(at, place)
 		}
 	}
 	slices.Sort(at)
-	return at
+	return slices.Compact(at)
 }
 
 func (r *Release) takeBackIn(at []string) string {

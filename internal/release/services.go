@@ -2,6 +2,7 @@ package release
 
 import (
 	"context"
+	"slices"
 
 	"github.com/fairwayhq/fairway/internal/drive"
 	"github.com/fairwayhq/fairway/internal/fault"
@@ -75,13 +76,16 @@ func (c *Control) service(tx Tx, name string) (ServiceView, error) {
 		return ServiceView{}, err
 	}
 	plan := record.Run.Plan
-	v := ServiceView{Name: name, Owner: plan.Owner}
+	v := ServiceView{Name: name}
+	if plan.Service == name {
+		v.Owner = plan.Owner
+	}
 	for i := range plan.Environments {
-		name := plan.Environments[i].In()
-		if i > 0 && plan.Environments[i-1].In() == name {
+		in := plan.Environments[i].In()
+		if i > 0 && plan.Environments[i-1].In() == in || !slices.Contains(plan.ServicesIn(in), name) {
 			continue // regions are one environment here
 		}
-		e, err := c.environmentView(tx, plan, name, homes)
+		e, err := c.environmentView(tx, plan, place{name, in}, homes)
 		if err != nil {
 			return v, err
 		}
@@ -90,6 +94,8 @@ func (c *Control) service(tx Tx, name string) (ServiceView, error) {
 	return v, nil
 }
 
+// newestOrdinary is the newest release that the service leads, whose plan has all of its
+// environments; one in which another leads, where there is none.
 func newestOrdinary(tx Tx, service string) (string, error) {
 	list, err := tx.ListReleases(Filter{Service: service, Limit: 20})
 	if err != nil {
@@ -98,42 +104,50 @@ func newestOrdinary(tx Tx, service string) (string, error) {
 	if len(list) == 0 {
 		return "", fault.Errorf(fault.NotFound, "there is no service %q", service).WithHint("a service appears with its first release")
 	}
-	for _, s := range list {
-		if s.RollbackTo == "" && s.DrillOf == "" {
-			return s.ID, nil
+	for _, leads := range []bool{true, false} {
+		for _, s := range list {
+			if s.RollbackTo == "" && s.DrillOf == "" && (s.Service == service || !leads) {
+				return s.ID, nil
+			}
 		}
 	}
 	return list[0].ID, nil
 }
 
-func (c *Control) environmentView(tx Tx, plan *pipeline.Plan, name string, homes map[string]string) (EnvironmentView, error) {
-	v := EnvironmentView{Name: name, Home: homes[name]}
+// place is a service in an environment.
+type place struct{ service, environment string }
+
+func (c *Control) environmentView(tx Tx, plan *pipeline.Plan, at place, homes map[string]string) (EnvironmentView, error) {
+	v := EnvironmentView{Name: at.environment, Home: homes[at.environment]}
 	if v.Home != "" {
 		home, err := tx.LoadRelease(v.Home)
 		if err != nil {
 			return v, err
 		}
-		v.HomeVersion = home.Version
+		v.HomeVersion, _ = home.versionOf(at.service)
 	}
-	entries, err := tx.Lane(drive.LaneOf(plan, name))
+	entries, err := tx.Lane(drive.LaneOf(plan, at.service, at.environment))
 	if err != nil {
 		return v, err
 	}
 	v.Moving, v.Queue = inLane(entries)
-	if v.Drift, err = driftWithin(tx, plan, name, homes); err != nil {
+	if v.Drift, err = driftWithin(tx, plan, at, homes); err != nil {
 		return v, err
 	}
-	v.Frozen, err = c.drive.Frozen(tx, plan.Service, name)
+	v.Frozen, err = c.drive.Frozen(tx, at.service, at.environment)
 	return v, err
 }
 
 // driftWithin is what has drifted in the environment: in its only place, or in the first of
 // its regions where something has.
-func driftWithin(tx Tx, plan *pipeline.Plan, environment string, homes map[string]string) (*DriftView, error) {
+func driftWithin(tx Tx, plan *pipeline.Plan, at place, homes map[string]string) (*DriftView, error) {
 	var seen *DriftView
-	for _, i := range plan.Entries(environment) {
-		entry := plan.Environments[i].Name
-		d, err := driftOf(tx, drive.TargetOf(plan, entry).String(), homes[entry])
+	for _, i := range plan.Entries(at.environment) {
+		e := &plan.Environments[i]
+		if plan.ServiceOf(e) != at.service {
+			continue
+		}
+		d, err := driftOf(tx, drive.TargetOf(plan, e.Name).String(), homes[e.Place()])
 		if err != nil {
 			return nil, err
 		}

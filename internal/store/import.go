@@ -23,7 +23,7 @@ type Imported struct {
 // importedTables are all tables of SQLite, each after those that it refers to. Their
 // columns have the same names in PostgreSQL.
 var importedTables = []string{
-	"plans", "releases", "runs", "tasks", "fences", "lanes", "freezes", "homes", "events", "scales", "points",
+	"plans", "releases", "components", "runs", "tasks", "fences", "lanes", "freezes", "homes", "events", "scales", "points",
 	"evidence", "outbox", "idempotency", "users", "tokens", "sessions", "alive", "drifts", "chores",
 }
 
@@ -70,7 +70,7 @@ func (p *Postgres) importFrom(ctx context.Context, db *sql.DB) (got Imported, er
 	if err := mustBeEmpty(ctx, tx); err != nil {
 		return got, err
 	}
-	services, err := column(ctx, db, "SELECT service FROM releases UNION SELECT service FROM tasks UNION SELECT service FROM homes")
+	services, err := column(ctx, db, "SELECT service FROM releases UNION SELECT service FROM tasks UNION SELECT service FROM homes UNION SELECT service FROM components")
 	if err != nil {
 		return got, translate(err)
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/fairwayhq/fairway/internal/release"
 	"github.com/fairwayhq/fairway/internal/stage"
 	"github.com/fairwayhq/fairway/internal/store"
+	"github.com/fairwayhq/fairway/internal/store/storetest"
 	"github.com/fairwayhq/fairway/test/postgres"
 )
 
@@ -81,6 +82,14 @@ func fullOfAll(t *testing.T) (file string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	err = st.Release().Update(t.Context(), func(tx release.Tx) error {
+		plan := storetest.Plan("service0")
+		plan.With = []pipeline.Component{{Service: "service9", Version: "v9", Artifact: "nine", Digest: "d9"}}
+		return tx.AddRelease(release.Release{ID: "r9", Service: "service0", CreatedAt: day}, plan, pipeline.NewRun(plan, "ann", day))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := st.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -96,8 +105,8 @@ func TestAnImportBringsEverythingAndIsNotDoneTwice(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Releases != 5 || got.Lines != 20 {
-		t.Errorf("it brought %+v, want 5 releases and 20 lines", got)
+	if got.Releases != 6 || got.Lines != 20 {
+		t.Errorf("it brought %+v, want 6 releases and 20 lines", got)
 	}
 
 	db := store.Raw(t, file)

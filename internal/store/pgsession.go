@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"crypto/rand"
-	"slices"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -24,10 +23,12 @@ type pgSession struct {
 	// committed; empty in a view.
 	mark string
 	held map[string]bool // services and "release ID"s whose turn is taken
+	// wants are the turns that this try of the update and those before it have asked for.
+	wants *wantedTurns
 }
 
 func newPgSession(ctx context.Context, conn *pgx.Conn) *pgSession {
-	return &pgSession{ctx: ctx, conn: conn, batch: &pgx.Batch{}, held: map[string]bool{}}
+	return &pgSession{ctx: ctx, conn: conn, batch: &pgx.Batch{}, held: map[string]bool{}, wants: &wantedTurns{}}
 }
 
 // begin is the first statement. A transaction that changes something leaves its mark with
@@ -108,38 +109,6 @@ func (s *pgSession) query(query string, args ...any) (rows, error) {
 	}
 	return pgxRows{found, results}, nil
 }
-
-const (
-	lockTurnOfRelease = `SELECT FROM turns WHERE name = (SELECT service FROM releases WHERE id = $1) FOR UPDATE`
-	insertTurns       = `INSERT INTO turns (name) SELECT unnest($1::text[]) ON CONFLICT (name) DO NOTHING`
-	lockTurns         = `SELECT FROM turns WHERE name = ANY($1) ORDER BY name FOR UPDATE`
-)
-
-func (s *pgSession) turns(release string, services []string) error {
-	if release != "" {
-		if !s.held[ofRelease(release)] {
-			s.took(release)
-			s.queue(ignore, lockTurnOfRelease, release)
-		}
-		return nil
-	}
-	services = slices.Compact(slices.Sorted(slices.Values(services)))
-	services = slices.DeleteFunc(services, func(name string) bool { return s.held[name] })
-	if len(services) == 0 {
-		return nil
-	}
-	s.queue(ignore, insertTurns, services)
-	s.queue(ignore, lockTurns, services)
-	for _, name := range services {
-		s.held[name] = true
-	}
-	return nil
-}
-
-func (s *pgSession) took(release string) { s.held[ofRelease(release)] = true }
-
-// ofRelease tells a release from a service of the same name.
-func ofRelease(id string) string { return "release " + id }
 
 // commit ends the transaction, together with what is still to be written. Before that
 // its mark is there, by which a lost answer is looked up.

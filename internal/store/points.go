@@ -3,9 +3,13 @@ package store
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/fairwayhq/fairway/internal/drive"
 	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/pipeline"
 	"github.com/fairwayhq/fairway/internal/release"
 	"github.com/fairwayhq/fairway/internal/stage"
 )
@@ -71,23 +75,34 @@ const selectEarlier = `SELECT releases.id FROM releases JOIN runs ON runs.releas
 	AND EXISTS (SELECT 1 FROM points WHERE points.release = releases.id AND points.environment = $3)
 	ORDER BY releases.id DESC LIMIT $4`
 
-// EarlyPoints returns the first points of earlier releases.
+const selectEarlierTogether = `SELECT components.release FROM components JOIN runs ON runs.release = components.release
+	WHERE components.service = $1 AND components.release < $2 AND runs.state = 'succeeded'
+	AND EXISTS (SELECT 1 FROM points WHERE points.release = components.release AND points.environment = $3)
+	ORDER BY components.release DESC LIMIT $4`
+
+// EarlyPoints returns the first points of earlier releases. Where the service was released
+// together with others, its entry had another name than where it was alone.
 func (tx *Tx) EarlyPoints(before drive.TaskRow, releases, points int) ([][]stage.Point, error) {
-	var earlier []string
-	err := tx.rows(func(r rows) error {
-		var id string
-		err := r.Scan(&id)
-		earlier = append(earlier, id)
-		return err
-	}, selectEarlier, before.Service, before.Release, before.Entry, releases)
-	if err != nil {
-		return nil, err
-	}
-	all := make([][]stage.Point, len(earlier))
-	for i, id := range earlier {
-		if all[i], err = tx.FirstPoints(id, before.Entry, points); err != nil {
+	place, _, _ := strings.Cut(before.Entry, ":")
+	entries := map[string]string{} // by release
+	for query, entry := range map[string]string{selectEarlier: place, selectEarlierTogether: pipeline.EntryName(place, before.Service)} {
+		found, err := tx.list(query, before.Service, before.Release, entry, releases)
+		if err != nil {
 			return nil, err
 		}
+		for _, id := range found {
+			entries[id] = entry
+		}
+	}
+	newest := slices.Sorted(maps.Keys(entries))
+	slices.Reverse(newest)
+	var all [][]stage.Point
+	for _, id := range newest[:min(len(newest), releases)] {
+		first, err := tx.FirstPoints(id, entries[id], points)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, first)
 	}
 	return all, nil
 }

@@ -51,8 +51,9 @@ const (
 
 func (p *Postgres) update(ctx context.Context, begin string, f func(*Tx) error) error {
 	conflicts, losses := 0, 0
+	wants := &wantedTurns{}
 	for {
-		err := p.try(ctx, begin, f)
+		err := p.try(ctx, begin, f, wants)
 		switch {
 		case err == nil:
 			return nil
@@ -76,8 +77,8 @@ func (p *Postgres) update(ctx context.Context, begin string, f func(*Tx) error) 
 // database ends what takes longer, so that a server that hangs holds nobody up.
 var updateLimit = 30 * time.Second
 
-// try runs f once.
-func (p *Postgres) try(ctx context.Context, begin string, f func(*Tx) error) (err error) {
+// try runs f once, with the turns that earlier tries have asked for.
+func (p *Postgres) try(ctx context.Context, begin string, f func(*Tx) error, wants *wantedTurns) (err error) {
 	conn, err := p.acquire(ctx)
 	if err != nil {
 		return err
@@ -87,6 +88,7 @@ func (p *Postgres) try(ctx context.Context, begin string, f func(*Tx) error) (er
 	defer cancel()
 	s := newPgSession(limited, conn.Conn())
 	s.begin(begin, true)
+	s.takeAll(wants)
 	tx := Tx{conn: s, plans: p.plans, ctx: limited, writable: true}
 	ended := false
 	defer func() {

@@ -11,18 +11,26 @@ import (
 )
 
 const insertRelease = `INSERT INTO releases
-	(id, service, version, artifact, digest, author, note, plan, rollback_to, drill_of, created_at, definition)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`
+	(id, service, version, artifact, digest, author, note, plan, rollback_to, drill_of, created_at, definition, components)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`
 
 // AddRelease stores the release with its plan and its new run, which has an
 // empty chain and no wake-up. A second release of the same ID is a fault.Conflict.
-// An empty PlanHash is filled in; one that is not the plan's is fault.Invalid.
+// An empty PlanHash is filled in, as the other services of the plan are; one that is not the
+// plan's is fault.Invalid.
 func (tx *Tx) AddRelease(r release.Release, p *pipeline.Plan, run pipeline.Run) error {
-	if err := tx.Turn(r.Service); err != nil {
+	if err := tx.Turn(append(p.Services(), r.Service)...); err != nil {
 		return err
 	}
 	digest := cmp.Or(r.Digest, p.Component.Digest)
-	if err := tx.lockDigest(digest); err != nil {
+	if err := tx.lockDigests(digest, p); err != nil {
+		return err
+	}
+	if r.With == nil {
+		r.With = release.ComponentsOf(p)
+	}
+	components, err := jsonText(r.With)
+	if err != nil {
 		return err
 	}
 	plan, err := tx.addPlan(p)
@@ -38,19 +46,22 @@ func (tx *Tx) AddRelease(r release.Release, p *pipeline.Plan, run pipeline.Run) 
 		}
 		return err
 	}, insertRelease, r.ID, r.Service, r.Version, r.Artifact, r.Digest, r.Author, r.Note,
-		plan, r.RollbackTo, r.DrillOf, nanos(r.CreatedAt), r.Definition)
+		plan, r.RollbackTo, r.DrillOf, nanos(r.CreatedAt), r.Definition, components)
 	if err != nil {
+		return err
+	}
+	if err := tx.addComponents(r.ID, p); err != nil {
 		return err
 	}
 	return tx.addRun(r.ID, plan, digest, &run)
 }
 
 const releaseColumns = `releases.id, releases.service, releases.version, releases.artifact, releases.digest, releases.author,
-	releases.note, releases.plan, releases.rollback_to, releases.drill_of, releases.created_at, releases.definition`
+	releases.note, releases.plan, releases.rollback_to, releases.drill_of, releases.created_at, releases.definition, releases.components`
 
 func releaseInto(r *release.Release) []any {
 	return []any{&r.ID, &r.Service, &r.Version, &r.Artifact, &r.Digest, &r.Author,
-		&r.Note, &r.PlanHash, &r.RollbackTo, &r.DrillOf, timeInto{&r.CreatedAt}, &r.Definition}
+		&r.Note, &r.PlanHash, &r.RollbackTo, &r.DrillOf, timeInto{&r.CreatedAt}, &r.Definition, jsonInto{&r.With}}
 }
 
 const selectRelease = `SELECT ` + releaseColumns + ` FROM releases WHERE id = $1`
@@ -70,9 +81,13 @@ const selectReleases = `SELECT ` + releaseColumns + `, runs.state, runs.environm
 
 // ListReleases returns the newest first, all of them where the filter's Limit is not positive.
 func (tx *Tx) ListReleases(f release.Filter) ([]release.Summary, error) {
-	query, args := filtered(f)
+	together, err := tx.isComponent(f.Service)
+	if err != nil {
+		return nil, err
+	}
+	query, args := filtered(f, together)
 	var all []release.Summary
-	err := tx.rows(func(row rows) error {
+	err = tx.rows(func(row rows) error {
 		var s release.Summary
 		err := row.Scan(append(releaseInto(&s.Release), &s.State, &s.Environment, timeInto{&s.EndedAt})...)
 		all = append(all, s)
@@ -82,15 +97,19 @@ func (tx *Tx) ListReleases(f release.Filter) ([]release.Summary, error) {
 }
 
 // filtered names only the conditions that are set, so that each of the few
-// combinations is a statement with the right index.
-func filtered(f release.Filter) (string, []any) {
+// combinations is a statement with the right index. Whether a service was released together
+// with another one that led is asked before, since few are.
+func filtered(f release.Filter, together bool) (string, []any) {
 	var conditions []string
 	var args []any
 	where := func(condition string, arg any) {
 		args = append(args, arg)
 		conditions = append(conditions, fmt.Sprintf(condition, len(args)))
 	}
-	if f.Service != "" {
+	switch {
+	case together:
+		where("(releases.service = $%[1]d OR EXISTS (SELECT 1 FROM components WHERE components.release = releases.id AND components.service = $%[1]d))", f.Service)
+	case f.Service != "":
 		where("releases.service = $%d", f.Service)
 	}
 	if f.State != "" {
@@ -107,7 +126,7 @@ func filtered(f release.Filter) (string, []any) {
 	return query + fmt.Sprintf(" ORDER BY releases.id DESC LIMIT $%d", len(args)), args
 }
 
-const selectServices = `SELECT DISTINCT service FROM releases ORDER BY service`
+const selectServices = `SELECT service FROM releases UNION SELECT service FROM components ORDER BY service`
 
 // Services returns the names of all services that ever had a release, sorted.
 func (tx *Tx) Services() ([]string, error) { return tx.list(selectServices) }

@@ -60,7 +60,24 @@ func (tx *Tx) LoadRun(release string) (drive.Record, error) {
 			return drive.Record{}, err
 		}
 	}
-	return r, nil
+	return r, tx.evidenceOfOthers(&r.Run, row.digest)
+}
+
+// evidenceOfOthers adds the facts about the artifacts of other services, each artifact once.
+func (tx *Tx) evidenceOfOthers(run *pipeline.Run, own string) error {
+	seen := map[string]bool{own: true}
+	for _, c := range run.Plan.With {
+		if seen[c.Digest] {
+			continue
+		}
+		seen[c.Digest] = true
+		facts, err := tx.Evidence(c.Digest)
+		if err != nil {
+			return err
+		}
+		run.Evidence = append(run.Evidence, facts...)
+	}
+	return nil
 }
 
 const updateRun = `UPDATE runs SET state = $2, environment = $3, ended_at = $4, wake_at = $5, seq = $6, hash = $7, body = $8
@@ -123,16 +140,19 @@ const selectUnfinished = `SELECT release FROM runs WHERE ended_at = 0 ORDER BY r
 func (tx *Tx) Unfinished() ([]string, error) { return tx.list(selectUnfinished) }
 
 const selectUnfinishedOf = `SELECT runs.release FROM runs JOIN releases ON releases.id = runs.release
-	WHERE runs.ended_at = 0 AND releases.service = $1 ORDER BY runs.release`
+	WHERE runs.ended_at = 0 AND (releases.service = $1
+	OR EXISTS (SELECT 1 FROM components WHERE components.release = runs.release AND components.service = $1)) ORDER BY runs.release`
 
-// UnfinishedOf returns the releases of the service that are not final.
+// UnfinishedOf returns the releases with the service that are not final.
 func (tx *Tx) UnfinishedOf(service string) ([]string, error) {
 	return tx.list(selectUnfinishedOf, service)
 }
 
-const selectWaitingOn = `SELECT release, state FROM runs WHERE digest = $1 AND ended_at = 0 ORDER BY release`
+const selectWaitingOn = `SELECT release, state FROM runs WHERE digest = $1 AND ended_at = 0
+	UNION SELECT runs.release, runs.state FROM components JOIN runs ON runs.release = components.release
+	WHERE components.digest = $1 AND runs.ended_at = 0 ORDER BY release`
 
-// WaitingOn returns the releases that are not final and whose artifact has the digest.
+// WaitingOn returns the releases that are not final and one of whose artifacts has the digest.
 func (tx *Tx) WaitingOn(digest string) ([]string, error) {
 	var waiting []string
 	err := tx.rows(func(r rows) error {

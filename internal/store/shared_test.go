@@ -366,3 +366,34 @@ func TestRenewingLeasesWaitsForNobody(t *testing.T) {
 		}
 	}
 }
+
+// Nobody waits for a turn while holding one: the database would have to notice, which it does
+// not here in the time that an update has.
+func TestTwoThatNeedEachOthersTurnsBothGoOn(t *testing.T) {
+	server := postgres.ForTest(t, "fsync=off", "deadlock_timeout=1min")
+	_, url := database(t, server)
+	servers := []*store.Postgres{openPostgres(t, url), openPostgres(t, url)}
+	for i, service := range []string{"shop", "till"} {
+		addReleaseOf(t, servers[0], fmt.Sprint("r", i), service)
+	}
+	var both, ended sync.WaitGroup
+	both.Add(2)
+	for i, st := range servers {
+		ended.Go(func() {
+			var once sync.Once
+			err := st.Drive().Update(t.Context(), func(tx drive.Tx) error {
+				for _, id := range []string{fmt.Sprint("r", i), fmt.Sprint("r", 1-i)} {
+					if _, err := tx.LoadRun(id); err != nil {
+						return err
+					}
+					once.Do(func() { both.Done(); both.Wait() }) // each has its first
+				}
+				return nil
+			})
+			if err != nil {
+				t.Errorf("server %d: %v", i, err)
+			}
+		})
+	}
+	ended.Wait()
+}

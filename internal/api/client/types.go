@@ -79,25 +79,49 @@ type NewRelease struct {
 	Manifests map[string][]json.RawMessage `json:"manifests,omitempty" doc:"the rendered Kubernetes objects, by environment, for those that name manifests"`
 	// Sealed are the values of the Secrets among the manifests, by environment.
 	Sealed map[string]string `json:"sealed,omitempty" doc:"the values of the Secrets among the manifests, by environment, sealed for the worker; the manifests have keyed digests in their places"`
-	Note   string            `json:"note,omitempty" doc:"why, for people"`
+	// With are the other services of the release, which the definition names under 'with'.
+	With []NewComponent `json:"with,omitempty" doc:"other services that are released together with this one, in any order; the definition names them under 'with'"`
+	Note string         `json:"note,omitempty" doc:"why, for people"`
+}
+
+// NewComponent is another service of a release. Without a definition, that of its newest
+// release is used again.
+type NewComponent struct {
+	Service    string                       `json:"service" example:"payments"`
+	Definition string                       `json:"definition,omitempty" doc:"the text of its fairway.yaml; by default that of its newest release"`
+	Version    string                       `json:"version,omitempty" doc:"what people call it; by default the beginning of the digest" example:"v3"`
+	Artifact   string                       `json:"artifact" doc:"where the artifact is: a path or URL on the worker's side" example:"/builds/payments-v3"`
+	Digest     string                       `json:"digest" doc:"sha256: and 64 hexadecimal digits" example:"sha256:60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752"`
+	Files      map[string][]byte            `json:"files,omitempty" doc:"as of the leading service"`
+	Manifests  map[string][]json.RawMessage `json:"manifests,omitempty" doc:"as of the leading service"`
+	Sealed     map[string]string            `json:"sealed,omitempty" doc:"as of the leading service"`
+}
+
+// ReleaseComponent is another service of a release, and its artifact.
+type ReleaseComponent struct {
+	Service  string `json:"service" example:"payments"`
+	Version  string `json:"version" example:"v3"`
+	Artifact string `json:"artifact"`
+	Digest   string `json:"digest"`
 }
 
 // Release is a release in a list.
 type Release struct {
-	ID          string            `json:"id" example:"01m83e2bckx8hz8vhr12hbe06b"`
-	Service     string            `json:"service" example:"shop"`
-	Version     string            `json:"version" example:"v2"`
-	Artifact    string            `json:"artifact"`
-	Digest      string            `json:"digest"`
-	Author      string            `json:"author"`
-	Note        string            `json:"note,omitempty"`
-	PlanHash    string            `json:"planHash" doc:"what approvals are bound to"`
-	RollbackTo  string            `json:"rollbackTo,omitempty" doc:"the older release that this one brings back"`
-	DrillOf     string            `json:"drillOf,omitempty" doc:"the release that this one is a drill of: with harm on purpose, and never promoted"`
-	State       pipeline.RunState `json:"state"`
-	Environment string            `json:"environment,omitempty" doc:"the environment that moves, or was last"`
-	CreatedAt   time.Time         `json:"createdAt"`
-	EndedAt     time.Time         `json:"endedAt,omitzero"`
+	ID          string             `json:"id" example:"01m83e2bckx8hz8vhr12hbe06b"`
+	Service     string             `json:"service" example:"shop"`
+	Version     string             `json:"version" example:"v2"`
+	Artifact    string             `json:"artifact"`
+	Digest      string             `json:"digest"`
+	With        []ReleaseComponent `json:"with,omitempty" doc:"the other services that are released together with this one, in the order in which they go: before it"`
+	Author      string             `json:"author"`
+	Note        string             `json:"note,omitempty"`
+	PlanHash    string             `json:"planHash" doc:"what approvals are bound to"`
+	RollbackTo  string             `json:"rollbackTo,omitempty" doc:"the older release that this one brings back"`
+	DrillOf     string             `json:"drillOf,omitempty" doc:"the release that this one is a drill of: with harm on purpose, and never promoted"`
+	State       pipeline.RunState  `json:"state"`
+	Environment string             `json:"environment,omitempty" doc:"the environment that moves, or was last"`
+	CreatedAt   time.Time          `json:"createdAt"`
+	EndedAt     time.Time          `json:"endedAt,omitzero"`
 }
 
 // ReleaseDetail is a release with everything that its page shows.

@@ -55,6 +55,9 @@ func Run(t *testing.T, open func(t testing.TB) Store) {
 		{"a release comes back as it was added", releaseRoundTrip},
 		{"a release is added once", releaseOnce},
 		{"releases are listed newest first by filter", listReleases},
+		{"a release of several services is found by each", together},
+		{"a release of several services has evidence about each", evidenceTogether},
+		{"a service learns from its own past, alone or with others", earlyTogether},
 		{"an idempotency key is remembered per actor", idempotency},
 
 		{"a task comes back as it was put", taskRoundTrip},

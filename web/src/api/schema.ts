@@ -823,6 +823,10 @@ export interface components {
             artifact: string;
             config?: components["schemas"]["Config"];
             digest: string;
+            /** Format: double */
+            expectedErrors?: number;
+            /** Format: double */
+            expectedRate?: number;
             service: string;
             version?: string;
         };
@@ -910,6 +914,7 @@ export interface components {
             platform: string;
             region?: string;
             sealed?: string;
+            service?: string;
             /** @description any JSON */
             settings?: unknown;
             skipRoles?: string[];
@@ -1137,6 +1142,8 @@ export interface components {
             environment: string;
             /** Format: double */
             expectedRate?: number;
+            /** Format: int64 */
+            step?: number;
             takeBack: string;
             /** Format: int64 */
             wave: number;
@@ -1215,6 +1222,39 @@ export interface components {
              * @example 10m
              */
             for?: string;
+        };
+        NewComponent: {
+            /**
+             * @description where the artifact is: a path or URL on the worker's side
+             * @example /builds/payments-v3
+             */
+            artifact: string;
+            /** @description the text of its fairway.yaml; by default that of its newest release */
+            definition?: string;
+            /**
+             * @description sha256: and 64 hexadecimal digits
+             * @example sha256:60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752
+             */
+            digest: string;
+            /** @description as of the leading service */
+            files?: {
+                [key: string]: string;
+            };
+            /** @description as of the leading service */
+            manifests?: {
+                [key: string]: unknown[];
+            };
+            /** @description as of the leading service */
+            sealed?: {
+                [key: string]: string;
+            };
+            /** @example payments */
+            service: string;
+            /**
+             * @description what people call it; by default the beginning of the digest
+             * @example v3
+             */
+            version?: string;
         };
         NewDrill: {
             /** @description a bad artifact to ship in place of what is at home */
@@ -1313,6 +1353,8 @@ export interface components {
              * @example v2
              */
             version?: string;
+            /** @description other services that are released together with this one, in any order; the definition names them under 'with' */
+            with?: components["schemas"]["NewComponent"][];
         };
         NewToken: {
             /** @description the worker's; all if empty */
@@ -1449,6 +1491,7 @@ export interface components {
             supersede?: boolean;
             /** Format: int64 */
             version: number;
+            with?: components["schemas"]["Component"][];
         };
         PlatformArtifact: {
             digest: string;
@@ -1602,6 +1645,16 @@ export interface components {
             state: string;
             /** @example v2 */
             version: string;
+            /** @description the other services that are released together with this one, in the order in which they go: before it */
+            with?: components["schemas"]["ReleaseComponent"][];
+        };
+        ReleaseComponent: {
+            artifact: string;
+            digest: string;
+            /** @example payments */
+            service: string;
+            /** @example v3 */
+            version: string;
         };
         ReleaseDetail: {
             /** @description what the caller may do now: approve, reject, decide, pause, resume, rollback, skip */
@@ -1652,6 +1705,8 @@ export interface components {
             state: string;
             /** @example v2 */
             version: string;
+            /** @description the other services that are released together with this one, in the order in which they go: before it */
+            with?: components["schemas"]["ReleaseComponent"][];
         };
         Reply: {
             cancelled?: boolean;
@@ -1759,6 +1814,7 @@ export interface components {
             name: string;
             notify?: components["schemas"]["Notify"];
             promote?: components["schemas"]["Promote"];
+            service?: string;
             /**
              * @description a duration, for instance 90s, 10m or 1h30m
              * @example 10m

@@ -3,12 +3,16 @@ import { full, instant, moment } from '../format/time.ts'
 import { useNow } from '../format/useNow.ts'
 import { Icon } from '../layout/icons.tsx'
 import { sayings } from './drift.ts'
+import { partsOf } from './run.ts'
 import classes from './Drifted.module.css'
 
 /** Where the release is at home and what runs there is not as it should be. */
 export function Drifted({ detail }: { detail: ReleaseDetail }) {
   const all = Object.entries(detail.drift ?? {}).filter(([, drift]) => sayings(drift).length > 0 || drift.git?.unknown)
-  return all.map(([environment, drift]) => <One key={environment} service={detail.service} environment={environment} drift={drift} />)
+  return all.map(([entry, drift]) => {
+    const { service, place } = partsOf(entry, detail.service)
+    return <One key={entry} service={service} environment={place} drift={drift} />
+  })
 }
 
 function One({ service, environment, drift }: { service: string; environment: string; drift: Drift }) {

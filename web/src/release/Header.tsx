@@ -6,6 +6,7 @@ import { Time } from '../format/Time.tsx'
 import { Icon } from '../layout/icons.tsx'
 import { final } from '../releases/states.ts'
 import { DrillBadge, StateBadge } from '../releases/StateBadge.tsx'
+import { titleOf } from './run.ts'
 import classes from './Header.module.css'
 
 export const Header = ({ detail }: { detail: ReleaseDetail }) => (
@@ -15,7 +16,7 @@ export const Header = ({ detail }: { detail: ReleaseDetail }) => (
       <Link to="/releases" search={{ service: detail.service }}>{detail.service}</Link>
     </nav>
     <div className={classes.title}>
-      <h1 className="wrap">{detail.service} <span className={classes.version}>{detail.version || shortDigest(detail.digest)}</span></h1>
+      <h1 className="wrap">{detail.service} <span className={classes.version}>{titleOf(detail).slice(detail.service.length + 1)}</span></h1>
       {detail.drillOf && <DrillBadge />}
       <StateBadge state={detail.state} paused={Boolean(detail.run.paused) && !final(detail.state)} />
     </div>
@@ -24,6 +25,9 @@ export const Header = ({ detail }: { detail: ReleaseDetail }) => (
       <Fact name="Created"><Time at={detail.createdAt} exact /></Fact>
       {detail.endedAt && <Fact name="Ended"><Time at={detail.endedAt} exact /></Fact>}
       <Fact name="Digest"><Copyable text={detail.digest} short={shortDigest(detail.digest)} what="digest" /></Fact>
+      {(detail.with ?? []).map((other) => (
+        <Fact key={other.service} name={`Digest of ${other.service}`}><Copyable text={other.digest} short={shortDigest(other.digest)} what={`digest of ${other.service}`} /></Fact>
+      ))}
       <Fact name="Plan"><Copyable text={detail.planHash} short={detail.planHash.slice(0, 8)} what="plan's hash" /></Fact>
       {detail.drillOf && <Fact name="Drill of"><Link to="/releases/$release" params={{ release: detail.drillOf }}>what was at home</Link></Fact>}
       {detail.rollbackTo && <Fact name="Brings back"><Link to="/releases/$release" params={{ release: detail.rollbackTo }}>an older release</Link></Fact>}

@@ -11,7 +11,7 @@ import { Drifted } from './Drifted.tsx'
 import { EventList } from './EventList.tsx'
 import { Header } from './Header.tsx'
 import { Headline } from './Headline.tsx'
-import { currentEnvironment, judgedEnvironment } from './run.ts'
+import { currentEnvironment, judgedEnvironment, titleOf } from './run.ts'
 import { Track } from './Track.tsx'
 import { lastVerdict } from './verdict.ts'
 import { VerdictCard } from './VerdictCard.tsx'
@@ -36,7 +36,7 @@ export function ReleaseView({ live, detail, verification, onChanged, onRetry }: 
 
   return (
     <main className="page" id="main">
-      <title>{`${detail.service} ${detail.version} · Fairway`}</title>
+      <title>{`${titleOf(detail)} · Fairway`}</title>
       <ConnectionBanner live={live} onRetry={onRetry} />
       <div className={classes.top}>
         <Header detail={detail} />

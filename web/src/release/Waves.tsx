@@ -3,7 +3,7 @@ import { Icon } from '../layout/icons.tsx'
 import { look } from '../releases/states.ts'
 import { StateBadge } from '../releases/StateBadge.tsx'
 import type { Place } from './run.ts'
-import { asks, counts, stirs, type Regional, type Wave } from './waves.ts'
+import { asks, counts, labelOf, regionsIn, stirs, type Regional, type Wave } from './waves.ts'
 import classes from './Waves.module.css'
 
 /** How many regions at rest are shown before the others are only counted. */
@@ -16,11 +16,11 @@ interface Props {
 }
 
 /** The regions of an environment: a row for each wave, with those first that need a look. */
-export function Waves({ regional: { environment, waves }, shown, onShow }: Props) {
-  const total = waves.reduce((n, { regions }) => n + regions.length, 0)
+export function Waves({ regional, shown, onShow }: Props) {
+  const { environment, waves } = regional
   return (
     <div className={classes.waves} role="group" aria-label={`Regions of ${environment}`}>
-      <div className={classes.title}><b>{environment}</b> <span className="faint small">{total} regions in {waves.length} waves</span></div>
+      <div className={classes.title}><b>{environment}</b> <span className="faint small">{regionsIn(regional)} regions in {waves.length} waves</span></div>
       {waves.map((wave) => <WaveRow key={wave.number} wave={wave} shown={shown} onShow={onShow} />)}
     </div>
   )
@@ -52,9 +52,9 @@ function Region({ place, shown, onShow }: { place: Place; shown: boolean; onShow
   return (
     <button
       type="button" className={classes.region} data-tone={asks(place) ? 'warn' : tone} aria-pressed={shown} title={about}
-      aria-label={`${place.plan?.region}: ${label}${stage ? `, stage ${stage}` : ''}${about ? `. ${about}` : ''}`} onClick={() => onShow(place.run.name)}
+      aria-label={`${labelOf(place)}: ${label}${stage ? `, stage ${stage}` : ''}${about ? `. ${about}` : ''}`} onClick={() => onShow(place.run.name)}
     >
-      <Icon name={asks(place) ? 'question' : icon} size={12} /> {place.plan?.region}{stage && <span className="faint"> {stage}</span>}
+      <Icon name={asks(place) ? 'question' : icon} size={12} /> {labelOf(place)}{stage && <span className="faint"> {stage}</span>}
     </button>
   )
 }

@@ -3,7 +3,7 @@
 import type { Change } from '../api/queries.ts'
 import type { Action, ReleaseDetail } from '../api/types.ts'
 import { percent, shortDigest } from '../format/number.ts'
-import { currentEnvironment, exposed, place, places, undoing } from './run.ts'
+import { currentEnvironment, exposed, place, places, titleOf, undoing } from './run.ts'
 
 export interface Choice {
   action: Action
@@ -28,12 +28,12 @@ export function choices(detail: ReleaseDetail): Choice[] {
 export function describe(action: Action, detail: ReleaseDetail): Choice {
   const environment = currentEnvironment(detail)
   const whole = place(detail, environment)?.plan?.leg?.environment ?? environment
-  const name = `${detail.service} ${detail.version}`
+  const name = titleOf(detail)
   const here = place(detail, environment)
   const stage = here?.steps.find(({ current }) => current)
   const change: Change = { action: action === 'decide' ? 'approve' : action, environment }
   const answer = { ...change, stage: stage?.plan.name }
-  const bound = `It is bound to the artifact ${shortDigest(detail.digest)} and the plan ${detail.planHash.slice(0, 8)} that you see here.`
+  const bound = `It is bound to the ${artifacts(detail)} and the plan ${detail.planHash.slice(0, 8)} that you see here.`
 
   switch (action) {
     case 'approve': {
@@ -112,9 +112,21 @@ export function describe(action: Action, detail: ReleaseDetail): Choice {
   }
 }
 
-/** What a retreat from all regions of an environment does, now. */
+/** What an answer is bound to, beside the plan. */
+function artifacts(detail: ReleaseDetail): string {
+  const digests = [detail.digest, ...(detail.with ?? []).map(({ digest }) => digest)].map((digest) => shortDigest(digest))
+  return digests.length > 1 ? `artifacts ${digests.join(', ')}` : `artifact ${digests[0]}`
+}
+
+/** What a retreat from all regions and of all services in an environment does, now. */
 function everywhere(detail: ReleaseDetail, environment: string): string[] {
   const regions = places(detail).filter(({ plan }) => plan?.leg?.environment === environment && plan.leg.wave > 0)
+  if (regions.some(({ plan }) => plan?.service)) {
+    const begun = regions.filter(({ run }) => Boolean(run.startedAt) && ['running', 'succeeded', 'rolling-back'].includes(run.state))
+    const services = [...new Set(begun.map(({ plan }) => plan?.service))].reverse()
+    return services.length === 0 ? [`Nothing was changed in ${environment} yet, so there is nothing to undo.`]
+      : [`The users' traffic returns to the version before in all services where it was begun${services.length > 1 ? `, in this order: ${services.join(', ')}` : `: ${services[0]}`}.`]
+  }
   const back = regions.filter(({ run }) => Boolean(run.startedAt) && ['running', 'succeeded', 'rolling-back'].includes(run.state)).length
   const waiting = regions.filter(({ run }) => run.state === 'pending').length
   const lines = [`The users' traffic returns to the version before in all ${back} regions where it was begun, the newest wave first.`]

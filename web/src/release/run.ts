@@ -1,6 +1,7 @@
 // Questions to a run and its plan.
 
-import type { EnvironmentRun, PlanEnvironment, PlanStage, Point, ReleaseDetail, StageRun } from '../api/types.ts'
+import type { EnvironmentRun, PlanEnvironment, PlanStage, Point, Release, ReleaseDetail, StageRun } from '../api/types.ts'
+import { shortDigest } from '../format/number.ts'
 import { instant, short } from '../format/time.ts'
 
 /** One stage as planned and as carried out. */
@@ -30,6 +31,20 @@ export function places(detail: ReleaseDetail): Place[] {
 }
 
 export const place = (detail: ReleaseDetail, environment: string) => places(detail).find(({ run }) => run.name === environment)
+
+/** What is released, for people: "shop v2 with payments v3". */
+export function titleOf({ service, version, digest, with: others }: Pick<Release, 'service' | 'version' | 'digest' | 'with'>): string {
+  const names = (others ?? []).map((other) => `${other.service} ${other.version}`)
+  const whole = `${service} ${version || shortDigest(digest)}`
+  if (names.length === 0) return whole
+  return `${whole} with ${[names.slice(0, -1).join(', '), names.at(-1)].filter(Boolean).join(' and ')}`
+}
+
+/** The service and the place of an entry: "production/eu:payments" is payments in production/eu. */
+export function partsOf(entry: string, leading: string): { service: string; place: string } {
+  const [place = entry, service = leading] = entry.split(':')
+  return { service, place }
+}
 
 /** The environment that moves or waits, else the last one that was begun. */
 export function currentEnvironment(detail: ReleaseDetail): string {

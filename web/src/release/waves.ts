@@ -25,7 +25,14 @@ const rank = (place: Place) => (asks(place) ? -1 : urgency.indexOf(place.run.sta
 /** Whether a region is shown by itself, however many there are. */
 export const stirs = (place: Place) => rank(place) <= urgency.indexOf('running')
 
-export const isRegion = ({ plan }: Place) => (plan?.leg?.wave ?? 0) > 0
+/** Several services in an environment without regions have a row each, as environments do. */
+export const isRegion = ({ plan }: Place) => (plan?.leg?.wave ?? 0) > 0 && plan!.name.includes('/')
+
+/** What the region is called, with the service where there are several. */
+export const labelOf = ({ plan }: Place) => (plan?.service ? `${plan.region} ${plan.service}` : plan?.region)
+
+/** How many regions there are, whatever the number of services in each. */
+export const regionsIn = ({ waves }: Regional) => new Set(waves.flatMap(({ regions }) => regions.map(({ plan }) => plan?.region))).size
 
 export function regional(detail: ReleaseDetail): Regional[] {
   const all: Regional[] = []

@@ -29,6 +29,7 @@ function Row({ release }: { release: Release }) {
         <Link to="/releases/$release" params={{ release: release.id }}>
           <b>{release.service}</b> {release.version || shortDigest(release.digest)}
         </Link>
+        {(release.with ?? []).length > 0 && <div className="faint small">with {release.with!.map((other) => `${other.service} ${other.version}`).join(', ')}</div>}
         {release.rollbackTo && <div className="faint small">brings an older release back</div>}
         {release.note && <div className="faint small">{release.note}</div>}
       </td>

@@ -403,3 +403,24 @@ export function inRegions(now: number): ReleaseDetail {
     plan: { ...sketch.plan!, environments }, run: { ...sketch.run, environments: runs },
   }
 }
+
+/** A release of two services: payments is at home in production, and shop's canary moves. */
+export function together(now: number): ReleaseDetail {
+  const sketch = good(now)
+  const production = sketch.plan!.environments![1]!
+  const deploy: PlanStage[] = [{ name: 'deploy', kind: 'deploy', timeLimit: '5m', undo: 'brings the previous revision back and gives it all the traffic' }]
+  const entry = (service: string, step: number, stages: PlanStage[]): PlanEnvironment => ({
+    ...production, name: `production:${service}`, service, stages, leg: { environment: 'production', wave: 1, step, takeBack: 'all' },
+  })
+  const environments = [entry('payments', 1, deploy), entry('checkout', 2, production.stages!)]
+  const runs: EnvironmentRun[] = [
+    { name: 'production:payments', state: 'succeeded', stage: 0, startedAt: ago(now, 900), endedAt: ago(now, 700), stages: stageRuns(now, ['passed']) },
+    { name: 'production:checkout', state: 'running', stage: 3, startedAt: ago(now, 700), stages: stageRuns(now, canaryRuns) },
+  ]
+  return {
+    ...sketch, id: `${sketch.id}t`, environment: 'production:checkout', live: {}, actions: ['pause', 'rollback'],
+    with: [{ service: 'payments', version: 'v3', artifact: '/builds/payments', digest: digest(7) }],
+    headline: '1 of 2 services are done in production. Stage canary in production:checkout.',
+    plan: { ...sketch.plan!, environments }, run: { ...sketch.run, environments: runs },
+  }
+}

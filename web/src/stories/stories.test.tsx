@@ -59,6 +59,18 @@ describe('the page of a release', () => {
     expect(dialog.textContent).toContain('the other 150')
   })
 
+  it('shows the services of a release, and takes all of them back in the opposite order', async () => {
+    await story('release: two services together')
+    expect(screen.getByRole('heading', { level: 1 }).textContent).toContain('with payments v3')
+    const track = screen.getByRole('region', { name: 'Pipeline' })
+    expect(within(track).getByRole('button', { name: 'production:payments' })).toBeTruthy()
+    expect(within(track).getByRole('button', { name: 'production:checkout' })).toBeTruthy()
+    expect(screen.queryByRole('group', { name: /^Regions/ })).toBeNull()
+    fireEvent.click(screen.getByRole('button', { name: 'Roll back' }))
+    const dialog = await screen.findByRole('dialog')
+    expect(dialog.textContent).toContain('in this order: checkout, payments')
+  })
+
   it('shows a custom mean in its own units', async () => {
     await story('release: canary, judged by order value')
     const row = screen.getByRole('rowheader', { name: /^order value/ }).closest('tr')!

@@ -39,6 +39,7 @@ export const stories: Story[] = [
   { name: 'release: paused', render: () => good(sample.paused(now)) },
   { name: 'release: drill', render: () => good(sample.drill(now)) },
   { name: 'release: in waves through 200 regions', render: () => view(sample.inRegions(now)) },
+  { name: 'release: two services together', render: () => view(sample.together(now)) },
   { name: 'release: what runs has drifted', render: () => view(sample.drifted(now), sample.goodEvents(sample.ids.old, now).slice(0, 6)) },
   { name: 'release: queued', render: () => view(sample.queued(now), sample.goodEvents(sample.ids.queued, now).slice(0, 10)) },
   { name: 'release: too early for production', render: () => view(sample.early(now), sample.goodEvents(sample.ids.queued, now).slice(0, 6)) },
