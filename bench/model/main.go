@@ -91,7 +91,7 @@ func measureUnits(ctx context.Context, c config, dir string, u *units) error {
 		return err
 	}
 	defer r.close()
-	if len(u.Releases) == 0 {
+	if u.Connections == 0 { // they were not measured yet
 		if err := r.basics(ctx, u); err != nil {
 			return err
 		}
@@ -120,7 +120,10 @@ func (r *rig) basics(ctx context.Context, u *units) error {
 	if err := r.rest(ctx, u, 50, 10*time.Second); err != nil {
 		return err
 	}
-	if err := r.wakes(ctx, u, 50, 50, []int{0, 10_000}); err != nil {
+	if err := r.wakes(ctx, u, 50, 50); err != nil {
+		return err
+	}
+	if err := r.crowd(ctx, u, 50, 10_000, 20*time.Second); err != nil {
 		return err
 	}
 	return r.holds(ctx, u, 200, 20, 10*time.Second)

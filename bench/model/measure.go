@@ -78,42 +78,56 @@ func (r *rig) waiters(ctx context.Context, n int) (*workforce, error) {
 	return f, sleep(ctx, 2*time.Second) // until all have asked
 }
 
-// wakes is what it costs each waiting worker that something is committed, by how many
-// tasks others have. The commits are releases that wait for a person.
-func (r *rig) wakes(ctx context.Context, u *units, workers, commits int, tasks []int) error {
-	var looks []cost
+// leastLooks is how many looks of a waiting worker after a commit are more than noise.
+const leastLooks = 0.05
+
+// wakes is what it costs each waiting worker that something is committed which frees no task
+// for it. The commits are releases that wait for a person.
+func (r *rig) wakes(ctx context.Context, u *units, workers, commits int) error {
 	if _, err := r.commits(ctx, commits); err != nil { // the first ones fill caches
 		return err
 	}
-	for _, n := range tasks {
-		if err := r.foreignTasks(ctx, n); err != nil {
-			return err
-		}
-		alone, err := r.commits(ctx, commits)
-		if err != nil {
-			return err
-		}
-		f, err := r.waiters(ctx, workers)
-		if err != nil {
-			return err
-		}
-		watched, err := r.commits(ctx, commits)
-		f.end()
-		if err != nil {
-			return err
-		}
-		more := watched.cost.plus(-watched.seconds*float64(workers), u.Waiting).plus(-1, alone.cost)
-		look := more.per(watched.Updates * float64(workers)).least0()
-		fmt.Printf("  %6d tasks: %.2f looks per commit and waiting worker, %.0f µs of PostgreSQL and %.0f µs of the server each\n",
-			n, look.Views, look.Database/look.Views*1e6, look.Server/look.Views*1e6)
-		look.Rows, look.Bytes, look.Updates = 0, 0, 0
-		looks = append(looks, look)
+	alone, err := r.commits(ctx, commits)
+	if err != nil {
+		return err
 	}
-	first, last := looks[0], looks[len(looks)-1]
-	u.Look = first
-	u.LookTask = last.plus(-1, first).per(float64(tasks[len(tasks)-1] - tasks[0])).least0()
-	u.LookTask.Views, u.LookTask.Statements = 0, 0
+	f, err := r.waiters(ctx, workers)
+	if err != nil {
+		return err
+	}
+	watched, err := r.commits(ctx, commits)
+	f.end()
+	if err != nil {
+		return err
+	}
+	more := watched.cost.plus(-watched.seconds*float64(workers), u.Waiting).plus(-1, alone.cost)
+	u.Look = more.per(watched.Updates * float64(workers)).least0()
+	u.Look.Rows, u.Look.Bytes, u.Look.Updates = 0, 0, 0
+	fmt.Printf("  %.3f looks per commit and waiting worker\n", u.Look.Views)
+	if u.Look.Views < leastLooks {
+		u.Look = cost{}
+	}
 	return r.forget()
+}
+
+// crowd is how much more a waiting worker's second costs for each task that others have.
+func (r *rig) crowd(ctx context.Context, u *units, workers, tasks int, long time.Duration) error {
+	if err := r.foreignTasks(ctx, tasks); err != nil {
+		return err
+	}
+	f, err := r.waiters(ctx, workers)
+	if err != nil {
+		return err
+	}
+	waiting, err := r.during(ctx, func() error { return sleep(ctx, long) })
+	f.end()
+	if err != nil {
+		return err
+	}
+	second := waiting.plus(-waiting.seconds, u.Idle).per(waiting.seconds * float64(workers))
+	u.LookTask = second.plus(-1, u.Waiting).per(float64(tasks)).least0()
+	u.LookTask.Rows, u.LookTask.Bytes, u.LookTask.Views, u.LookTask.Statements = 0, 0, 0, 0
+	return r.foreignTasks(ctx, 0)
 }
 
 // commits makes some, a few a second so that no two wake the workers as one.

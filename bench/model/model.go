@@ -120,12 +120,11 @@ func (l load) samples() float64 { return (l.Canary + l.Watch).Seconds() / l.Inte
 // waiting is what so many workers make of so many transactions a second, while there are
 // so many tasks: each looks after each of them, but no sooner than its last look is over.
 func waiting(u *units, workers, updates, tasks float64) (c cost, looks float64) {
-	look := u.Look.plus(tasks, u.LookTask)
 	looks = workers * updates
-	if busy := look.Server + look.Database; busy > 0 {
+	if busy := u.Look.Server + u.Look.Database; busy > 0 {
 		looks = workers * min(updates, 1/busy)
 	}
-	return cost{}.plus(workers, u.Waiting).plus(looks, look), looks
+	return cost{}.plus(workers, u.Waiting.plus(tasks, u.LookTask)).plus(looks, u.Look), looks
 }
 
 // needs computes what the load needs. Costs are linear in releases, samples and seconds;

@@ -44,7 +44,7 @@ func TestNeedsAreWhatOneReckonsByHeart(t *testing.T) {
 	// Of 15 signs of a held task, a report stands for one.
 	held := 1200 * (1 - 1.0/15)
 	near(t, "views", n.Second.Views, held+10+1200)
-	near(t, "PostgreSQL", n.Second.Database, 2*0.02+80*1e-3+held*1e-4+10*1e-3+1200*(1e-4+1200*1e-7))
+	near(t, "PostgreSQL", n.Second.Database, 2*0.02+80*1e-3+held*1e-4+10*(1e-3+1200*1e-7)+1200*1e-4)
 	near(t, "log", n.Second.Log, 80*1000)
 	near(t, "rows of a day", n.Day.Rows, 86_400*(40+40))
 	near(t, "samples kept", n.KeptSamples, 86_400*40*200*10)

@@ -19,7 +19,7 @@ func printUnits(u *units) {
 	line("idle server, a second", u.Idle)
 	line("waiting worker, a second", u.Waiting)
 	line("its look after a commit", u.Look)
-	line("and for 1,000 tasks there", cost{}.plus(1000, u.LookTask))
+	line("its second, for 1,000 tasks", cost{}.plus(1000, u.LookTask))
 	line("held task, a second", u.Held)
 	line("its worker, a second", u.Holder)
 	line("target, once", u.Target)

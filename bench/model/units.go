@@ -10,8 +10,8 @@ type units struct {
 	// open meanwhile.
 	Waiting     cost
 	Connections float64
-	// Look is what a waiting worker does after each transaction that writes, and LookTask
-	// how much more that is for each task that there is, whoever has it.
+	// Look is what a waiting worker does after each transaction that writes, and LookTask how
+	// much more its second costs for each task that there is, whoever has it.
 	Look, LookTask cost
 	// Held is a task in a worker's hands, a second, and Holder a worker that has some.
 	// SignsPerSecond are the signs of life of one such task, where they are its own.
