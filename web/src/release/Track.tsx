@@ -1,4 +1,5 @@
 import { Tooltip } from '@mantine/core'
+import { Fragment } from 'react'
 import type { ReleaseDetail, StageState } from '../api/types.ts'
 import { instant, short } from '../format/time.ts'
 import { useNow } from '../format/useNow.ts'
@@ -43,8 +44,8 @@ function EnvironmentRow({ place, several, shown, onShow }: { place: Place; sever
       <div className={classes.environment}>
         <div className={classes.name}>
           {several
-            ? <button type="button" aria-pressed={shown} onClick={() => onShow(run.name)} title="Show its verdict and charts">{run.name}</button>
-            : <b>{run.name}</b>}
+            ? <button type="button" aria-label={run.name} aria-pressed={shown} onClick={() => onShow(run.name)} title="Show its verdict and charts">{breakable(run.name)}</button>
+            : <b>{breakable(run.name)}</b>}
           {plan?.platform && <span className="faint small">{plan.platform}{plan.region && `, ${plan.region}`}</span>}
         </div>
         <div className={classes.state}><StateBadge state={run.state} />{time && <span className="faint small figure">{time}</span>}</div>
@@ -59,6 +60,9 @@ function EnvironmentRow({ place, several, shown, onShow }: { place: Place; sever
     </div>
   )
 }
+
+/** An entry's name may be long, and breaks between environment, region and service. */
+const breakable = (name: string) => name.split(/(?<=[:/])/).map((part, i) => <Fragment key={i}>{i > 0 && <wbr />}{part}</Fragment>)
 
 function Needs({ place: { plan, run } }: { place: Place }) {
   if (run.state !== 'pending' || !plan?.needs?.length) return null
