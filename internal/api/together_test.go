@@ -216,3 +216,96 @@ func TestADrillIsOfOneServiceThatWentWithAnother(t *testing.T) {
 	_, err = sre.Drill(t.Context(), "shop", client.NewDrill{Environment: "production", Errors: 0.5, Reason: "practice"}, "")
 	refused(t, err, fault.Conflict, "shop has no canary in production")
 }
+
+// shipped ships the release and carries it out.
+func shipped(t *testing.T, as, worker *client.Client, n client.NewRelease) client.ReleaseDetail {
+	t.Helper()
+	d := ship(t, as, n)
+	for range 1 + len(n.With) {
+		work(t, worker, passed)
+	}
+	return d
+}
+
+// of gives the version of two services other artifacts.
+func of(version, shop, payments string) client.NewRelease {
+	n := both(version)
+	n.Digest, n.With[0].Digest = shop, payments
+	return n
+}
+
+func TestAnOlderReleaseThatWasBroughtBackComesBackInTheSameOrder(t *testing.T) {
+	r := newRig(t)
+	anna, sre, worker := r.person("anna", auth.Developer), r.person("ines", auth.SRE), r.worker("w", "production")
+	proven(t, anna, digest1, digest2, digest3)
+	shipped(t, anna, worker, of("v1", digest1, digest2))
+	for _, version := range []string{"v2", "v3"} {
+		shipped(t, anna, worker, of(version, digest3, digest1))
+		if _, err := sre.Rollback(t.Context(), "shop", client.Rollback{To: "v1", Environment: "production"}); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{"shop", "payments"} {
+			if task := work(t, worker, passed); task.Service != want {
+				t.Fatalf("from %s %s is brought back first, want %s", version, task.Service, want)
+			}
+		}
+	}
+}
+
+func TestOneServicesOlderVersionIsNotThatOfAnother(t *testing.T) {
+	r := newRig(t)
+	anna, sre, worker := r.person("anna", auth.Developer), r.person("ines", auth.SRE), r.worker("w", "production")
+	proven(t, anna, digest1, digest2, digest3)
+	payments := client.NewRelease{Definition: paymentsTogether, Version: "v1", Artifact: "/builds/payments-1", Digest: digest3}
+	older := shipped(t, anna, worker, payments)
+	shop := of("v1", digest1, digest2)
+	shop.With = nil
+	shipped(t, anna, worker, shop)
+	both := shipped(t, anna, worker, of("v2", digest2, digest1))
+	back, err := sre.Rollback(t.Context(), both.ID, client.Rollback{To: "payments@v1", Environment: "production"})
+	if err != nil || back.RollbackTo != older.ID || back.Service != "payments" {
+		t.Errorf("it made %+v, %v", back.Release, err)
+	}
+}
+
+func TestNoServiceIsTakenAlongThatHasMovedOnAlone(t *testing.T) {
+	r := newRig(t)
+	anna, sre, worker := r.person("anna", auth.Developer), r.person("ines", auth.SRE), r.worker("w", "production")
+	proven(t, anna, digest1, digest2, digest3)
+	shipped(t, anna, worker, of("v1", digest1, digest2))
+	shop := of("v4", digest3, digest2)
+	shop.With = nil
+	shipped(t, anna, worker, shop)
+	shipped(t, anna, worker, client.NewRelease{Service: "payments", Version: "p9", Artifact: "/builds/p9", Digest: digest3})
+	_, err := sre.Rollback(t.Context(), "payments", client.Rollback{To: "pv1", Environment: "production"})
+	refused(t, err, fault.Conflict, "shop has moved on in production since, by shop@v4")
+}
+
+// What was brought back may be taken back too. Its order is the opposite one, and so is
+// what needs what.
+func TestWhatWasBroughtBackKeepsWhatANewerReleaseMayNeed(t *testing.T) {
+	r := newRig(t)
+	anna, sre, worker := r.person("anna", auth.Developer), r.person("ines", auth.SRE), r.worker("w", "production")
+	proven(t, anna, digest1, digest2, digest3)
+	shipped(t, anna, worker, of("v1", digest1, digest2))
+	shipped(t, anna, worker, of("v2", digest3, digest1))
+	restored, err := sre.Rollback(t.Context(), "shop", client.Rollback{To: "v1", Environment: "production"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	work(t, worker, passed)
+	work(t, worker, passed)
+	shipped(t, anna, worker, client.NewRelease{Service: "payments", Version: "p4", Artifact: "/builds/p4", Digest: digest3})
+	if _, err := sre.Rollback(t.Context(), restored.ID, client.Rollback{Environment: "production", Reason: "shop is bad"}); err != nil {
+		t.Fatal(err)
+	}
+	if task := work(t, worker, passed); task.Service != "shop" || !task.Undo {
+		t.Fatalf("the task is %s of %s", task.Stage.Name, task.Service)
+	}
+	for service, want := range map[string]string{"shop": "v2", "payments": "p4"} {
+		s, err := anna.Service(t.Context(), service)
+		if err != nil || s.Environments[0].HomeVersion != want {
+			t.Errorf("at home of %s is %+v, %v", service, s.Environments, err)
+		}
+	}
+}

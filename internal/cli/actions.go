@@ -4,7 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 
+	"github.com/oklog/ulid/v2"
 	"github.com/spf13/cobra"
 
 	"github.com/fairwayhq/fairway/internal/api/client"
@@ -113,11 +116,13 @@ func skipCommand(c *command) *cobra.Command {
 func rollbackCommand(c *command) *cobra.Command {
 	var r client.Rollback
 	var key string
-	cmd := c.act("rollback", "Take a release back, or bring an older one back",
+	var cmd *cobra.Command
+	cmd = c.act("rollback", "Take a release back, or bring an older one back",
 		func(ctx context.Context, api *client.Client, seen client.ReleaseDetail) (client.ReleaseDetail, error) {
 			if r.To == "" {
 				return api.Rollback(ctx, seen.ID, r)
 			}
+			r.To = olderOf(seen, cmd.Flags().Arg(0), r.To)
 			return api.Restore(ctx, seen.ID, r, key)
 		})
 	cmd.Long += `
@@ -129,4 +134,15 @@ release which places it again.`
 	cmd.Flags().StringVar(&r.To, "to", "", "an older release, by ID or version")
 	cmd.Flags().StringVar(&key, "idempotency-key", "", "with --to: the same key again creates no second release")
 	return cmd
+}
+
+// olderOf says of which service the older version is: of the one that was named, where it is
+// not the leading one of the release.
+func olderOf(seen client.ReleaseDetail, named, to string) string {
+	service, _, _ := strings.Cut(named, "@")
+	other := slices.ContainsFunc(seen.With, func(c client.ReleaseComponent) bool { return c.Service == service })
+	if _, err := ulid.ParseStrict(to); !other || err == nil || strings.Contains(to, "@") {
+		return to
+	}
+	return service + "@" + to
 }

@@ -107,7 +107,8 @@ func (t *transition) supersede(rec Record, environment string, before []LaneEntr
 			older, newer, where = newer, older, environment
 		}
 		by := newer.Run.Plan
-		if by.Drill != nil || !hasAll(by.Services(), older.Run.Plan.Services()) { // it takes nobody's place
+		if by.Drill != nil || !hasAll(by.Services(), older.Run.Plan.Services()) ||
+			!hasAll(by.ServicesIn(where), older.Run.Plan.ServicesIn(where)) { // it takes nobody's place
 			continue
 		}
 		ev := pipeline.Event{

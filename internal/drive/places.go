@@ -73,12 +73,17 @@ func advances(run *pipeline.Run, environment string) bool {
 
 // grant is the event that gives the release the lane of the environment, with what is at home
 // in it; or that calls its rollback off, where nothing of the release is. What another release
-// has replaced stays, and so do the services that it may need: those of earlier steps there.
+// has replaced stays, and so do the services that it may need there: those of earlier steps, or
+// of later ones where an older release was brought back.
 func (t *transition) grant(rec Record, environment string) (pipeline.Event, error) {
 	plan := rec.Run.Plan
 	ev := pipeline.Event{Kind: pipeline.EventLaneGranted, Environment: environment}
 	waits, replaced := 0, map[string]bool{}
-	for _, i := range slices.Backward(plan.Entries(environment)) {
+	entries := plan.Entries(environment)
+	if !plan.Retreat { // else those that need others go first, and so come first
+		slices.Reverse(entries)
+	}
+	for _, i := range entries {
 		e, place := &rec.Run.Environments[i], plan.Environments[i].Place()
 		home, err := t.tx.Home(TargetOf(plan, e.Name).String())
 		if err != nil {

@@ -134,8 +134,14 @@ func (t together) needs(in string, parts []part) ([]Need, error) {
 	var all []Need
 	for _, s := range parts {
 		for _, n := range s.places[0].Needs {
-			known := slices.ContainsFunc(t.def.Environments, func(e EnvironmentDefinition) bool { return e.Name == n.Environment })
-			if !known {
+			place := func(name string) int {
+				return slices.IndexFunc(t.def.Environments, func(e EnvironmentDefinition) bool { return e.Name == name })
+			}
+			switch at := place(n.Environment); {
+			case at >= place(in):
+				return nil, fault.Errorf(fault.Invalid, "%s needs %s before %s, and %s goes there after it", s.service, n.Environment, in, t.def.Service).
+					WithHint("release %s alone, or change the order of the environments of %s", s.service, t.def.Service)
+			case at < 0:
 				return nil, fault.Errorf(fault.Invalid, "%s needs %s before %s, and %s does not go there", s.service, n.Environment, in, t.def.Service).
 					WithHint("release %s alone, or give %s the environment %s", s.service, t.def.Service, n.Environment)
 			}
@@ -165,21 +171,22 @@ func skippers(parts []part) []string {
 // gate is about the artifact of the service that asks for it; the same approval, which is for
 // the plan, is asked for once.
 func doneOnce(parts []part) []Stage {
-	var all []Stage
+	var all, others []Stage // others are those of the services before
 	lead := &parts[len(parts)-1]
 	for i := range parts {
+		others = slices.Clone(all)
 		for _, s := range parts[i].once {
 			sameAs := func(o Stage) bool {
 				return o.Kind == KindApproval && reflect.DeepEqual(o.Approval, s.Approval) && o.TimeLimit == s.TimeLimit
 			}
-			others := i < len(parts)-1
-			if s.Kind == KindApproval && (slices.ContainsFunc(all, sameAs) || others && slices.ContainsFunc(lead.once, sameAs)) {
+			other := i < len(parts)-1
+			if s.Kind == KindApproval && (slices.ContainsFunc(others, sameAs) || other && slices.ContainsFunc(lead.once, sameAs)) {
 				continue
 			}
-			if others {
+			if other {
 				s.Name = EntryName(s.Name, parts[i].service)
 			}
-			if others && s.Kind != KindApproval {
+			if other && s.Kind != KindApproval {
 				s.Service = parts[i].service
 			}
 			all = append(all, s)

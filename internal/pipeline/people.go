@@ -18,6 +18,9 @@ func (t *turn) answer(ev Event) error {
 	if err != nil {
 		return err
 	}
+	if placeIn(ev.Environment) != ev.Environment { // what is asked of one service is answered for it
+		e = t.run.Environment(ev.Environment)
+	}
 	if e.Asks != "" {
 		return t.decideWaves(e, ev)
 	}

@@ -421,7 +421,7 @@ func ReadPlan(b []byte) (*Plan, error) {
 		return nil, fault.Errorf(fault.Internal, "read plan: %w", err)
 	}
 	if p.Version < 1 || p.Version > PlanVersion {
-		return nil, fault.Errorf(fault.Invalid, "the plan has version %d, this Fairway reads versions 1 to %d", p.Version, PlanVersion).
+		return nil, fault.Errorf(fault.Conflict, "the plan has version %d, this Fairway reads versions 1 to %d", p.Version, PlanVersion).
 			WithHint("upgrade Fairway to the version that made the plan, or newer")
 	}
 	return p, nil

@@ -238,4 +238,58 @@ func TestTheNameOfAnEntryMeansAllServicesThere(t *testing.T) {
 			t.Errorf("%s is %v", name, got)
 		}
 	}
+	if got := plan.Entries("production:nothing"); got != nil {
+		t.Errorf("a service that is not there is %v", got)
+	}
+}
+
+func TestANeedOfAnotherServiceIsNotGoneAroundByTheOrder(t *testing.T) {
+	lead := `service: shop
+with: [payments]
+host: {run: ./shop}
+environments:
+  - {name: production, host: {listen: "127.0.0.1:8080"}, stages: [deploy]}
+  - {name: staging, host: {listen: "127.0.0.1:8081"}, stages: [deploy]}
+`
+	other := `service: payments
+host: {run: ./payments}
+environments:
+  - {name: staging, host: {listen: "127.0.0.1:9081"}, stages: [deploy]}
+  - {name: production, needs: {staging: 24h}, host: {listen: "127.0.0.1:9080"}, stages: [deploy]}
+`
+	def := parsed(t, []byte(other))
+	_, err := pipeline.Compile(parsed(t, []byte(lead)), pipeline.Request{
+		Version: "v2", Artifact: "./shop", Digest: digest,
+		With: []pipeline.ComponentRequest{{Definition: def, Artifact: "./it", Digest: digestOf(def.Service)}},
+	})
+	if fault.CodeOf(err) != fault.Invalid || !strings.Contains(err.Error(), "payments needs staging before production, and shop goes there after it") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A second approval after a gate is asked for also where another service is along.
+func TestAServicesOwnApprovalsAreAllAskedFor(t *testing.T) {
+	lead := `service: shop
+with: [payments]
+host: {run: ./shop, listen: "127.0.0.1:8080"}
+environments:
+  - name: production
+    stages: [{approval: {roles: [sre]}}, {gate: latest.tests.status == 'passed'}, {name: again, approval: {roles: [sre]}}, deploy]
+`
+	other := `service: payments
+host: {run: ./payments, listen: "127.0.0.1:9080"}
+environments:
+  - name: production
+    stages: [{approval: {roles: [sre]}}, deploy]
+`
+	head := planOf(t, []byte(lead), []byte(other)).Environment("production")
+	var approvals int
+	for _, s := range head.Stages {
+		if s.Kind == pipeline.KindApproval {
+			approvals++
+		}
+	}
+	if approvals != 2 {
+		t.Errorf("%d approvals are asked for, want 2", approvals)
+	}
 }

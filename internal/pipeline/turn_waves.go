@@ -153,7 +153,7 @@ func (t *turn) rollbackAll(environment string, ev Event) error {
 	turned := false
 	for _, i := range slices.Backward(t.run.Plan.Entries(environment)) {
 		e := &t.run.Environments[i]
-		if e.Asks != "" {
+		if e.Asks != "" && t.plan(e).In() == environment { // earlier waves are meant too
 			e.Asks, turned = "", true
 		}
 		if e.State == EnvironmentRollingBack && e.Stages[e.Stage].Asks != "" {

@@ -56,6 +56,9 @@ func (e *Environment) Wave() int {
 func (p *Plan) Entries(name string) []int {
 	var all []int
 	place := placeIn(name)
+	if place != name && !slices.ContainsFunc(p.Environments, func(e Environment) bool { return e.Name == name }) {
+		return nil // there is no such service
+	}
 	for i := range p.Environments {
 		e := &p.Environments[i]
 		switch {

@@ -43,7 +43,11 @@ func (c *Control) Restore(ctx context.Context, who auth.Identity, ref string, a 
 		if err != nil {
 			return err
 		}
-		older, err := findOlder(tx, s.asked(ref), a.To)
+		asked := s.asked(ref)
+		if service, _, ok := strings.Cut(a.To, "@"); ok {
+			asked = s.asked(service)
+		}
+		older, err := findOlder(tx, asked, a.To)
 		if err != nil {
 			return err
 		}
@@ -62,6 +66,9 @@ func (c *Control) Restore(ctx context.Context, who auth.Identity, ref string, a 
 			return sameAs(*first, r, first.PlanHash == r.PlanHash, a.Key)
 		}
 		if err := mayRestore(tx, s, where, older); err != nil {
+			return err
+		}
+		if err := takesNobodyAlong(tx, s, older, plan, asked); err != nil {
 			return err
 		}
 		id = r.ID
@@ -84,6 +91,31 @@ func mayRestore(tx Tx, s subject, where string, older subject) error {
 			WithHint("roll it back first: `fairway rollback %s` returns to what ran before", s.label())
 	}
 	return notHome(tx, older, where)
+}
+
+// takesNobodyAlong refuses to bring the other services of the older release back where they
+// have moved on without the one that is asked for: nobody has asked for that.
+func takesNobodyAlong(tx Tx, s, older subject, plan *pipeline.Plan, asked string) error {
+	homes, err := homesIn(tx, plan)
+	if err != nil {
+		return err
+	}
+	for i := range plan.Environments {
+		e := &plan.Environments[i]
+		service := plan.ServiceOf(e)
+		mine := plan.At(asked, e.Place())
+		home := homes[e.Name]
+		if service == asked || mine == nil || home == "" || home == s.ID || home == older.ID || home == homes[mine.Name] {
+			continue
+		}
+		now, err := tx.LoadRelease(home)
+		if err != nil {
+			return err
+		}
+		return fault.Errorf(fault.Conflict, "%s has %s as well, and %s has moved on in %s since, by %s", older.label(), service, service, e.Place(), now.label()).
+			WithHint("release the older version of %s anew, alone: `fairway ship`", asked)
+	}
+	return nil
 }
 
 // asked is the service that a reference to the release names: the leading one, if none.
@@ -131,7 +163,7 @@ func restorePlan(older subject, environment string) (*pipeline.Plan, error) {
 		if only.Leg != nil {
 			leg := *only.Leg
 			leg.Wave, leg.Bake = 1, 0
-			if leg.Step > 0 {
+			if leg.Step > 0 && !plan.Retreat { // else it is turned round already
 				leg.Step = len(services) + 1 - leg.Step
 			}
 			only.Leg = &leg
