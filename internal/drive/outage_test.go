@@ -193,11 +193,17 @@ func TestAnOutageDoesNotCountForWhatWaitsWithoutAWorker(t *testing.T) {
 // dying is a store whose process is killed after so many commits.
 type dying struct {
 	drive.Store
-	left int
+	left atomic.Int32
+}
+
+func dyingAfter(s drive.Store, commits int) *dying {
+	d := &dying{Store: s}
+	d.left.Store(int32(commits))
+	return d
 }
 
 func (d *dying) Update(ctx context.Context, f func(drive.Tx) error) error {
-	if d.left--; d.left < 0 {
+	if d.left.Add(-1) < 0 {
 		return errors.New("killed")
 	}
 	return d.Store.Update(ctx, f)
@@ -227,9 +233,9 @@ func TestAnOutageIsMadeUpForOnceWhereverTheServerIsKilledMeanwhile(t *testing.T)
 				r.pass(4 * time.Minute)
 				r.alive()
 				r.pass(2 * time.Hour)
-				killed := &dying{r.store.Drive(), commits}
+				killed := dyingAfter(r.store.Drive(), commits)
 				_ = c.excuse(r, drive.New(drive.Config{Store: killed, Now: r.clock, LeaseFor: 30 * time.Second}))
-				if killed.left >= 0 && commits < 3 { // two releases, and then their tasks
+				if killed.left.Load() >= 0 && commits < 3 { // two releases, and then their tasks
 					t.Fatalf("nothing was left to do after %d commits", commits)
 				}
 				r.restart(5 * time.Second)

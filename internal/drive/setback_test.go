@@ -105,7 +105,7 @@ func TestAClockSetBackMovesAllOnceWhereverTheServerIsKilledMeanwhile(t *testing.
 		r.pass(4 * time.Minute)
 		r.alive()
 		r.pass(-2 * time.Hour)
-		killed := &dying{r.store.Drive(), commits}
+		killed := dyingAfter(r.store.Drive(), commits)
 		_ = drive.New(drive.Config{Store: killed, Now: r.clock, LeaseFor: 30 * time.Second}).CatchUp(context.Background())
 		r.restart(5 * time.Second)
 		tasks := r.lease("w1")

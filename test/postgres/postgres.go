@@ -207,8 +207,12 @@ func (s *Server) signal(sig syscall.Signal) error {
 	}
 	errs := []error{syscall.Kill(s.pid, sig)}
 	for _, field := range strings.Fields(string(out)) {
-		if pid, err := strconv.Atoi(field); err == nil {
-			errs = append(errs, syscall.Kill(pid, sig))
+		pid, err := strconv.Atoi(field)
+		if err == nil {
+			err = syscall.Kill(pid, sig)
+		}
+		if !errors.Is(err, syscall.ESRCH) { // a connection's process may have ended since
+			errs = append(errs, err)
 		}
 	}
 	return errors.Join(errs...)
