@@ -93,9 +93,13 @@ func mayRestore(tx Tx, s subject, where string, older subject) error {
 	return notHome(tx, older, where)
 }
 
-// takesNobodyAlong refuses to bring the other services of the older release back where they
-// have moved on without the one that is asked for: nobody has asked for that.
+// takesNobodyAlong refuses to bring back those that need the service which is asked for, where
+// they have moved on without it: nobody has asked for that. What the leading service needs
+// comes back with it.
 func takesNobodyAlong(tx Tx, s, older subject, plan *pipeline.Plan, asked string) error {
+	if asked == older.Service {
+		return nil
+	}
 	homes, err := homesIn(tx, plan)
 	if err != nil {
 		return err
