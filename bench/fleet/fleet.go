@@ -43,7 +43,7 @@ type Server struct {
 func (s *Server) Start(ctx context.Context) (time.Duration, error) {
 	var err error
 	if s.Address == "" {
-		if s.Address, err = freeAddress(); err != nil {
+		if s.Address, err = FreeAddress(); err != nil {
 			return 0, err
 		}
 	}
@@ -111,7 +111,8 @@ func Resident(pid int) (float64, error) {
 	return 0, errors.New("the system does not tell the resident memory")
 }
 
-func freeAddress() (string, error) {
+// FreeAddress is one of this machine that nobody listens on.
+func FreeAddress() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err

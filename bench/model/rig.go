@@ -81,7 +81,7 @@ func newRig(ctx context.Context, fairway, dir string, flags ...string) (_ *rig, 
 
 // begin starts the server.
 func (r *rig) begin(ctx context.Context, flags ...string) (err error) {
-	if r.address, err = freeAddress(); err != nil {
+	if r.address, err = fleet.FreeAddress(); err != nil {
 		return err
 	}
 	data := filepath.Join(r.dir, "server")
@@ -151,15 +151,6 @@ func (r *rig) close() {
 
 // workersURL is where workers reach the server, counted.
 func (r *rig) workersURL() string { return "http://" + r.workers.address() }
-
-func freeAddress() (string, error) {
-	l, err := startRelay("")
-	if err != nil {
-		return "", err
-	}
-	defer l.stop()
-	return l.address(), nil
-}
 
 // counted is what the counters of all parts say; of two the difference is a cost.
 //

@@ -93,11 +93,7 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 		return fault.Errorf(fault.Unavailable, "the server cannot listen on %s: %w", c.Listen, err).
 			WithHint("another process has the address; stop it or choose another with --listen")
 	}
-	var clock *clock
-	err = c.reach(ctx, func() (err error) {
-		clock, err = openClock(ctx, st, c.Log)
-		return err
-	})
+	clock, err := c.openClock(ctx, st)
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"log/slog"
 	"strings"
 	"time"
 
@@ -52,12 +51,16 @@ func (c ServerConfig) reach(ctx context.Context, do func() error) error {
 
 // openClock returns the clock that all servers on the store go by. It returns
 // fault.Conflict where this machine's own is far off.
-func openClock(ctx context.Context, st store.Store, log *slog.Logger) (*clock, error) {
-	ahead, err := st.Ahead(ctx)
+func (c ServerConfig) openClock(ctx context.Context, st store.Store) (*clock, error) {
+	var ahead time.Duration
+	err := c.reach(ctx, func() (err error) {
+		ahead, err = st.Ahead(ctx)
+		return err
+	})
 	if err == nil {
 		err = farOff(ahead)
 	}
-	return newSharedClock(log, ahead), err
+	return newSharedClock(c.Log, ahead), err
 }
 
 func isPostgres(url string) bool {
