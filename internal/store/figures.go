@@ -36,6 +36,9 @@ const countTasks = `SELECT environment,
 // CountTasks counts the tasks of each environment as they are now.
 func (tx *Tx) CountTasks(now time.Time) (map[string]release.TaskFigures, error) {
 	all := map[string]release.TaskFigures{}
+	if err := tx.writeTasks(); err != nil {
+		return nil, err
+	}
 	err := tx.rows(func(r rows) error {
 		var environment string
 		var f release.TaskFigures

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -20,14 +21,14 @@ const upsertTask = `INSERT INTO tasks (` + taskColumns + `)
 	deadline = excluded.deadline, not_before = excluded.not_before, holder = excluded.holder,
 	fence = excluded.fence, lease_until = excluded.lease_until, reported = excluded.reported`
 
-// PutTask inserts the task, or replaces the one of the same release and entry.
-func (tx *Tx) PutTask(t drive.TaskRow) error {
-	delete(tx.free, [2]string{t.Release, t.Entry})
-	if t.Holder == "" {
-		if tx.free == nil {
-			tx.free = map[[2]string]drive.Place{}
-		}
-		tx.free[[2]string{t.Release, t.Entry}] = drive.Place{Environment: t.Environment, Region: t.Region}
+// PutTask inserts the task, or replaces the one of the same release and entry. It is written
+// with the commit: see keptTasks.
+func (tx *Tx) PutTask(t drive.TaskRow) error { return tx.keepTask(t.Release, t.Entry, &t) }
+
+// writeTask writes what is kept of a task.
+func (tx *Tx) writeTask(key taskKey, t *drive.TaskRow) error {
+	if t == nil {
+		return tx.write(deleteTask, key.release, key.entry)
 	}
 	return tx.write(upsertTask, t.Release, t.Entry, t.Environment, t.ID, t.Service, t.Region, t.Stage, t.Undo,
 		rawText(t.State), rawText(t.Progress), t.Hold, t.Decision,
@@ -43,7 +44,7 @@ const (
 // LoadTask returns the task of the entry, or fault.NotFound. Who changes a task reads its run
 // next, so an update reads both at once.
 func (tx *Tx) LoadTask(release, entry string) (t drive.TaskRow, err error) {
-	if err := tx.turnOf(release); err != nil {
+	if err := errors.Join(tx.turnOf(release), tx.writeTasks()); err != nil {
 		return t, err
 	}
 	var run runRow
@@ -73,11 +74,8 @@ func taskInto(t *drive.TaskRow) []any {
 
 const deleteTask = `DELETE FROM tasks WHERE release = $1 AND entry = $2`
 
-// DeleteTask removes the task if there is one.
-func (tx *Tx) DeleteTask(release, entry string) error {
-	delete(tx.free, [2]string{release, entry})
-	return tx.write(deleteTask, release, entry)
-}
+// DeleteTask removes the task if there is one, with the commit as PutTask does.
+func (tx *Tx) DeleteTask(release, entry string) error { return tx.keepTask(release, entry, nil) }
 
 const (
 	selectLeasableTasks = `SELECT ` + taskColumns + ` FROM tasks WHERE not_before <= $1 AND lease_until <= $1`
@@ -90,6 +88,9 @@ const (
 // empty) whose lease has run out and whose NotBefore is not after now, oldest first. An
 // update takes the turns of their services, and leaves out those that are taken.
 func (tx *Tx) LeasableTasks(now time.Time, environments, regions []string, limit int) ([]drive.TaskRow, error) {
+	if err := tx.writeTasks(); err != nil {
+		return nil, err
+	}
 	query, args := selectLeasableTasks, []any{nanos(now)}
 	query, args = among(query, args, "environment", environments)
 	query, args = among(query, args, "region", regions)
@@ -124,6 +125,9 @@ const selectHeldTasks = `SELECT ` + taskColumns + ` FROM tasks WHERE holder = $1
 
 // HeldTasks returns the tasks whose holder is the worker of that name, also where the lease has run out.
 func (tx *Tx) HeldTasks(holder string) ([]drive.TaskRow, error) {
+	if err := tx.writeTasks(); err != nil {
+		return nil, err
+	}
 	return tx.tasks(selectHeldTasks, holder)
 }
 
@@ -140,7 +144,7 @@ const (
 // says how far they have come.
 func (tx *Tx) TasksByID(ids []string) ([]drive.TaskRow, error) {
 	in, list, err := tx.oneOf(ids)
-	if err != nil {
+	if err := errors.Join(err, tx.writeTasks()); err != nil {
 		return nil, err
 	}
 	var all []drive.TaskRow
@@ -158,7 +162,7 @@ func (tx *Tx) TasksByID(ids []string) ([]drive.TaskRow, error) {
 // and leaves out tasks that another transaction is about to change; nobody is told.
 func (tx *Tx) Renew(ids []string, holder string, until time.Time) error {
 	in, list, err := tx.oneOf(ids)
-	if err != nil {
+	if err := errors.Join(err, tx.writeTasks()); err != nil {
 		return err
 	}
 	query := renewTasks + in

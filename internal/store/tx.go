@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"github.com/fairwayhq/fairway/internal/drive"
 	"github.com/fairwayhq/fairway/internal/fault"
 )
 
@@ -56,8 +55,7 @@ type Tx struct {
 	loud bool
 	// ahead are runs that were read with their tasks, as long as they stand as they did.
 	ahead map[string]runRow
-	// free are the places of tasks that were put and that nobody holds, by release and entry.
-	free map[[2]string]drive.Place
+	keptTasks
 	// lines counts those that were added to the ledger.
 	lines int64
 	// failed is the first trouble of the store itself. It fails the transaction even
@@ -66,11 +64,16 @@ type Tx struct {
 	failed error
 }
 
+// outcome is how the function ended that the transaction was given to. What it left to be
+// written is on its way then.
 func (tx *Tx) outcome(err error) error {
 	if err != nil {
 		return err
 	}
-	return tx.failed
+	if tx.failed != nil {
+		return tx.failed
+	}
+	return tx.writeTasks()
 }
 
 // exec runs a statement that changes rows, and returns how many.

@@ -61,6 +61,7 @@ func Run(t *testing.T, open func(t testing.TB) Store) {
 		{"an idempotency key is remembered per actor", idempotency},
 
 		{"a task comes back as it was put", taskRoundTrip},
+		{"an update sees the tasks that it changed", tasksInOneUpdate},
 		{"tasks are leasable when free and due", leasableTasks},
 		{"tasks are found by their holder", heldTasks},
 		{"leases are renewed by the tasks' IDs", renewedTasks},
