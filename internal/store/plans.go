@@ -1,10 +1,10 @@
 package store
 
 import (
-	"container/list"
 	"crypto/sha256"
 	"encoding/hex"
-	"sync"
+
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/pipeline"
@@ -30,7 +30,7 @@ func (tx *Tx) addPlan(p *pipeline.Plan) (string, error) {
 // plan returns the plan of the hash. Many runs share the value, which is safe
 // since a plan never changes.
 func (tx *Tx) plan(hash string) (*pipeline.Plan, error) {
-	if p := tx.plans.get(hash); p != nil {
+	if p, ok := tx.plans.byHash.Get(hash); ok {
 		return p, nil
 	}
 	var body string
@@ -45,7 +45,7 @@ func (tx *Tx) plan(hash string) (*pipeline.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	tx.plans.put(hash, p)
+	tx.plans.byHash.Add(hash, p)
 	return p, nil
 }
 
@@ -59,44 +59,18 @@ const (
 // planCache keeps the plans that were used last. A plan belongs to its hash for
 // ever, so nothing in here grows stale.
 type planCache struct {
-	mu     sync.Mutex
-	limit  int
-	recent *list.List // of cachedPlan, the latest first
-	byHash map[string]*list.Element
+	byHash *lru.Cache[string, *pipeline.Plan]
 	// runs are the large runs, which whoever has the plans has too.
 	runs runCache
 }
 
-type cachedPlan struct {
-	hash string
-	plan *pipeline.Plan
-}
+func newPlanCache(limit int) *planCache { return &planCache{byHash: newCache[*pipeline.Plan](limit)} }
 
-func newPlanCache(limit int) *planCache {
-	return &planCache{limit: limit, recent: list.New(), byHash: make(map[string]*list.Element)}
-}
-
-func (c *planCache) get(hash string) *pipeline.Plan {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	e, ok := c.byHash[hash]
-	if !ok {
-		return nil
+// newCache keeps as many values as limit, which is at least 1, those that were used last.
+func newCache[V any](limit int) *lru.Cache[string, V] {
+	c, err := lru.New[string, V](limit)
+	if err != nil {
+		panic(err) // of a limit below 1
 	}
-	c.recent.MoveToFront(e)
-	return e.Value.(cachedPlan).plan
-}
-
-func (c *planCache) put(hash string, p *pipeline.Plan) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if _, ok := c.byHash[hash]; ok {
-		return
-	}
-	c.byHash[hash] = c.recent.PushFront(cachedPlan{hash, p})
-	if c.recent.Len() > c.limit {
-		last := c.recent.Back()
-		delete(c.byHash, last.Value.(cachedPlan).hash)
-		c.recent.Remove(last)
-	}
+	return c
 }
