@@ -55,4 +55,4 @@ func SetSettleLimit(t testing.TB, d time.Duration) {
 const MaxPlans = maxPlans
 
 // CachedPlans counts the decoded plans in memory.
-func (s *SQLite) CachedPlans() int { return s.writer.tx.plans.recent.Len() }
+func (s *SQLite) CachedPlans() int { return s.writer.tx.plans.byHash.Len() }

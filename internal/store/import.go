@@ -98,7 +98,7 @@ func (p *Postgres) importFrom(ctx context.Context, db *sql.DB) (got Imported, er
 		}
 	}
 	// The same transaction reads back what it has brought.
-	session := newPgSession(ctx, tx.Conn())
+	session := p.newSession(ctx, tx.Conn())
 	session.sent = true
 	if err := chainsWhole(&Tx{conn: session, plans: p.plans, ctx: ctx}); err != nil {
 		return got, err

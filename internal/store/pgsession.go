@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 
+	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -25,10 +26,12 @@ type pgSession struct {
 	held map[string]bool // services and "release ID"s whose turn is taken
 	// wants are the turns that this try of the update and those before it have asked for.
 	wants *wantedTurns
+	// services are those of releases, as far as the server knows them.
+	services *lru.Cache[string, []string]
 }
 
-func newPgSession(ctx context.Context, conn *pgx.Conn) *pgSession {
-	return &pgSession{ctx: ctx, conn: conn, batch: &pgx.Batch{}, held: map[string]bool{}, wants: &wantedTurns{}}
+func (p *Postgres) newSession(ctx context.Context, conn *pgx.Conn) *pgSession {
+	return &pgSession{ctx: ctx, conn: conn, batch: &pgx.Batch{}, held: map[string]bool{}, wants: &wantedTurns{}, services: p.services}
 }
 
 // begin is the first statement. A transaction that changes something leaves its mark with

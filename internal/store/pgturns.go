@@ -21,7 +21,7 @@ type wantedTurns struct{ services, releases []string }
 
 const (
 	turnsOfRelease    = `SELECT service FROM releases WHERE id = $1 UNION ALL SELECT service FROM components WHERE release = $1`
-	lockTurnOfRelease = `SELECT FROM turns WHERE name IN (` + turnsOfRelease + `) ORDER BY name FOR UPDATE`
+	lockTurnOfRelease = `SELECT name FROM turns WHERE name IN (` + turnsOfRelease + `) ORDER BY name FOR UPDATE`
 	insertTurns       = `INSERT INTO turns (name) SELECT unnest($1::text[]) ON CONFLICT (name) DO NOTHING`
 	lockTurns         = `SELECT FROM turns WHERE name = ANY($1) ORDER BY name FOR UPDATE`
 	lockWantedTurns   = `SELECT FROM turns WHERE name = ANY($1)
@@ -52,7 +52,7 @@ func (s *pgSession) turns(release string, services []string) error {
 	if release != "" {
 		if !s.held[ofRelease(release)] {
 			s.wants.releases = append(s.wants.releases, release)
-			s.lock(lockTurnOfRelease, release)
+			s.lockRelease(release)
 			s.took(release)
 		}
 		return nil
@@ -64,30 +64,55 @@ func (s *pgSession) turns(release string, services []string) error {
 	}
 	s.wants.services = append(s.wants.services, services...)
 	s.queue(ignore, insertTurns, services)
-	s.lock(lockTurns, services)
+	s.lock(ignore, lockTurns, services)
 	for _, name := range services {
 		s.held[name] = true
 	}
 	return nil
 }
 
-// lock waits for turns if it holds none.
-func (s *pgSession) lock(query string, of any) {
-	if len(s.held) == 0 {
-		s.queue(ignore, query, of)
+// mostServicesKnown is of how many releases a server remembers the services.
+const mostServicesKnown = 4096
+
+// lockRelease takes the turns of the release's services. Which they are is asked once: they
+// never change, and to look them up costs more than the lock.
+func (s *pgSession) lockRelease(release string) {
+	if known, ok := s.services.Get(release); ok {
+		s.lock(ignore, lockTurns, known)
 		return
 	}
-	s.queue(busy, query+noWait, of)
+	s.lock(func(r pgx.BatchResults) error {
+		found, err := r.Query()
+		if err != nil {
+			return err
+		}
+		names, err := pgx.CollectRows(found, pgx.RowTo[string])
+		if err == nil && len(names) > 0 { // else there is no such release yet
+			s.services.Add(release, names)
+		}
+		return err
+	}, lockTurnOfRelease, release)
 }
 
-// busy asks for another try where somebody else has the turn.
-func busy(r pgx.BatchResults) error {
-	_, err := r.Exec()
-	var said *pgconn.PgError
-	if errors.As(err, &said) && said.Code == "55P03" {
-		return errors.Join(fault.Errorf(fault.Unavailable, "others changed the same things too often: %w", err).WithHint("try again"), errAgain)
+// lock waits for turns if it holds none.
+func (s *pgSession) lock(done func(pgx.BatchResults) error, query string, of any) {
+	if len(s.held) == 0 {
+		s.queue(done, query, of)
+		return
 	}
-	return err
+	s.queue(orAgain(done), query+noWait, of)
+}
+
+// orAgain asks for another try where somebody else has the turn.
+func orAgain(done func(pgx.BatchResults) error) func(pgx.BatchResults) error {
+	return func(r pgx.BatchResults) error {
+		err := done(r)
+		var said *pgconn.PgError
+		if errors.As(err, &said) && said.Code == "55P03" {
+			return errors.Join(fault.Errorf(fault.Unavailable, "others changed the same things too often: %w", err).WithHint("try again"), errAgain)
+		}
+		return err
+	}
 }
 
 func (s *pgSession) took(release string) { s.held[ofRelease(release)] = true }

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -26,10 +27,12 @@ import (
 //
 // ADR 11 says why it is as it is. Its methods may be called from many goroutines.
 type Postgres struct {
-	pool   *pgxpool.Pool
-	plans  *planCache
-	bell   *bell
-	closed atomic.Bool
+	pool  *pgxpool.Pool
+	plans *planCache
+	// services are those of the releases that were changed last.
+	services *lru.Cache[string, []string]
+	bell     *bell
+	closed   atomic.Bool
 }
 
 var _ session = (*pgSession)(nil)
@@ -86,7 +89,7 @@ func (p *Postgres) try(ctx context.Context, begin string, f func(*Tx) error, wan
 	defer conn.Release()
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), updateLimit)
 	defer cancel()
-	s := newPgSession(limited, conn.Conn())
+	s := p.newSession(limited, conn.Conn())
 	s.begin(begin, true)
 	s.takeAll(wants)
 	tx := Tx{conn: s, plans: p.plans, ctx: limited, writable: true}
@@ -139,7 +142,7 @@ func (p *Postgres) look(ctx context.Context, f func(*Tx) error) (answered bool, 
 	defer conn.Release()
 	limited, cancel := context.WithTimeout(ctx, updateLimit)
 	defer cancel()
-	s := newPgSession(limited, conn.Conn())
+	s := p.newSession(limited, conn.Conn())
 	s.begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", false)
 	tx := Tx{conn: s, plans: p.plans, ctx: limited}
 	defer func() {

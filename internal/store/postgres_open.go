@@ -50,7 +50,7 @@ func OpenPostgres(ctx context.Context, c PostgresConfig) (*Postgres, error) {
 		pool.Close()
 		return nil, err
 	}
-	p := &Postgres{pool: pool, plans: newPlanCache(maxSharedPlans), bell: newBell(pool, c.Log)}
+	p := &Postgres{pool: pool, plans: newPlanCache(maxSharedPlans), services: newCache[[]string](mostServicesKnown), bell: newBell(pool, c.Log)}
 	if err := p.Update(ctx, func(tx *Tx) error { return errors.Join(tx.write(deleteOldMarks), tx.write(raiseNumbering)) }); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
