@@ -13,8 +13,8 @@ import (
 // A transaction waits only for the turns that it takes first, in one statement and sorted. It
 // may find that it needs more: a release that gives its lanes back grants one to a release
 // that has another service too. Two that wait for each other would lock each other out until
-// PostgreSQL notices, so who holds turns does not wait for one that is taken: it begins anew,
-// and takes all that it has ever asked for at once.
+// PostgreSQL notices, so who holds turns does not wait for one that is taken, and makes none that
+// is not there yet: it begins anew, and takes all that it has ever asked for at once.
 
 // wantedTurns are the turns that the tries of one update have asked for.
 type wantedTurns struct{ services, releases []string }
@@ -52,7 +52,11 @@ func (s *pgSession) turns(release string, services []string) error {
 	if release != "" {
 		if !s.held[ofRelease(release)] {
 			s.wants.releases = append(s.wants.releases, release)
-			s.lock(lockTurnOfRelease, release)
+			if len(s.held) == 0 {
+				s.queue(ignore, lockTurnOfRelease, release)
+			} else {
+				s.queue(busy, lockTurnOfRelease+noWait, release)
+			}
 			s.took(release)
 		}
 		return nil
@@ -63,31 +67,48 @@ func (s *pgSession) turns(release string, services []string) error {
 		return nil
 	}
 	s.wants.services = append(s.wants.services, services...)
-	s.queue(ignore, insertTurns, services)
-	s.lock(lockTurns, services)
+	if len(s.held) == 0 {
+		s.queue(ignore, insertTurns, services)
+		s.queue(ignore, lockTurns, services)
+	} else {
+		s.queue(busyOrMissing(len(services)), lockTurns+noWait, services)
+	}
 	for _, name := range services {
 		s.held[name] = true
 	}
 	return nil
 }
 
-// lock waits for turns if it holds none.
-func (s *pgSession) lock(query string, of any) {
-	if len(s.held) == 0 {
-		s.queue(ignore, query, of)
-		return
-	}
-	s.queue(busy, query+noWait, of)
-}
-
 // busy asks for another try where somebody else has the turn.
 func busy(r pgx.BatchResults) error {
-	_, err := r.Exec()
+	_, err := taken(r)
+	return err
+}
+
+// busyOrMissing is busy, also where not all turns are there: to make one means to wait for who
+// makes the same just now.
+func busyOrMissing(want int) func(pgx.BatchResults) error {
+	return func(r pgx.BatchResults) error {
+		got, err := taken(r)
+		if err == nil && got < int64(want) {
+			return tooOften(errors.New("a turn is not there yet"))
+		}
+		return err
+	}
+}
+
+// taken is how many turns were taken.
+func taken(r pgx.BatchResults) (int64, error) {
+	tag, err := r.Exec()
 	var said *pgconn.PgError
 	if errors.As(err, &said) && said.Code == "55P03" {
-		return errors.Join(fault.Errorf(fault.Unavailable, "others changed the same things too often: %w", err).WithHint("try again"), errAgain)
+		return 0, tooOften(err)
 	}
-	return err
+	return tag.RowsAffected(), err
+}
+
+func tooOften(err error) error {
+	return errors.Join(fault.Errorf(fault.Unavailable, "others changed the same things too often: %w", err).WithHint("try again"), errAgain)
 }
 
 func (s *pgSession) took(release string) { s.held[ofRelease(release)] = true }
