@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"fmt"
 	"sync"
 	"testing"
 
@@ -88,5 +89,40 @@ func TestATurnThatIsMadeLocksNobodyOut(t *testing.T) {
 		t.Error(err)
 	}
 	both.Wait()
+	c.wantNone(t)
+}
+
+func TestTurnsThatAreMadeInAnyOrderLockNobodyOut(t *testing.T) {
+	const rounds, services = 5, 3000
+	c := newCrossing(t)
+	for round := range rounds {
+		halves := [2][]string{}
+		for i := range services {
+			halves[i*2/services] = append(halves[i*2/services], fmt.Sprintf("r%ds%06d", round, i))
+		}
+		var first, ended sync.WaitGroup
+		first.Add(2)
+		for i, st := range c.servers {
+			ended.Go(func() {
+				var once sync.Once
+				err := st.Drive().Update(t.Context(), func(tx drive.Tx) error {
+					for _, half := range [][]string{halves[i], halves[1-i]} {
+						if err := tx.Turn(half...); err != nil {
+							return err
+						}
+						if err := reached(tx); err != nil {
+							return err
+						}
+						once.Do(func() { first.Done(); first.Wait() }) // each has its first half
+					}
+					return nil
+				})
+				if err != nil {
+					t.Errorf("server %d: %v", i, err)
+				}
+			})
+		}
+		ended.Wait()
+	}
 	c.wantNone(t)
 }

@@ -36,8 +36,11 @@ func (s *pgSession) takeAll(wants *wantedTurns) {
 	if len(wants.services)+len(wants.releases) == 0 {
 		return
 	}
+	// Each try adds names at the end, and who makes turns waits for who makes the same.
+	slices.Sort(wants.services)
+	wants.services = slices.Compact(wants.services)
 	if len(wants.services) > 0 {
-		s.queue(ignore, insertTurns, wants.services)
+		s.queue(ignore, insertTurns, slices.Clone(wants.services))
 	}
 	s.queue(ignore, lockWantedTurns, slices.Clone(wants.services), slices.Clone(wants.releases))
 	for _, name := range wants.services {
