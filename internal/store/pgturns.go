@@ -16,8 +16,8 @@ import (
 // PostgreSQL notices, so who holds turns does not wait for one that is taken, and makes none that
 // is not there yet: it begins anew, and takes all that it has ever asked for at once.
 
-// wantedTurns are the turns that the tries of one update have asked for.
-type wantedTurns struct{ services, releases []string }
+// wanted are the turns, and the digests, that the tries of one update have asked for.
+type wanted struct{ services, releases, digests []string }
 
 const (
 	turnsOfRelease    = `SELECT service FROM releases WHERE id = $1 UNION ALL SELECT service FROM components WHERE release = $1`
@@ -30,25 +30,25 @@ const (
 	noWait = ` NOWAIT`
 )
 
-// takeAll takes the turns that earlier tries have asked for, before anything else.
-func (s *pgSession) takeAll(wants *wantedTurns) {
+// takeAll takes what earlier tries have asked for, before anything else.
+func (s *pgSession) takeAll(wants *wanted) {
 	s.wants = wants
-	if len(wants.services)+len(wants.releases) == 0 {
-		return
-	}
 	// Each try adds names at the end, and who makes turns waits for who makes the same.
 	slices.Sort(wants.services)
 	wants.services = slices.Compact(wants.services)
 	if len(wants.services) > 0 {
 		s.queue(ignore, insertTurns, slices.Clone(wants.services))
 	}
-	s.queue(ignore, lockWantedTurns, slices.Clone(wants.services), slices.Clone(wants.releases))
+	if len(wants.services)+len(wants.releases) > 0 {
+		s.queue(ignore, lockWantedTurns, slices.Clone(wants.services), slices.Clone(wants.releases))
+	}
 	for _, name := range wants.services {
 		s.held[name] = true
 	}
 	for _, id := range wants.releases {
 		s.took(id)
 	}
+	s.takeDigests()
 }
 
 func (s *pgSession) turns(release string, services []string) error {
