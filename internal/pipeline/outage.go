@@ -122,7 +122,7 @@ func (t *turn) moveBack(by time.Duration) {
 	}
 	for i := range t.run.Environments {
 		e := &t.run.Environments[i]
-		moveBack(by, &e.StartedAt, &e.EndedAt, &e.HeldSince)
+		moveBack(by, &e.StartedAt, &e.EndedAt, &e.HeldSince, &e.AskedAt)
 		for j := range e.Stages {
 			s := &e.Stages[j]
 			moveBack(by, &s.StartedAt, &s.EndedAt, &s.Deadline, &s.AskedAt)

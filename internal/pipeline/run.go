@@ -80,6 +80,8 @@ type EnvironmentRun struct {
 	Frozen string `json:"frozen,omitempty"`
 	// Asks says what a person has to decide about earlier waves, after this region failed.
 	Asks string `json:"asks,omitempty"`
+	// AskedAt is when it began to ask; zero also where an older Fairway has asked.
+	AskedAt time.Time `json:"askedAt,omitzero"`
 	// Stage is the index of the stage that runs, or the one being undone.
 	Stage  int        `json:"stage"`
 	Stages []StageRun `json:"stages"`

@@ -83,6 +83,7 @@ func (t *turn) stopWaves(failed *EnvironmentRun) {
 	}
 	if len(earlier) > 0 && leg.TakeBack == TakeBackAsk {
 		failed.Asks = fmt.Sprintf("%s failed in %s, and is at home in %d of the regions before it: keep it there, or take it back?", t.title(), failed.Name, len(earlier))
+		failed.AskedAt = t.now
 		t.record(Event{Environment: leg.Environment}, "environment.asks", failed.Asks)
 	}
 }
@@ -154,7 +155,7 @@ func (t *turn) rollbackAll(environment string, ev Event) error {
 	for _, i := range slices.Backward(t.run.Plan.Entries(environment)) {
 		e := &t.run.Environments[i]
 		if e.Asks != "" && t.plan(e).In() == environment { // earlier waves are meant too
-			e.Asks, turned = "", true
+			e.Asks, e.AskedAt, turned = "", time.Time{}, true
 		}
 		if e.State == EnvironmentRollingBack && e.Stages[e.Stage].Asks != "" {
 			turned = t.undoAnew(e, ev) || turned
@@ -201,7 +202,7 @@ func (t *turn) decideWaves(failed *EnvironmentRun, ev Event) error {
 	}
 	leg := t.plan(failed).Leg
 	ev.Environment, ev.Stage = leg.Environment, ""
-	failed.Asks = ""
+	failed.Asks, failed.AskedAt = "", time.Time{}
 	if ev.Kind == EventApproved {
 		t.record(ev, "environment.decided", because(fmt.Sprintf("%s decided to keep the regions of %s before %s", ev.Actor, leg.Environment, failed.Name), ev.Reason)+".")
 		return nil

@@ -1,6 +1,7 @@
 package release
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"sync"
@@ -135,19 +136,29 @@ func waitsSince(r pipeline.Run) time.Time {
 	if r.Paused != nil {
 		return r.Paused.At
 	}
-	for i, e := range r.Environments {
-		if e.Stage >= len(e.Stages) || e.State != pipeline.EnvironmentRunning && e.State != pipeline.EnvironmentRollingBack {
-			continue
+	var first time.Time
+	for i := range r.Environments {
+		if since := entryWaitsSince(&r, i); !since.IsZero() && (first.IsZero() || since.Before(first)) {
+			first = since
 		}
-		s := e.Stages[e.Stage]
-		switch {
-		case s.Asks != "" && !s.AskedAt.IsZero():
-			return s.AskedAt
-		case s.Asks != "":
-			return s.StartedAt
-		case s.State == pipeline.StageRunning && r.Plan.Environments[i].Stages[e.Stage].Kind == pipeline.KindApproval:
-			return s.StartedAt
-		}
+	}
+	return first
+}
+
+func entryWaitsSince(r *pipeline.Run, i int) time.Time {
+	e := &r.Environments[i]
+	if e.Asks != "" { // about others, when its own way may be over
+		return cmp.Or(e.AskedAt, e.EndedAt, e.StartedAt)
+	}
+	if e.Stage >= len(e.Stages) || e.State != pipeline.EnvironmentRunning && e.State != pipeline.EnvironmentRollingBack {
+		return time.Time{}
+	}
+	s := &e.Stages[e.Stage]
+	switch {
+	case s.Asks != "":
+		return cmp.Or(s.AskedAt, s.StartedAt)
+	case s.State == pipeline.StageRunning && r.Plan.Environments[i].Stages[e.Stage].Kind == pipeline.KindApproval:
+		return s.StartedAt
 	}
 	return time.Time{}
 }

@@ -107,10 +107,76 @@ func TestWhoWaitsLongestForAPerson(t *testing.T) {
 	}
 }
 
-// add stores a release of a service of the same name, and begins it.
+const askedAbout = `service: %s
+host: {run: ./shop, listen: "127.0.0.1:8080"}
+environments:
+  - name: production
+    regions: [eu, us]
+    waves: [eu, us]
+    takeBack: ask
+    stages: [{deploy: {}, timeLimit: 10m}]
+`
+
+// A question about earlier waves is asked for a region that is no longer under way.
+func TestAQuestionAboutEarlierWavesWaitsForAPerson(t *testing.T) {
+	st, err := store.Open(t.Context(), store.Config{Path: filepath.Join(t.TempDir(), "fairway.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	now := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	clock := func() time.Time { return now }
+	d := drive.New(drive.Config{Store: st.Drive(), Now: clock})
+	control := release.New(release.Config{Store: st.Release(), Drive: d, Now: clock})
+	want := func(id string, wait time.Duration) {
+		t.Helper()
+		if err := control.LookForPersons(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got, who, _ := control.PersonWait(); got != wait || who != id {
+			t.Errorf("%q has waited %s, want %q and %s", who, got, id, wait)
+		}
+	}
+	end := func(status stage.Status) {
+		t.Helper()
+		tasks, err := d.Lease(t.Context(), drive.LeaseAsk{Worker: "w1", Max: 1, Entries: true})
+		if err != nil || len(tasks) != 1 {
+			t.Fatal(tasks, err)
+		}
+		task := tasks[0]
+		_, err = d.Report(t.Context(), drive.Report{
+			Task: task.ID, Release: task.Release, Entry: task.Entry, Environment: task.Environment, Region: task.Region,
+			Worker: "w1", Fence: task.Fence, Number: 1, Outcome: stage.Outcome{Status: status, Exposed: true, Reason: "it does not start"},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	addAs(t, st, d, "shop", askedAbout, now)
+	end(stage.Passed) // in eu
+	want("", 0)
+	end(stage.Failed) // in us, where it has to be undone
+	now = now.Add(time.Minute)
+	want("shop", time.Minute)
+	end(stage.Passed) // the undoing
+	now = now.Add(time.Hour)
+	want("shop", time.Hour+time.Minute)
+	keep := pipeline.Event{Kind: pipeline.EventApproved, Actor: "ben", Roles: []string{"sre"}}
+	if err := d.Apply(t.Context(), "shop", keep); err != nil {
+		t.Fatal(err)
+	}
+	want("", 0)
+}
+
+// add stores a release of a service of the same name, which has to be approved, and begins it.
 func add(t *testing.T, st *store.SQLite, d *drive.Drive, id string, now time.Time) {
 	t.Helper()
-	def, faults := pipeline.Parse("fairway.yaml", fmt.Appendf(nil, approved, id))
+	addAs(t, st, d, id, approved, now)
+}
+
+func addAs(t *testing.T, st *store.SQLite, d *drive.Drive, id, definition string, now time.Time) {
+	t.Helper()
+	def, faults := pipeline.Parse("fairway.yaml", fmt.Appendf(nil, definition, id))
 	if len(faults) > 0 {
 		t.Fatal(faults)
 	}

@@ -29,6 +29,19 @@ func TestWhoWaitsForAPersonAndSinceWhen(t *testing.T) {
 			e := inProduction(r, 2)
 			e.State, e.Stages[2].Asks = pipeline.EnvironmentFailed, "mend it"
 		}, time.Time{}},
+		"a question about earlier waves": {func(r *pipeline.Run) {
+			e := inProduction(r, 2)
+			e.State, e.Asks, e.AskedAt, e.EndedAt = pipeline.EnvironmentRolledBack, "keep it?", noon.Add(time.Hour), noon.Add(2*time.Hour)
+		}, noon.Add(time.Hour)},
+		"one that an older Fairway has asked": {func(r *pipeline.Run) {
+			e := inProduction(r, 2)
+			e.State, e.Asks, e.EndedAt = pipeline.EnvironmentRolledBack, "keep it?", noon.Add(2*time.Hour)
+		}, noon.Add(2 * time.Hour)},
+		"the first of two questions": {func(r *pipeline.Run) {
+			later, first := &r.Environments[0], inProduction(r, 2)
+			later.State, later.Asks, later.AskedAt = pipeline.EnvironmentFailed, "keep it?", noon.Add(time.Hour)
+			first.Stages[2].Asks, first.Stages[2].AskedAt = "promote?", noon
+		}, noon},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRun()

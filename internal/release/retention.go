@@ -100,8 +100,8 @@ func removeSamples(tx Tx, before time.Time) (int64, error) {
 	return tx.RemovePoints(past[0], pastPoints)
 }
 
-// takeTurns takes the turns of the releases' services at once: one by one, in the order of the
-// releases, it might wait for who has one of them and waits for another.
+// takeTurns takes the turns of all services of the releases at once: one by one, in the order of
+// the releases, it would begin anew for each that somebody else has.
 func takeTurns(tx Tx, releases []string) error {
 	var services []string
 	for _, id := range releases {
@@ -110,6 +110,9 @@ func takeTurns(tx Tx, releases []string) error {
 			return err
 		}
 		services = append(services, r.Service)
+		for _, c := range r.With {
+			services = append(services, c.Service)
+		}
 	}
 	return tx.Turn(services...)
 }

@@ -22,7 +22,7 @@ func (tx *Tx) addComponents(release string, p *pipeline.Plan) error {
 	return nil
 }
 
-// lockDigests is lockDigest for all artifacts of a release, in one order for everybody.
+// lockDigests is lockDigest for all artifacts of a release, in the order of all.
 func (tx *Tx) lockDigests(first string, p *pipeline.Plan) error {
 	digests := []string{first}
 	for _, c := range p.With {

@@ -9,20 +9,6 @@ import (
 
 const selectFreezes = `SELECT body FROM freezes WHERE ended_at = 0 ORDER BY id`
 
-// Whoever decides by the freezes keeps who changes them waiting until its own commit, so
-// that who has changed them sees every lane that was decided about before.
-const (
-	readFreezes   = `SELECT pg_advisory_xact_lock_shared(7165011483)`
-	changeFreezes = `SELECT pg_advisory_xact_lock(7165011483)`
-)
-
-func (tx *Tx) lockFreezes(query string) error {
-	if !tx.writable || tx.conn.dialect() == dialectSQLite {
-		return nil
-	}
-	return tx.write(query)
-}
-
 // Freezes returns all freezes that were not ended, also those whose window is past or to come.
 func (tx *Tx) Freezes() ([]drive.Freeze, error) {
 	if err := tx.lockFreezes(readFreezes); err != nil {

@@ -29,14 +29,3 @@ func (tx *Tx) settledNumber() (settled int64, err error) {
 	_, err = tx.row([]any{&settled}, selectSettledNumber)
 	return settled, err
 }
-
-const lockDigest = `SELECT pg_advisory_xact_lock(hashtextextended('digest ' || $1, 0))`
-
-// lockDigest keeps a new fact about an artifact and a new release of it apart, so that
-// one of them sees the other, whatever services they belong to. Take turns before it.
-func (tx *Tx) lockDigest(digest string) error {
-	if tx.conn.dialect() == dialectSQLite {
-		return nil
-	}
-	return tx.write(lockDigest, digest)
-}

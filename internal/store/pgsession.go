@@ -23,15 +23,19 @@ type pgSession struct {
 	// mark is what the connection's row in marks has once this transaction is
 	// committed; empty in a view.
 	mark string
-	held map[string]bool // services and "release ID"s whose turn is taken
-	// wants are the turns that this try of the update and those before it have asked for.
-	wants *wantedTurns
+	// held are the services and "release ID"s whose turn is taken, and what else is locked.
+	held map[string]bool
+	// last is the greatest digest that was waited for; decided says that the freezes are locked.
+	last    string
+	decided bool
+	// wants is what this try of the update and those before it have asked for.
+	wants *wanted
 	// services are those of releases, as far as the server knows them.
 	services *lru.Cache[string, []string]
 }
 
 func (p *Postgres) newSession(ctx context.Context, conn *pgx.Conn) *pgSession {
-	return &pgSession{ctx: ctx, conn: conn, batch: &pgx.Batch{}, held: map[string]bool{}, wants: &wantedTurns{}, services: p.services}
+	return &pgSession{ctx: ctx, conn: conn, batch: &pgx.Batch{}, held: map[string]bool{}, wants: &wanted{}, services: p.services}
 }
 
 // begin is the first statement. A transaction that changes something leaves its mark with

@@ -13,11 +13,11 @@ import (
 // A transaction waits only for the turns that it takes first, in one statement and sorted. It
 // may find that it needs more: a release that gives its lanes back grants one to a release
 // that has another service too. Two that wait for each other would lock each other out until
-// PostgreSQL notices, so who holds turns does not wait for one that is taken: it begins anew,
-// and takes all that it has ever asked for at once.
+// PostgreSQL notices, so who holds turns does not wait for one that is taken, and makes none that
+// is not there yet: it begins anew, and takes all that it has ever asked for at once.
 
-// wantedTurns are the turns that the tries of one update have asked for.
-type wantedTurns struct{ services, releases []string }
+// wanted are the turns, and the digests, that the tries of one update have asked for.
+type wanted struct{ services, releases, digests []string }
 
 const (
 	turnsOfRelease    = `SELECT service FROM releases WHERE id = $1 UNION ALL SELECT service FROM components WHERE release = $1`
@@ -30,22 +30,25 @@ const (
 	noWait = ` NOWAIT`
 )
 
-// takeAll takes the turns that earlier tries have asked for, before anything else.
-func (s *pgSession) takeAll(wants *wantedTurns) {
+// takeAll takes what earlier tries have asked for, before anything else.
+func (s *pgSession) takeAll(wants *wanted) {
 	s.wants = wants
-	if len(wants.services)+len(wants.releases) == 0 {
-		return
-	}
+	// Each try adds names at the end, and who makes turns waits for who makes the same.
+	slices.Sort(wants.services)
+	wants.services = slices.Compact(wants.services)
 	if len(wants.services) > 0 {
-		s.queue(ignore, insertTurns, wants.services)
+		s.queue(ignore, insertTurns, slices.Clone(wants.services))
 	}
-	s.queue(ignore, lockWantedTurns, slices.Clone(wants.services), slices.Clone(wants.releases))
+	if len(wants.services)+len(wants.releases) > 0 {
+		s.queue(ignore, lockWantedTurns, slices.Clone(wants.services), slices.Clone(wants.releases))
+	}
 	for _, name := range wants.services {
 		s.held[name] = true
 	}
 	for _, id := range wants.releases {
 		s.took(id)
 	}
+	s.takeDigests()
 }
 
 func (s *pgSession) turns(release string, services []string) error {
@@ -63,8 +66,10 @@ func (s *pgSession) turns(release string, services []string) error {
 		return nil
 	}
 	s.wants.services = append(s.wants.services, services...)
-	s.queue(ignore, insertTurns, services)
-	s.lock(ignore, lockTurns, services)
+	if len(s.held) == 0 {
+		s.queue(ignore, insertTurns, services)
+	}
+	s.lock(all(len(services)), lockTurns, services)
 	for _, name := range services {
 		s.held[name] = true
 	}
@@ -94,7 +99,7 @@ func (s *pgSession) lockRelease(release string) {
 	}, lockTurnOfRelease, release)
 }
 
-// lock waits for turns if it holds none.
+// lock waits for turns where nothing is held; else it asks for another try where one is taken.
 func (s *pgSession) lock(done func(pgx.BatchResults) error, query string, of any) {
 	if len(s.held) == 0 {
 		s.queue(done, query, of)
@@ -103,16 +108,31 @@ func (s *pgSession) lock(done func(pgx.BatchResults) error, query string, of any
 	s.queue(orAgain(done), query+noWait, of)
 }
 
-// orAgain asks for another try where somebody else has the turn.
 func orAgain(done func(pgx.BatchResults) error) func(pgx.BatchResults) error {
 	return func(r pgx.BatchResults) error {
 		err := done(r)
 		var said *pgconn.PgError
 		if errors.As(err, &said) && said.Code == "55P03" {
-			return errors.Join(fault.Errorf(fault.Unavailable, "others changed the same things too often: %w", err).WithHint("try again"), errAgain)
+			return tooOften(err)
 		}
 		return err
 	}
+}
+
+// all asks for another try where not all of the turns are there: to make one means to wait for
+// who makes the same just now.
+func all(want int) func(pgx.BatchResults) error {
+	return func(r pgx.BatchResults) error {
+		tag, err := r.Exec()
+		if err == nil && tag.RowsAffected() < int64(want) {
+			return tooOften(errors.New("a turn is not there yet"))
+		}
+		return err
+	}
+}
+
+func tooOften(err error) error {
+	return errors.Join(fault.Errorf(fault.Unavailable, "others changed the same things too often: %w", err).WithHint("try again"), errAgain)
 }
 
 func (s *pgSession) took(release string) { s.held[ofRelease(release)] = true }

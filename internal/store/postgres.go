@@ -54,7 +54,7 @@ const (
 
 func (p *Postgres) update(ctx context.Context, begin string, f func(*Tx) error) error {
 	conflicts, losses := 0, 0
-	wants := &wantedTurns{}
+	wants := &wanted{}
 	for {
 		err := p.try(ctx, begin, f, wants)
 		switch {
@@ -80,8 +80,8 @@ func (p *Postgres) update(ctx context.Context, begin string, f func(*Tx) error) 
 // database ends what takes longer, so that a server that hangs holds nobody up.
 var updateLimit = 30 * time.Second
 
-// try runs f once, with the turns that earlier tries have asked for.
-func (p *Postgres) try(ctx context.Context, begin string, f func(*Tx) error, wants *wantedTurns) (err error) {
+// try runs f once, with what earlier tries have asked for.
+func (p *Postgres) try(ctx context.Context, begin string, f func(*Tx) error, wants *wanted) (err error) {
 	conn, err := p.acquire(ctx)
 	if err != nil {
 		return err

@@ -35,7 +35,7 @@ type carrying struct {
 	// ending says that the task has its outcome; over that the server has ended the lease.
 	ending, over bool
 	// follows is the task that the server gave with its answer to that outcome.
-	follows *stage.Task
+	follows *follower
 	// heard is when the server answered last, asked when that was asked for, and took how
 	// long answers to signs of life take.
 	heard, asked time.Time
@@ -48,6 +48,20 @@ type carrying struct {
 	changed chan struct{}
 	// news wakes who tells; back who waits to tell again.
 	news, back chan struct{}
+}
+
+// follower is a task that came with the answer to the outcome of the one before it.
+type follower struct {
+	task stage.Task
+	word
+}
+
+// word is how old it may be what the server has said of a task that begins.
+type word struct {
+	// heard is when the server said so; where it answered, at the earliest, since an answer may
+	// be long under way, or wait for a machine that sleeps. took is how long answers take.
+	heard time.Time
+	took  time.Duration
 }
 
 // errCancelled ends a task that was cancelled, or taken over, while it ran.
@@ -66,14 +80,14 @@ const heldLeast = 250 * time.Millisecond
 // carryOut ticks one task until it ends, is cancelled, or ctx ends, and returns the one that
 // follows, where the server gave it. What was kept of an earlier life of the worker goes on
 // with what that had not told yet.
-func (w *Worker) carryOut(ctx context.Context, kept record) (next *stage.Task) {
+func (w *Worker) carryOut(ctx context.Context, kept record, said word) (next *follower) {
 	t := kept.Task
 	c := &carrying{
-		w: w, task: t, unsaid: kept.pending(), heard: time.Now(), changed: make(chan struct{}),
+		w: w, task: t, unsaid: kept.pending(), heard: said.heard, took: said.took, changed: make(chan struct{}),
 		lost: kept.Sent != nil || len(kept.Rest) > 0, news: make(chan struct{}, 1), back: make(chan struct{}, 1),
 		log: w.c.Log.With("release", t.Release, "service", t.Service, "environment", t.Environment, "stage", t.Stage.Name, "task", t.ID, "worker", w.c.Name),
 	}
-	c.ending = c.unsaid.ends()
+	c.ending, c.led = c.unsaid.ends(), c.lead()
 	c.journal = w.journalOf(t, c.log)
 	if c.journal != nil {
 		c.journal.kept = kept.Number > 0 || c.lost

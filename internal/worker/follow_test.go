@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/fault"
@@ -56,6 +57,64 @@ func TestATaskThatComesWithAnAnswerIsCarriedOutAtOnce(t *testing.T) {
 			t.Errorf("the report is %+v, want one of %s that asks for the next task", r, want)
 		}
 	}
+}
+
+// slowly answers the end of t1 with t2, a while after it was asked.
+type slowly struct {
+	following
+	takes time.Duration
+}
+
+func (s *slowly) Signs(ctx context.Context, signs stage.Signs) ([]stage.Reply, error) {
+	return oneByOne(ctx, s, signs)
+}
+
+func (s *slowly) Report(ctx context.Context, r stage.Report) (stage.Reply, error) {
+	if r.Task == "t1" {
+		time.Sleep(s.takes)
+	}
+	return s.following.Report(ctx, r)
+}
+
+// What was asked for a while ago may be as old: the task may have been held since, or given away.
+func TestATaskThatComesWithALateAnswerDoesNotAdvanceByIt(t *testing.T) {
+	for takes, held := range map[time.Duration]bool{100 * time.Millisecond: false, 900 * time.Millisecond: true, 4 * time.Second: true} {
+		synctest.Test(t, func(t *testing.T) {
+			holds := make(chan string, 100)
+			start(t, &slowly{following{server: newServer(aTask("t1"))}, takes}, executor(func(task stage.Task) (stage.Outcome, error) {
+				if task.ID == "t1" {
+					return stage.Outcome{Status: stage.Passed}, nil
+				}
+				holds <- task.Hold
+				return stage.Outcome{Status: stage.Continue, Lines: []stage.Line{{Kind: "k", Text: "a step"}}, After: time.Second}, nil
+			}), 1)
+			if first := <-holds; (first != "") != held {
+				t.Errorf("after an answer that took %s the first tick has the hold %q", takes, first)
+			}
+			if second := <-holds; second != "" {
+				t.Errorf("after an answer that took %s the second tick has the hold %q", takes, second)
+			}
+		})
+	}
+}
+
+// Where answers always take their time, that is no reason to hold what follows.
+func TestATaskThatComesFromASlowServerAdvancesByItsAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began, first := time.Now(), make(chan string, 1)
+		start(t, &slowly{following{server: newServer(aTask("t1"))}, 700 * time.Millisecond}, executor(func(task stage.Task) (stage.Outcome, error) {
+			switch {
+			case task.ID == "t1" && time.Since(began) < time.Minute:
+				return stage.Outcome{Status: stage.Continue, After: 5 * time.Second}, nil
+			case task.ID == "t2":
+				first <- task.Hold
+			}
+			return stage.Outcome{Status: stage.Passed}, nil
+		}), 1)
+		if hold := <-first; hold != "" {
+			t.Errorf("the first tick of what follows has the hold %q", hold)
+		}
+	})
 }
 
 // The same lease may come by two ways when an answer was lost. It is carried out once.

@@ -104,8 +104,8 @@ func (c *carrying) answered(reply stage.Reply, sent time.Time, report bool) {
 		return // the outcome's own answer says more
 	case reply.Cancelled:
 		c.over = true
-		if report {
-			c.follows = reply.Next
+		if report && reply.Next != nil {
+			c.follows = &follower{*reply.Next, word{heard: sent, took: c.took}}
 		}
 		if report && reply.Taken {
 			c.unsaid.heard()

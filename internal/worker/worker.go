@@ -148,13 +148,14 @@ func (w *Worker) Run(ctx context.Context) error {
 // carryOn carries out a task in hand, and those that follow it and are given with the
 // server's answers.
 func (w *Worker) carryOn(ctx context.Context, r record) {
+	said := word{heard: time.Now()} // a wish for tasks waits at the server, nobody knows how long
 	for {
-		next := w.carryOut(ctx, r)
+		next := w.carryOut(ctx, r, said)
 		w.end(r.Task)
-		if next == nil || !w.begin(*next) {
+		if next == nil || !w.begin(next.task) {
 			return
 		}
-		r = record{Task: *next}
+		r, said = record{Task: next.task}, next.word
 	}
 }
 

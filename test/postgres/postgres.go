@@ -269,6 +269,26 @@ func (s *Server) Scan(ctx context.Context, url string, value any, query string, 
 	return conn.QueryRow(ctx, query, args...).Scan(value)
 }
 
+// Deadlocks is how often transactions on the database had locked each other out and one of them
+// was ended. Connections write down what they have counted when they end, so it waits for that.
+func (s *Server) Deadlocks(database string) (n int, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, s.URL("postgres"))
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	for connected := 1; connected > 0; time.Sleep(10 * time.Millisecond) {
+		err := conn.QueryRow(ctx, "SELECT count(*) FROM pg_stat_activity WHERE datname = $1", database).Scan(&connected)
+		if err != nil {
+			return 0, err
+		}
+	}
+	err = conn.QueryRow(ctx, "SELECT deadlocks FROM pg_stat_database WHERE datname = $1", database).Scan(&n)
+	return n, err
+}
+
 // programs is the folder of PostgreSQL's programs, of the newest version that is there.
 func programs() (string, error) {
 	if path, err := exec.LookPath("initdb"); err == nil {

@@ -921,6 +921,8 @@ export interface components {
             stages: components["schemas"]["Stage"][];
         };
         EnvironmentRun: {
+            /** Format: date-time */
+            askedAt?: string;
             asks?: string;
             /**
              * @description a duration, for instance 90s, 10m or 1h30m
