@@ -45,7 +45,6 @@ type service struct {
 	places   []place
 	outcomes []outcome // in this order, again and again
 	rate     float64   // of users' requests in the last environment
-	jobs     bool
 	notifies bool
 }
 
@@ -81,7 +80,7 @@ func newFleet(r *rig) ([]*service, error) {
 	}
 	fleet := []*service{
 		{
-			name: "till", rate: 70, jobs: true, notifies: true,
+			name: "till", rate: 70, notifies: true,
 			stages: map[string]string{
 				"staging":    jobStage + "\ndeploy\n" + lookStage,
 				"production": jobStage + "\n" + canaryStage + "\n" + watchStage + "\npromote\n" + tellStage,
@@ -90,7 +89,7 @@ func newFleet(r *rig) ([]*service, error) {
 			outcomes: []outcome{bad, good, dead, good, deadSoon},
 		},
 		{
-			name: "cart", rate: 30, jobs: true,
+			name: "cart", rate: 30,
 			stages: map[string]string{
 				"staging":    "deploy",
 				"production": jobStage + "\n{promote: {strategy: rolling, batches: 2, pause: 500ms}}\n" + checkStage,
