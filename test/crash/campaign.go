@@ -10,11 +10,12 @@ import (
 	"time"
 )
 
-// campaign is the rounds: in each every service is released once.
+// campaign is the rounds: in each every service is released once, some by another one's release.
 type campaign struct {
 	*rig
 	result *result
 	round  int
+	flown  int                 // releases
 	homes  map[string]home     // by target, as they should be
 	steps  map[string][]string // of undisturbed releases, by service and outcome
 	turns  map[*service]int    // how far each service is in its outcomes
@@ -57,7 +58,7 @@ func (r *rig) campaign(ctx context.Context) (*result, error) {
 func (c *campaign) sum(took time.Duration) {
 	c.result.notes = append(c.result.notes, fmt.Sprintf(
 		"\n%d rounds, %d releases, %d kills in %s; %d requests of users; %d looks at the router's table",
-		c.round, c.round*len(c.fleet), len(c.result.kills), took.Round(time.Second), c.traffic.requests(), c.sampler.looks))
+		c.round, c.flown, len(c.result.kills), took.Round(time.Second), c.traffic.requests(), c.sampler.looks))
 }
 
 // wrong notes what must not be, with its round.
@@ -138,25 +139,40 @@ func (c *campaign) disturbed(ctx context.Context, cards []card) ([]kill, []card,
 func tell(flights []*flight) string {
 	var words []string
 	for _, f := range flights {
-		words = append(words, fmt.Sprintf("%s %s", f.service.name, f.outcome))
+		words = append(words, f.String())
 	}
 	return strings.Join(words, ", ")
 }
 
-// fly releases every service once, all at the same time, and waits for the ends.
+// fly makes the releases of a round, all at the same time, and waits for the ends.
 func (c *campaign) fly(ctx context.Context, choose func(*service) outcome) []*flight {
 	c.round++
 	ctx, cancel := context.WithTimeout(ctx, endsWithin)
 	defer cancel()
-	var flights []*flight
+	flights := c.flights(choose)
 	var done sync.WaitGroup
-	for _, s := range c.fleet {
-		f := &flight{service: s, outcome: choose(s)}
-		f.version = fmt.Sprintf("%s-%d", f.outcome, c.round)
-		flights = append(flights, f)
+	for _, f := range flights {
 		done.Go(func() { f.err = c.release(ctx, f) })
 	}
 	done.Wait()
+	c.flown += len(flights)
+	return flights
+}
+
+// flights are the releases of the round. Who is led by another one is released alone only
+// where that one rests.
+func (c *campaign) flights(choose func(*service) outcome) []*flight {
+	var flights []*flight
+	led := map[*service]bool{}
+	for _, s := range c.fleet {
+		if led[s] {
+			continue
+		}
+		if o := choose(s); o != rests {
+			flights = append(flights, &flight{service: s, outcome: o, round: c.round})
+			led[s.with] = true
+		}
+	}
 	return flights
 }
 

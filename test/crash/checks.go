@@ -19,8 +19,8 @@ func (c *campaign) check(ctx context.Context, flights []*flight) []string {
 		switch {
 		case f.err != nil:
 			faults = append(faults, f.err.Error())
-		case f.detail.State != ends[f.outcome]:
-			faults = append(faults, fmt.Sprintf("%s %s should be %s, but it is %s: %s", f.service.name, f.version, ends[f.outcome], f.detail.State, f.detail.Headline))
+		case f.detail.State != f.end():
+			faults = append(faults, fmt.Sprintf("%s should be %s, but it is %s: %s", f, f.end(), f.detail.State, f.detail.Headline))
 		}
 		if f.detail.ID == "" {
 			continue
@@ -45,7 +45,7 @@ func (c *campaign) check(ctx context.Context, flights []*flight) []string {
 // checkLedger looks that the chain is whole, that nothing happened twice, and that
 // the release took the steps that it takes undisturbed.
 func (c *campaign) checkLedger(ctx context.Context, f *flight) []string {
-	what := f.service.name + " " + f.version
+	what := f.String()
 	proof, err := persist(ctx, func() (client.Verification, error) { return c.api.Verify(ctx, f.detail.ID) })
 	if err != nil || !proof.OK {
 		return []string{fmt.Sprintf("the ledger of %s is broken: %s (%v)", what, proof.Broken, err)}
@@ -89,24 +89,27 @@ func (c *campaign) checkEffects(f *flight) []string {
 		return []string{err.Error()}
 	}
 	var faults []string
-	for _, p := range f.service.places {
-		var done []string
-		for line := range strings.Lines(string(text)) {
-			if w := strings.Fields(line); len(w) == 3 && w[1] == f.detail.ID && w[2] == p.name {
-				done = append(done, w[0])
+	for _, s := range f.services() {
+		for _, p := range s.places {
+			target := s.target(p).String()
+			var done []string
+			for line := range strings.Lines(string(text)) {
+				if w := strings.Fields(line); len(w) == 3 && w[1] == f.detail.ID && w[2] == target {
+					done = append(done, w[0])
+				}
 			}
-		}
-		if want := f.effects(p); !slices.Equal(done, want) {
-			faults = append(faults, fmt.Sprintf("the job of %s %s in %s did %q, not %q", f.service.name, f.version, p.name, done, want))
+			if want := f.effects(f.detail.Plan.At(s.name, p.name).Name); !slices.Equal(done, want) {
+				faults = append(faults, fmt.Sprintf("the job of %s on %s did %q, not %q", f, target, done, want))
+			}
 		}
 	}
 	return faults
 }
 
-// effects are those that the job must have had in the environment, by the ledger.
-func (f *flight) effects(p place) (want []string) {
+// effects are those that the job must have had in the plan's entry, by the ledger.
+func (f *flight) effects(entry string) (want []string) {
 	for _, e := range f.events {
-		if e.Environment != p.name || e.Stage != "migrate" {
+		if e.Environment != entry || e.Stage != "migrate" {
 			continue
 		}
 		switch e.Kind {
@@ -129,7 +132,7 @@ func (c *campaign) checkMessages(ctx context.Context, f *flight) []string {
 		return c.hooks.messages(f.detail.ID) >= want, nil
 	})
 	if n := c.hooks.messages(f.detail.ID); err != nil || n != want {
-		return []string{fmt.Sprintf("%s %s sent %d different messages, not %d", f.service.name, f.version, n, want)}
+		return []string{fmt.Sprintf("%s sent %d different messages, not %d", f, n, want)}
 	}
 	return nil
 }
@@ -147,7 +150,7 @@ func checkDrill(f *flight) []string {
 		want = []string{"drill.noticed"}
 	}
 	if !slices.Equal(told, want) {
-		return []string{fmt.Sprintf("%s %s told %q of a drill, not %q: %s; %s", f.service.name, f.version, told, want, f.detail.Headline, strings.Join(said, "; "))}
+		return []string{fmt.Sprintf("%s told %q of a drill, not %q: %s; %s", f, told, want, f.detail.Headline, strings.Join(said, "; "))}
 	}
 	return nil
 }

@@ -15,13 +15,14 @@ import (
 
 // comeHome notes who should be at home after the release.
 func (c *campaign) comeHome(f *flight) {
-	for i, p := range f.service.places {
-		last := i == len(f.service.places)-1
-		if f.outcome == deadSoon || last && f.outcome != good {
-			continue
+	for _, s := range f.services() {
+		for _, p := range s.places {
+			if f.outcome == deadSoon || p == s.last() && f.outcome != good {
+				continue
+			}
+			entry := f.detail.Plan.At(s.name, p.name)
+			c.homes[s.target(p).String()] = home{f.detail.ID, f.detail.Plan.Revision(entry)}
 		}
-		env := f.detail.Plan.Environment(p.name)
-		c.homes[f.service.target(p).String()] = home{f.detail.ID, f.detail.Plan.Revision(env)}
 	}
 }
 
