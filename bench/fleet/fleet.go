@@ -34,6 +34,8 @@ type Server struct {
 	Fairway, Dir, Database string
 	// Address is where it listens; empty takes a free one at the first start.
 	Address string
+	// Flags are more of them.
+	Flags []string
 
 	cmd *exec.Cmd
 }
@@ -47,8 +49,9 @@ func (s *Server) Start(ctx context.Context) (time.Duration, error) {
 			return 0, err
 		}
 	}
-	s.cmd = exec.CommandContext(ctx, s.Fairway, "server", "--no-worker", "--data-dir", s.Dir, "--listen", s.Address,
-		"--log-level", "error", "--database", s.Database)
+	args := append([]string{"server", "--no-worker", "--data-dir", s.Dir, "--listen", s.Address,
+		"--log-level", "error", "--database", s.Database}, s.Flags...)
+	s.cmd = exec.CommandContext(ctx, s.Fairway, args...)
 	s.cmd.Stdout, s.cmd.Stderr = io.Discard, os.Stderr
 	began := time.Now()
 	if err := s.cmd.Start(); err != nil {
