@@ -72,8 +72,13 @@ func (s *Server) Start(ctx context.Context) (time.Duration, error) {
 }
 
 // Stop ends the server and waits for its end.
-func (s *Server) Stop() {
-	_ = s.cmd.Process.Signal(syscall.SIGTERM)
+func (s *Server) Stop() { s.end(syscall.SIGTERM) }
+
+// Kill ends the server in the middle of whatever it does.
+func (s *Server) Kill() { s.end(syscall.SIGKILL) }
+
+func (s *Server) end(signal syscall.Signal) {
+	_ = s.cmd.Process.Signal(signal)
 	_ = s.cmd.Wait()
 }
 
