@@ -16,6 +16,7 @@ type campaign struct {
 	result *result
 	round  int
 	flown  int                 // releases
+	queued int                 // those of them that waited for a lane
 	homes  map[string]home     // by target, as they should be
 	steps  map[string][]string // of undisturbed releases, by service and outcome
 	turns  map[*service]int    // how far each service is in its outcomes
@@ -57,8 +58,8 @@ func (r *rig) campaign(ctx context.Context) (*result, error) {
 
 func (c *campaign) sum(took time.Duration) {
 	c.result.notes = append(c.result.notes, fmt.Sprintf(
-		"\n%d rounds, %d releases, %d kills in %s; %d requests of users; %d looks at the router's table",
-		c.round, c.flown, len(c.result.kills), took.Round(time.Second), c.traffic.requests(), c.sampler.looks))
+		"\n%d rounds, %d releases, of which %d waited for a lane, %d kills in %s; %d requests of users; %d looks at the router's table",
+		c.round, c.flown, c.queued, len(c.result.kills), took.Round(time.Second), c.traffic.requests(), c.sampler.looks))
 }
 
 // wrong notes what must not be, with its round.
@@ -160,7 +161,7 @@ func (c *campaign) fly(ctx context.Context, choose func(*service) outcome) []*fl
 }
 
 // flights are the releases of the round. Who is led by another one is released alone only
-// where that one rests.
+// where that one rests, or queues behind it.
 func (c *campaign) flights(choose func(*service) outcome) []*flight {
 	var flights []*flight
 	led := map[*service]bool{}
@@ -168,10 +169,17 @@ func (c *campaign) flights(choose func(*service) outcome) []*flight {
 		if led[s] {
 			continue
 		}
-		if o := choose(s); o != rests {
-			flights = append(flights, &flight{service: s, outcome: o, round: c.round})
-			led[s.with] = true
+		o := choose(s)
+		if o == rests {
+			continue
 		}
+		f := newFlight(s, o, c.round)
+		if o == queues {
+			f.behind = newFlight(s.with, good, c.round)
+			flights = append(flights, f.behind)
+		}
+		flights = append(flights, f)
+		led[s.with] = true
 	}
 	return flights
 }

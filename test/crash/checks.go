@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/api/client"
+	"github.com/fairwayhq/fairway/internal/pipeline"
 )
 
 // check looks at everything after a round, and returns what is wrong.
@@ -60,6 +61,9 @@ func (c *campaign) checkLedger(ctx context.Context, f *flight) []string {
 	for i, e := range f.events {
 		if e.Seq != int64(i+1) {
 			faults = append(faults, fmt.Sprintf("line %d of %s has the number %d", i+1, what, e.Seq))
+		}
+		if e.Kind == "lane.queued" {
+			c.queued++
 		}
 		kind, _, _ := strings.Cut(e.Kind, ".")
 		if kind != "stage" && kind != "environment" && kind != "release" {
@@ -125,7 +129,7 @@ func (f *flight) effects(entry string) (want []string) {
 // checkMessages looks that the notification came, as one message.
 func (c *campaign) checkMessages(ctx context.Context, f *flight) []string {
 	want := 0
-	if f.service.notifies && (f.outcome == good || f.outcome == recalled) {
+	if f.service.notifies && (f.end() == pipeline.RunSucceeded || f.outcome == recalled) {
 		want = 1
 	}
 	err := until(ctx, 15*time.Second, "the notification has come", func() (bool, error) {

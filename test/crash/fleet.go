@@ -22,6 +22,7 @@ const (
 	recalled outcome = "recalled"  // good, and a person takes it back afterwards
 	drilled  outcome = "drilled"   // what is at home once more, with a fault that must be noticed
 	badFirst outcome = "bad-first" // the service that it leads is bad, so it does not move itself
+	queues   outcome = "queues"    // good, behind a release of the service that it leads alone
 	rests    outcome = "rests"     // no release of it in this round
 )
 
@@ -29,7 +30,7 @@ const (
 var ends = map[outcome]pipeline.RunState{
 	good: pipeline.RunSucceeded, bad: pipeline.RunRolledBack, dead: pipeline.RunFailed,
 	deadSoon: pipeline.RunFailed, recalled: pipeline.RunRolledBack, drilled: pipeline.RunRolledBack,
-	badFirst: pipeline.RunRolledBack,
+	badFirst: pipeline.RunRolledBack, queues: pipeline.RunSucceeded,
 }
 
 // artifact is the built service.
@@ -126,7 +127,7 @@ func newFleet(r *rig) ([]*service, error) {
 				"production": jobStage + "\n" + canaryStage + "\npromote\n" + tellStage,
 			},
 			places:   []place{{"staging", "", 1}, {"production", "", 1}},
-			outcomes: []outcome{bad, recalled, rests, dead, badFirst, good},
+			outcomes: []outcome{bad, queues, recalled, rests, dead, badFirst},
 		},
 		bank,
 	}

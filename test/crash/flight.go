@@ -15,9 +15,15 @@ type flight struct {
 	service *service // the one that leads, where the release has two
 	outcome outcome
 	round   int
+	made    chan struct{} // closed when it was created, or could not be
+	behind  *flight       // what is created before it, and has its lane; nil mostly
 	detail  client.ReleaseDetail
 	events  []client.Event
 	err     error
+}
+
+func newFlight(s *service, o outcome, round int) *flight {
+	return &flight{service: s, outcome: o, round: round, made: make(chan struct{})}
 }
 
 // String names the release as its title does: "shop bad-3 with bank good-3".
@@ -45,6 +51,8 @@ func (f *flight) outcomeOf(s *service) outcome {
 	switch {
 	case f.outcome == badFirst && s != f.service:
 		return bad
+	case f.outcome == queues:
+		return queues // a version of its own: the one before it is good
 	case f.outcome == badFirst, s != f.service:
 		return good
 	}
@@ -72,7 +80,11 @@ func (c *campaign) release(ctx context.Context, f *flight) error {
 		}
 		return c.api.Create(ctx, c.ask(f), f.key())
 	}
+	if f.behind != nil {
+		<-f.behind.made
+	}
 	made, err := persist(ctx, create)
+	close(f.made)
 	if err != nil {
 		return fmt.Errorf("create %s: %w", f, err)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/api/client"
+	"github.com/fairwayhq/fairway/internal/pipeline"
 	"github.com/fairwayhq/fairway/internal/platform"
 	"github.com/fairwayhq/fairway/internal/platform/host"
 )
@@ -17,7 +18,7 @@ import (
 func (c *campaign) comeHome(f *flight) {
 	for _, s := range f.services() {
 		for _, p := range s.places {
-			if f.outcome == deadSoon || p == s.last() && f.outcome != good {
+			if f.outcome == deadSoon || p == s.last() && f.end() != pipeline.RunSucceeded {
 				continue
 			}
 			entry := f.detail.Plan.At(s.name, p.name)

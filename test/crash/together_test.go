@@ -12,9 +12,11 @@ import (
 
 func TestALedServiceIsReleasedAloneOnlyWhereItsLeaderRests(t *testing.T) {
 	bank := &service{name: "bank", outcomes: []outcome{good}}
-	shop := &service{name: "shop", with: bank, outcomes: []outcome{badFirst, rests}}
+	shop := &service{name: "shop", with: bank, outcomes: []outcome{badFirst, rests, queues}}
 	c := &campaign{rig: &rig{fleet: []*service{shop, bank}}, turns: map[*service]int{}}
-	for round, want := range []string{"shop good-0 with bank bad-0", "bank good-1", "shop good-2 with bank bad-2"} {
+	for round, want := range []string{
+		"shop good-0 with bank bad-0", "bank good-1", "bank good-2, shop queues-2 with bank queues-2", "shop good-3 with bank bad-3",
+	} {
 		c.round = round
 		if flights := c.flights(c.nextOutcome); tell(flights) != want {
 			t.Errorf("round %d has %s, not %s", round, tell(flights), want)
