@@ -34,6 +34,8 @@ type Server struct {
 	Fairway, Dir, Database string
 	// Address is where it listens; empty takes a free one at the first start.
 	Address string
+	// Flags are more of them.
+	Flags []string
 
 	cmd *exec.Cmd
 }
@@ -47,8 +49,9 @@ func (s *Server) Start(ctx context.Context) (time.Duration, error) {
 			return 0, err
 		}
 	}
-	s.cmd = exec.CommandContext(ctx, s.Fairway, "server", "--no-worker", "--data-dir", s.Dir, "--listen", s.Address,
-		"--log-level", "error", "--database", s.Database)
+	args := append([]string{"server", "--no-worker", "--data-dir", s.Dir, "--listen", s.Address,
+		"--log-level", "error", "--database", s.Database}, s.Flags...)
+	s.cmd = exec.CommandContext(ctx, s.Fairway, args...)
 	s.cmd.Stdout, s.cmd.Stderr = io.Discard, os.Stderr
 	began := time.Now()
 	if err := s.cmd.Start(); err != nil {
@@ -69,8 +72,13 @@ func (s *Server) Start(ctx context.Context) (time.Duration, error) {
 }
 
 // Stop ends the server and waits for its end.
-func (s *Server) Stop() {
-	_ = s.cmd.Process.Signal(syscall.SIGTERM)
+func (s *Server) Stop() { s.end(syscall.SIGTERM) }
+
+// Kill ends the server in the middle of whatever it does.
+func (s *Server) Kill() { s.end(syscall.SIGKILL) }
+
+func (s *Server) end(signal syscall.Signal) {
+	_ = s.cmd.Process.Signal(signal)
 	_ = s.cmd.Wait()
 }
 

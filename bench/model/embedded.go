@@ -74,7 +74,7 @@ func (r *rig) shipEmbedded(ctx context.Context, b batch) error {
 
 // embedded is a cost in which Log are the bytes written to the disk, and Bytes the file.
 func (r *rig) embedded(ctx context.Context) (c cost, err error) {
-	c.Server, c.WorkerWire = fleet.CPU(r.server.Process.Pid).Seconds(), float64(r.workers.bytes.Load())
+	c.Server, c.WorkerWire = fleet.CPU(r.server.PID()).Seconds(), float64(r.workers.bytes.Load())
 	const counter = "fairway_store_transaction_duration_seconds_count"
 	if c.Updates, err = r.metric(ctx, counter, `kind="update"`); err != nil {
 		return c, err
@@ -82,7 +82,7 @@ func (r *rig) embedded(ctx context.Context) (c cost, err error) {
 	if c.Views, err = r.metric(ctx, counter, `kind="view"`); err != nil {
 		return c, err
 	}
-	io, err := os.ReadFile(fmt.Sprintf("/proc/%d/io", r.server.Process.Pid))
+	io, err := os.ReadFile(fmt.Sprintf("/proc/%d/io", r.server.PID()))
 	if err != nil {
 		return c, err
 	}
@@ -105,7 +105,7 @@ func (r *rig) embedded(ctx context.Context) (c cost, err error) {
 
 // metric reads one of the server's metrics.
 func (r *rig) metric(ctx context.Context, name, label string) (float64, error) {
-	ask, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+r.address+"/metrics", nil)
+	ask, err := http.NewRequestWithContext(ctx, http.MethodGet, r.server.URL()+"/metrics", nil)
 	if err != nil {
 		return 0, err
 	}

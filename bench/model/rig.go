@@ -2,17 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
-	"syscall"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -24,8 +17,7 @@ import (
 // rig is a real server process on a real PostgreSQL, with counting relays on both ways.
 type rig struct {
 	db       *postgres.Server
-	server   *exec.Cmd
-	address  string // the server's own
+	server   *fleet.Server
 	workers  *relay // in front of the server
 	database *relay // in front of PostgreSQL
 	watch    *pgx.Conn
@@ -81,53 +73,33 @@ func newRig(ctx context.Context, fairway, dir string, flags ...string) (_ *rig, 
 
 // begin starts the server.
 func (r *rig) begin(ctx context.Context, flags ...string) (err error) {
-	if r.address, err = fleet.FreeAddress(); err != nil {
+	server := &fleet.Server{
+		Fairway: r.fairway, Dir: filepath.Join(r.dir, "server"), Database: r.url,
+		Flags: append([]string{"--verify-every", "0", "--drift-every", "0"}, flags...),
+	}
+	if _, err := server.Start(ctx); err != nil {
 		return err
 	}
-	data := filepath.Join(r.dir, "server")
-	args := append([]string{"server", "--no-worker", "--data-dir", data, "--listen", r.address, "--log-level", "error",
-		"--database", r.url, "--verify-every", "0", "--drift-every", "0"}, flags...)
-	r.server = exec.CommandContext(ctx, r.fairway, args...)
-	r.server.Stdout, r.server.Stderr = io.Discard, os.Stderr
-	if err := r.server.Start(); err != nil {
+	r.server = server
+	if r.workers, err = startRelay(server.Address); err != nil {
 		return err
 	}
-	if err := r.ready(); err != nil {
-		return err
-	}
-	if r.workers, err = startRelay(r.address); err != nil {
-		return err
-	}
-	token, err := os.ReadFile(filepath.Join(data, "admin-token"))
+	token, err := server.Token()
 	if err != nil {
 		return err
 	}
-	if r.api, err = client.New(client.Config{URL: "http://" + r.address, Token: strings.TrimSpace(string(token))}); err != nil {
+	if r.api, err = client.New(client.Config{URL: server.URL(), Token: token}); err != nil {
 		return err
 	}
-	made, err := r.api.AddToken(ctx, client.NewToken{Name: "workers" + r.address, Worker: true})
+	made, err := r.api.AddToken(ctx, client.NewToken{Name: "workers" + server.Address, Worker: true})
 	r.token = made.Secret
 	return err
 }
 
-func (r *rig) ready() error {
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		answer, err := http.Get("http://" + r.address + "/readyz")
-		if err == nil {
-			answer.Body.Close()
-			if answer.StatusCode == http.StatusOK {
-				return nil
-			}
-		}
-	}
-	return errors.New("the server was not ready within a minute")
-}
-
 // end stops the server.
 func (r *rig) end() {
-	if r.server != nil && r.server.Process != nil {
-		_ = r.server.Process.Signal(syscall.SIGTERM)
-		_ = r.server.Wait()
+	if r.server != nil {
+		r.server.Stop()
 		r.server = nil
 	}
 	if r.workers != nil {
@@ -167,7 +139,7 @@ const selectCounted = `SELECT updates, views, others + 2 * updates + views + 3 *
 
 func (r *rig) counted(ctx context.Context) (c cost, err error) {
 	err = r.watch.QueryRow(ctx, selectCounted).Scan(&c.Updates, &c.Views, &c.Statements, &c.Log)
-	c.Server = fleet.CPU(r.server.Process.Pid).Seconds()
+	c.Server = fleet.CPU(r.server.PID()).Seconds()
 	c.Database = fleet.CPU(r.db.PID()).Seconds()
 	c.WorkerWire, c.DatabaseWire = float64(r.workers.bytes.Load()), float64(r.database.bytes.Load())
 	return c, err

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/fairwayhq/fairway/bench/fleet"
 	"github.com/fairwayhq/fairway/internal/router"
 )
 
@@ -55,7 +56,7 @@ const caddyConfig = `{
 // startOrigin starts what stands behind all proxies: it answers 1 KiB, as
 // cheaply as it can.
 func startOrigin(ctx context.Context, dir string, cpu int) (*peer, error) {
-	addr, err := freeAddress()
+	addr, err := fleet.FreeAddress()
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +105,7 @@ func startFairway(ctx context.Context, dir string, cpu int, origin string) (*pee
 }
 
 func startNginxProxy(ctx context.Context, dir string, cpu int, origin string) (*peer, error) {
-	addr, err := freeAddress()
+	addr, err := fleet.FreeAddress()
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +120,7 @@ func startCaddy(ctx context.Context, dir string, cpu int, origin string) (*peer,
 	if err := build.Run(); err != nil {
 		return nil, fmt.Errorf("build caddy (run this from the repository's root): %w", err)
 	}
-	addr, err := freeAddress()
+	addr, err := fleet.FreeAddress()
 	if err != nil {
 		return nil, err
 	}

@@ -143,16 +143,6 @@ func startService(version string) (*service, error) {
 	return &service{process: p, backend: b}, nil
 }
 
-// freeAddress returns an address of this machine that nothing listens on.
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	return l.Addr().String(), nil
-}
-
 // waitListening returns when something accepts connections on the address.
 func waitListening(ctx context.Context, addr string, p *process) error {
 	tick := time.NewTicker(20 * time.Millisecond)

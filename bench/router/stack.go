@@ -9,12 +9,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
 	"github.com/oklog/ulid/v2"
 
+	"github.com/fairwayhq/fairway/bench/fleet"
 	"github.com/fairwayhq/fairway/internal/api/client"
 	"github.com/fairwayhq/fairway/internal/bar"
 	"github.com/fairwayhq/fairway/internal/load"
@@ -27,13 +27,13 @@ import (
 // stack is all of Fairway as its users run it: a server, a worker of its own, the
 // router, and a shop whose own answers never fail.
 type stack struct {
-	dir, address, fairway string
-	shops                 []artifact
-	next                  int
-	definition            string
-	token                 string
-	server, worker        *exec.Cmd
-	api                   *client.Client
+	dir, fairway string
+	shops        []artifact
+	next         int
+	definition   string
+	server       *fleet.Server
+	worker       *exec.Cmd
+	api          *client.Client
 }
 
 type artifact struct{ version, path, digest string }
@@ -46,7 +46,7 @@ func failedByStack(ctx context.Context, o options) ([]bar.Bar, error) {
 		return nil, err
 	}
 	defer s.stop()
-	address, err := freeAddress()
+	address, err := fleet.FreeAddress()
 	if err != nil {
 		return nil, err
 	}
@@ -85,12 +85,12 @@ var stackSteps = []struct {
 	run  func(*stack, context.Context) error
 }{
 	{"deploy", (*stack).deploy},
-	{"restart the server", func(s *stack, ctx context.Context) error { return s.restartServer(ctx, syscall.SIGTERM) }},
+	{"restart the server", func(s *stack, ctx context.Context) error { return s.restartServer(ctx, (*fleet.Server).Stop) }},
 	{"roll back", (*stack).rollBack},
 	{"restart the router", (*stack).restartRouter},
 	{"deploy", (*stack).deploy},
 	{"restart the worker", func(s *stack, ctx context.Context) error { return s.restartWorker(syscall.SIGTERM) }},
-	{"kill the server", func(s *stack, ctx context.Context) error { return s.restartServer(ctx, syscall.SIGKILL) }},
+	{"kill the server", func(s *stack, ctx context.Context) error { return s.restartServer(ctx, (*fleet.Server).Kill) }},
 	{"roll back", (*stack).rollBack},
 	{"kill the worker", func(s *stack, ctx context.Context) error { return s.restartWorker(syscall.SIGKILL) }},
 }
@@ -126,10 +126,7 @@ func startStack(ctx context.Context, o options) (*stack, error) {
 		sum := sha256.Sum256(content)
 		s.shops = append(s.shops, artifact{version, path, "sha256:" + hex.EncodeToString(sum[:])})
 	}
-	var err error
-	if s.address, err = freeAddress(); err != nil {
-		return nil, err
-	}
+	s.server = &fleet.Server{Fairway: s.fairway, Dir: filepath.Join(s.dir, "server")}
 	if err := s.startServer(ctx); err != nil {
 		return nil, err
 	}
@@ -162,32 +159,20 @@ func (s *stack) run(args ...string) (*exec.Cmd, error) {
 	return cmd, cmd.Start()
 }
 
-func (s *stack) startServer(ctx context.Context) (err error) {
-	if s.server, err = s.run("server", "--no-worker", "--data-dir", filepath.Join(s.dir, "server"), "--listen", s.address); err != nil {
+func (s *stack) startServer(ctx context.Context) error {
+	if _, err := s.server.Start(ctx); err != nil {
 		return err
 	}
-	for range 300 {
-		if s.token == "" {
-			b, _ := os.ReadFile(filepath.Join(s.dir, "server", "admin-token"))
-			s.token = strings.TrimSpace(string(b))
-		}
-		if s.token != "" {
-			if s.api, err = client.New(client.Config{URL: "http://" + s.address, Token: s.token}); err != nil {
-				return err
-			}
-			if _, err = s.api.Me(ctx); err == nil {
-				return nil
-			}
-		}
-		if err := pause(ctx, 50*time.Millisecond); err != nil {
-			return err
-		}
+	token, err := s.server.Token()
+	if err != nil {
+		return err
 	}
-	return fmt.Errorf("the server did not come up: %w", err)
+	s.api, err = client.New(client.Config{URL: s.server.URL(), Token: token})
+	return err
 }
 
 func (s *stack) startWorker() (err error) {
-	s.worker, err = s.run("worker", "--server", "http://"+s.address, "--token-file", filepath.Join(s.dir, "worker-token"),
+	s.worker, err = s.run("worker", "--server", s.server.URL(), "--token-file", filepath.Join(s.dir, "worker-token"),
 		"--name", "w1", "--data-dir", s.workerDir())
 	return err
 }
@@ -199,8 +184,8 @@ func end(cmd *exec.Cmd, signal syscall.Signal) {
 	_ = cmd.Wait()
 }
 
-func (s *stack) restartServer(ctx context.Context, signal syscall.Signal) error {
-	end(s.server, signal)
+func (s *stack) restartServer(ctx context.Context, end func(*fleet.Server)) error {
+	end(s.server)
 	return s.startServer(ctx)
 }
 
@@ -284,7 +269,7 @@ func (s *stack) await(ctx context.Context, id string, want pipeline.RunState) er
 // stop takes everything away that the stack started.
 func (s *stack) stop() {
 	end(s.worker, syscall.SIGTERM)
-	end(s.server, syscall.SIGTERM)
+	s.server.Stop()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	r := router.NewClient(filepath.Join(s.workerDir(), "router"))

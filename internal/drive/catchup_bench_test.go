@@ -2,39 +2,21 @@ package drive_test
 
 import (
 	"log/slog"
-	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/drive"
 	"github.com/fairwayhq/fairway/internal/store"
 	"github.com/fairwayhq/fairway/internal/store/storetest"
-	"github.com/fairwayhq/fairway/test/postgres"
+	"github.com/fairwayhq/fairway/test/stores"
 )
 
 // BenchmarkCatchUp measures for how long a server that starts after an outage makes up for
 // it with ten thousand releases, before it answers.
 func BenchmarkCatchUp(b *testing.B) {
-	b.Run("sqlite", func(b *testing.B) {
-		st, err := store.Open(b.Context(), store.Config{Path: filepath.Join(b.TempDir(), "fairway.db")})
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.Cleanup(func() { st.Close() })
-		catchUp(b, st)
-	})
-	b.Run("postgres", func(b *testing.B) {
-		url, err := postgres.ForTest(b).Create("crowd")
-		if err != nil {
-			b.Fatal(err)
-		}
-		st, err := store.OpenPostgres(b.Context(), store.PostgresConfig{URL: url, Log: slog.New(slog.DiscardHandler)})
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.Cleanup(func() { st.Close() })
-		catchUp(b, st)
-	})
+	for _, kind := range stores.Kinds {
+		b.Run(kind.Name, func(b *testing.B) { catchUp(b, kind.Open(b)) })
+	}
 }
 
 func catchUp(b *testing.B, st store.Store) {

@@ -2,7 +2,6 @@ package release_test
 
 import (
 	"log/slog"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -10,32 +9,15 @@ import (
 	"github.com/fairwayhq/fairway/internal/release"
 	"github.com/fairwayhq/fairway/internal/store"
 	"github.com/fairwayhq/fairway/internal/store/storetest"
-	"github.com/fairwayhq/fairway/test/postgres"
+	"github.com/fairwayhq/fairway/test/stores"
 )
 
 // BenchmarkFigures measures what a scrape of the metrics reads with ten thousand releases,
 // and the look for those that wait for a person.
 func BenchmarkFigures(b *testing.B) {
-	b.Run("sqlite", func(b *testing.B) {
-		st, err := store.Open(b.Context(), store.Config{Path: filepath.Join(b.TempDir(), "fairway.db")})
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.Cleanup(func() { st.Close() })
-		figures(b, st)
-	})
-	b.Run("postgres", func(b *testing.B) {
-		url, err := postgres.ForTest(b).Create("crowd")
-		if err != nil {
-			b.Fatal(err)
-		}
-		st, err := store.OpenPostgres(b.Context(), store.PostgresConfig{URL: url, Log: slog.New(slog.DiscardHandler)})
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.Cleanup(func() { st.Close() })
-		figures(b, st)
-	})
+	for _, kind := range stores.Kinds {
+		b.Run(kind.Name, func(b *testing.B) { figures(b, kind.Open(b)) })
+	}
 }
 
 func figures(b *testing.B, st store.Store) {

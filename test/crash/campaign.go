@@ -8,16 +8,15 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/fairwayhq/fairway/internal/api/client"
-	"github.com/fairwayhq/fairway/internal/fault"
 )
 
-// campaign is the rounds: in each every service is released once.
+// campaign is the rounds: in each every service is released once, some by another one's release.
 type campaign struct {
 	*rig
 	result *result
 	round  int
+	flown  int                 // releases
+	queued int                 // those of them that waited for a lane
 	homes  map[string]home     // by target, as they should be
 	steps  map[string][]string // of undisturbed releases, by service and outcome
 	turns  map[*service]int    // how far each service is in its outcomes
@@ -25,19 +24,6 @@ type campaign struct {
 
 // home is who should be at home on a target.
 type home struct{ release, revision string }
-
-// flight is one release under way.
-type flight struct {
-	service *service
-	outcome outcome
-	version string
-	detail  client.ReleaseDetail
-	events  []client.Event
-	err     error
-}
-
-// endsWithin is the most that a release may take, kills and a busy machine included.
-const endsWithin = 3 * time.Minute
 
 func (r *rig) campaign(ctx context.Context) (*result, error) {
 	c := &campaign{
@@ -72,8 +58,8 @@ func (r *rig) campaign(ctx context.Context) (*result, error) {
 
 func (c *campaign) sum(took time.Duration) {
 	c.result.notes = append(c.result.notes, fmt.Sprintf(
-		"\n%d rounds, %d releases, %d kills in %s; %d requests of users; %d looks at the router's table",
-		c.round, c.round*len(c.fleet), len(c.result.kills), took.Round(time.Second), c.traffic.requests(), c.sampler.looks))
+		"\n%d rounds, %d releases, of which %d waited for a lane, %d kills in %s; %d requests of users; %d looks at the router's table",
+		c.round, c.flown, c.queued, len(c.result.kills), took.Round(time.Second), c.traffic.requests(), c.sampler.looks))
 }
 
 // wrong notes what must not be, with its round.
@@ -154,96 +140,48 @@ func (c *campaign) disturbed(ctx context.Context, cards []card) ([]kill, []card,
 func tell(flights []*flight) string {
 	var words []string
 	for _, f := range flights {
-		words = append(words, fmt.Sprintf("%s %s", f.service.name, f.outcome))
+		words = append(words, f.String())
 	}
 	return strings.Join(words, ", ")
 }
 
-// fly releases every service once, all at the same time, and waits for the ends.
+// fly makes the releases of a round, all at the same time, and waits for the ends.
 func (c *campaign) fly(ctx context.Context, choose func(*service) outcome) []*flight {
 	c.round++
 	ctx, cancel := context.WithTimeout(ctx, endsWithin)
 	defer cancel()
-	var flights []*flight
+	flights := c.flights(choose)
 	var done sync.WaitGroup
-	for _, s := range c.fleet {
-		f := &flight{service: s, outcome: choose(s)}
-		f.version = fmt.Sprintf("%s-%d", f.outcome, c.round)
-		flights = append(flights, f)
+	for _, f := range flights {
 		done.Go(func() { f.err = c.release(ctx, f) })
 	}
 	done.Wait()
+	c.flown += len(flights)
 	return flights
 }
 
-// release makes one release and follows it to its end.
-func (c *campaign) release(ctx context.Context, f *flight) error {
-	create := func() (client.ReleaseDetail, error) {
-		if f.outcome == drilled {
-			return c.api.Drill(ctx, f.service.name, client.NewDrill{
-				Environment: f.service.last().name, Errors: 0.5, For: endsWithin.String(), Reason: "a rehearsal",
-			}, f.service.name+"-"+f.version)
+// flights are the releases of the round. Who is led by another one is released alone only
+// where that one rests, or queues behind it.
+func (c *campaign) flights(choose func(*service) outcome) []*flight {
+	var flights []*flight
+	led := map[*service]bool{}
+	for _, s := range c.fleet {
+		if led[s] {
+			continue
 		}
-		return c.api.Create(ctx, client.NewRelease{
-			Definition: f.service.definition(f.version, f.outcome), Version: f.version,
-			Artifact: c.artifact.path, Digest: c.artifact.digest,
-		}, f.service.name+"-"+f.version)
+		o := choose(s)
+		if o == rests {
+			continue
+		}
+		f := newFlight(s, o, c.round)
+		if o == queues {
+			f.behind = newFlight(s.with, good, c.round)
+			flights = append(flights, f.behind)
+		}
+		flights = append(flights, f)
+		led[s.with] = true
 	}
-	made, err := persist(ctx, create)
-	if err != nil {
-		return fmt.Errorf("create %s %s: %w", f.service.name, f.version, err)
-	}
-	if err := c.follow(ctx, f, made.ID); err != nil || f.outcome != recalled {
-		return err
-	}
-	if f.detail.State != ends[good] {
-		return fmt.Errorf("%s %s should succeed before it is recalled, but it is %s: %s", f.service.name, f.version, f.detail.State, f.detail.Headline)
-	}
-	// A second wish for the same rollback is refused, so one that was cut off may be repeated.
-	for f.detail.State == ends[good] {
-		_, err = persist(ctx, func() (client.ReleaseDetail, error) {
-			return c.api.Rollback(ctx, made.ID, client.Rollback{Environment: f.service.last().name, Reason: "second thoughts"})
-		})
-		if err != nil && fault.CodeOf(err) != fault.Conflict {
-			return fmt.Errorf("recall %s %s: %w", f.service.name, f.version, err)
-		}
-		if err := c.follow(ctx, f, made.ID); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// follow waits until the release has come to its end.
-func (c *campaign) follow(ctx context.Context, f *flight, id string) error {
-	for {
-		detail, err := persist(ctx, func() (client.ReleaseDetail, error) { return c.api.Release(ctx, id) })
-		if err != nil {
-			return fmt.Errorf("%s %s (%s) did not end; it is %s: %s: %w", f.service.name, f.version, id, f.detail.State, f.detail.Headline, err)
-		}
-		f.detail = detail
-		if detail.State.Final() {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
-}
-
-// persist repeats a call until the server hears it.
-func persist[T any](ctx context.Context, call func() (T, error)) (T, error) {
-	for {
-		v, err := call()
-		if err == nil || ctx.Err() != nil || fault.CodeOf(err) != fault.Unavailable {
-			return v, err
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
+	return flights
 }
 
 // commitPoints are the kinds of commits that the undisturbed releases made.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/api/client"
+	"github.com/fairwayhq/fairway/internal/pipeline"
 	"github.com/fairwayhq/fairway/internal/router"
 	"github.com/fairwayhq/fairway/test/postgres"
 )
@@ -124,8 +125,14 @@ func TestAWorkingFolderNamesItsTarget(t *testing.T) {
 
 func TestAnEffectHappensOnceAndIsUndoneAfterwards(t *testing.T) {
 	c := &campaign{rig: &rig{dir: t.TempDir()}}
-	passed := client.Event{Kind: "stage.passed", Environment: "production", Stage: "migrate"}
-	undone := client.Event{Kind: "stage.undone", Environment: "production", Stage: "migrate"}
+	passed := client.Event{Kind: "stage.passed", Environment: "production:bank", Stage: "migrate"}
+	undone := client.Event{Kind: "stage.undone", Environment: "production:bank", Stage: "migrate"}
+	of := func(name string) *service { return &service{name: name, places: []place{{name: "production"}}} }
+	bank, shop := of("bank"), of("shop")
+	shop.with = bank
+	plan := &pipeline.Plan{Service: "shop", Environments: []pipeline.Environment{
+		{Name: "production:bank", Service: "bank"}, {Name: "production:shop", Service: "shop"},
+	}}
 	for _, tc := range []struct {
 		done  string
 		lines []client.Event
@@ -141,13 +148,13 @@ func TestAnEffectHappensOnceAndIsUndoneAfterwards(t *testing.T) {
 	} {
 		var effects strings.Builder
 		for _, done := range strings.Fields(tc.done) {
-			effects.WriteString(done + " r1 production\n" + done + " r2 staging\n")
+			effects.WriteString(done + " r1 bank/production\n" + done + " r2 bank/production\n" + done + " r1 till/production\n")
 		}
 		if err := os.WriteFile(c.path("effects"), []byte(effects.String()), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		f := &flight{events: tc.lines, service: &service{places: []place{{name: "production"}}}}
-		f.detail.ID = "r1"
+		f := &flight{events: tc.lines, service: shop}
+		f.detail.ID, f.detail.Plan = "r1", plan
 		if wrong := c.checkEffects(f); (len(wrong) > 0) != tc.wrong {
 			t.Errorf("%q with %d lines: %q", tc.done, len(tc.lines), wrong)
 		}

@@ -21,12 +21,16 @@ const (
 	deadSoon outcome = "dead-soon" // it does not start in the first environment
 	recalled outcome = "recalled"  // good, and a person takes it back afterwards
 	drilled  outcome = "drilled"   // what is at home once more, with a fault that must be noticed
+	badFirst outcome = "bad-first" // the service that it leads is bad, so it does not move itself
+	queues   outcome = "queues"    // good, behind a release of the service that it leads alone
+	rests    outcome = "rests"     // no release of it in this round
 )
 
 // ends are the states in which releases end.
 var ends = map[outcome]pipeline.RunState{
 	good: pipeline.RunSucceeded, bad: pipeline.RunRolledBack, dead: pipeline.RunFailed,
 	deadSoon: pipeline.RunFailed, recalled: pipeline.RunRolledBack, drilled: pipeline.RunRolledBack,
+	badFirst: pipeline.RunRolledBack, queues: pipeline.RunSucceeded,
 }
 
 // artifact is the built service.
@@ -44,8 +48,8 @@ type service struct {
 	stages   map[string]string // by environment, as YAML
 	places   []place
 	outcomes []outcome // in this order, again and again
+	with     *service  // goes first in all its releases; it stands behind it in the fleet
 	rate     float64   // of users' requests in the last environment
-	jobs     bool
 	notifies bool
 }
 
@@ -79,9 +83,15 @@ func newFleet(r *rig) ([]*service, error) {
 	if err := os.WriteFile(script, []byte(jobScript), 0o700); err != nil {
 		return nil, err
 	}
+	bank := &service{
+		name: "bank", rate: 30,
+		stages:   map[string]string{"production": jobStage + "\n{promote: blue-green}\n" + checkStage},
+		places:   []place{{"production", "", 1}},
+		outcomes: []outcome{good},
+	}
 	fleet := []*service{
 		{
-			name: "till", rate: 70, jobs: true, notifies: true,
+			name: "till", rate: 70, notifies: true,
 			stages: map[string]string{
 				"staging":    jobStage + "\ndeploy\n" + lookStage,
 				"production": jobStage + "\n" + canaryStage + "\n" + watchStage + "\npromote\n" + tellStage,
@@ -90,7 +100,7 @@ func newFleet(r *rig) ([]*service, error) {
 			outcomes: []outcome{bad, good, dead, good, deadSoon},
 		},
 		{
-			name: "cart", rate: 30, jobs: true,
+			name: "cart", rate: 30,
 			stages: map[string]string{
 				"staging":    "deploy",
 				"production": jobStage + "\n{promote: {strategy: rolling, batches: 2, pause: 500ms}}\n" + checkStage,
@@ -110,6 +120,16 @@ func newFleet(r *rig) ([]*service, error) {
 			places:   []place{{"production", "", 1}},
 			outcomes: []outcome{drilled, recalled, good, bad},
 		},
+		{
+			name: "shop", rate: 70, with: bank, notifies: true,
+			stages: map[string]string{
+				"staging":    "deploy",
+				"production": jobStage + "\n" + canaryStage + "\npromote\n" + tellStage,
+			},
+			places:   []place{{"staging", "", 1}, {"production", "", 1}},
+			outcomes: []outcome{bad, queues, recalled, rests, dead, badFirst},
+		},
+		bank,
 	}
 	for _, s := range fleet {
 		for name, stages := range s.stages {
@@ -132,15 +152,19 @@ case "$1 $FAIRWAY_VERSION" in
 "check bad"*) echo "the books do not balance" >&2; exit 1 ;;
 "check "*) exit 0 ;;
 esac
-echo "$1-begins $FAIRWAY_RELEASE $FAIRWAY_ENVIRONMENT" >> "$(dirname "$0")/effects"
+what="$FAIRWAY_RELEASE $FAIRWAY_SERVICE/$FAIRWAY_ENVIRONMENT"
+echo "$1-begins $what" >> "$(dirname "$0")/effects"
 sleep 0.4
-echo "$1 $FAIRWAY_RELEASE $FAIRWAY_ENVIRONMENT" >> "$(dirname "$0")/effects"
+echo "$1 $what" >> "$(dirname "$0")/effects"
 `
 
 // definition is the fairway.yaml with which a version is released.
 func (s *service) definition(version string, o outcome) string {
 	var y strings.Builder
 	fmt.Fprintf(&y, "service: %s\nexpect: {rate: %g/s, errors: 0.1%%}\n", s.name, s.rate)
+	if s.with != nil {
+		fmt.Fprintf(&y, "with: [%s]\n", s.with.name)
+	}
 	fmt.Fprintf(&y, "host: {run: $ARTIFACT -port $PORT, ready: {path: /healthz, timeout: 20s, interval: 50ms}, drain: 2s, stopTimeout: 3s}\nenvironments:\n")
 	for i, p := range s.places {
 		fmt.Fprintf(&y, "  - name: %s\n    onUndecided: promote\n    host: {listen: %q, instances: %d}\n", p.name, p.address, p.instances)

@@ -7,10 +7,12 @@
 // First every kind of ending is seen undisturbed (not with -brief). Then come the kills: most are
 // aimed, at a point before, during or after a verb of the platform, the start of a
 // command or a commit of the store (a build with the tag "crash" can do that, see internal/app), the
-// others come at any time. What is killed is started again, on the same data.
+// others come at any time. What is killed is started again, on the same data. One service leads
+// another one in its releases; the others are released alone.
 //
 // All the time the router's table is read (do the weights sum up, does every arm
-// with traffic answer?), processes are counted, and users' requests are. After
+// with traffic answer, and does a new version have the new one of the service that goes
+// before it?), processes are counted, and users' requests are. After
 // each round every release must have come to the same end by the same steps as
 // undisturbed, with no effect twice.
 //

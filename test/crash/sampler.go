@@ -27,6 +27,7 @@ type sampler struct {
 	wrong  []string
 	looks  int
 	fences map[string]int64
+	needs  [][]need // of the releases under way
 	serial int64
 }
 
@@ -96,6 +97,7 @@ func (s *sampler) lookAtTable(ctx context.Context) {
 	}
 	s.serial = table.Serial
 	s.mu.Unlock()
+	s.lookAtNeeds(table)
 	for target, route := range table.Routes {
 		s.lookAtRoute(ctx, target, route)
 	}

@@ -11,7 +11,7 @@ import (
 // environment is as old as the one before it, and no line of a stage repeats the
 // line before it with the same numbers.
 func (c *campaign) checkTold(ctx context.Context, f *flight) []string {
-	what := f.service.name + " " + f.version
+	what := f.String()
 	var faults []string
 	last := map[string]client.Point{}
 	for after := int64(0); ; {

@@ -55,6 +55,8 @@ type moment struct {
 	service string
 	stages  string
 	port    int
+	// with is a service that is released together with it, and goes first.
+	with *moment
 	// before is what events tell before act is done; at is what they tell at the moment.
 	before string
 	act    []string
@@ -74,10 +76,21 @@ var moments = []moment{
 		at: `Stage approval began`},
 	{service: "paused", port: 17105, stages: "[{canary: {" + looking + ", dwell: 5m}}, {watch: {for: 20s, holdback: 5%}}]",
 		before: `v2 has [0-9.]+ % of the traffic`, act: []string{"pause", "paused@v2", "-m", "a look at the logs"}, at: `Paused by admin`},
+	{service: "leads", port: 17106, stages: "[{canary: {" + looking + ", dwell: 5m}}, {watch: {for: 20s, holdback: 5%}}]",
+		with: &moment{service: "led", port: 17107, stages: "[{job: {run: 'true', undo: 'true'}, name: migrate}, deploy]"},
+		at:   `v2 has [0-9.]+ % of the traffic`},
+	{service: "returns", port: 17108, stages: "[{canary: {" + looking + ", dwell: 5m}}]",
+		with:   &moment{service: "returned", port: 17109, stages: "[{job: {run: 'true', undo: 'sleep 600'}, name: migrate}, deploy]"},
+		before: `v2 has [0-9.]+ % of the traffic`, act: []string{"rollback", "returns@v2", "-m", "a complaint"},
+		at: `(?i)stage deploy .*(undone|back)`},
 }
 
 func (m moment) definition(stages string) string {
-	return fmt.Sprintf("service: %s\nexpect: {rate: 50/s, errors: 0.2%%}\nhost: {run: $ARTIFACT -port $PORT, listen: \"127.0.0.1:%d\", ready: {path: /healthz, interval: 20ms}, drain: 100ms}\nenvironments:\n  - name: production\n    stages: %s\n",
+	with := ""
+	if m.with != nil {
+		with = fmt.Sprintf("with: [{service: %[1]s, file: %[1]s.yaml}]\n", m.with.service)
+	}
+	return with + fmt.Sprintf("service: %s\nexpect: {rate: 50/s, errors: 0.2%%}\nhost: {run: $ARTIFACT -port $PORT, listen: \"127.0.0.1:%d\", ready: {path: /healthz, interval: 20ms}, drain: 100ms}\nenvironments:\n  - name: production\n    stages: %s\n",
 		m.service, m.port, stages)
 }
 
@@ -97,7 +110,7 @@ func (r *recorder) record(ctx context.Context) (err error) {
 	}
 	defer r.end()
 	for _, m := range moments {
-		if err := r.ship(ctx, m, "v1", "[deploy]"); err != nil {
+		if err := r.ship(m, "v1"); err != nil {
 			return err
 		}
 		if err := r.told(ctx, m.service+"@v1", `is released`); err != nil {
@@ -108,7 +121,7 @@ func (r *recorder) record(ctx context.Context) (err error) {
 	defer stop()
 	for _, m := range moments {
 		go use(ctx, m.port)
-		if err := r.ship(ctx, m, "v2", m.stages); err != nil {
+		if err := r.ship(m, "v2"); err != nil {
 			return err
 		}
 	}
@@ -181,14 +194,30 @@ func (r *recorder) run(args ...string) (string, error) {
 	return string(output), err
 }
 
-func (r *recorder) ship(_ context.Context, m moment, version, stages string) error {
-	file := filepath.Join(dir, m.service+".yaml")
-	if err := os.WriteFile(file, []byte(m.definition(stages)), 0o600); err != nil {
-		return err
+// ship releases the service: the first version without much ado, the second by its stages.
+func (r *recorder) ship(m moment, version string) error {
+	artifact := filepath.Join(dir, version)
+	args := []string{"ship", "-f", m.file(), "--artifact", artifact, "--version", version}
+	for _, of := range []*moment{&m, m.with} {
+		if of == nil {
+			continue
+		}
+		stages := of.stages
+		if version == "v1" {
+			stages = "[deploy]"
+		}
+		if err := os.WriteFile(of.file(), []byte(of.definition(stages)), 0o600); err != nil {
+			return err
+		}
 	}
-	_, err := r.run("ship", "-f", file, "--artifact", filepath.Join(dir, version), "--version", version)
+	if m.with != nil {
+		args = append(args, "--with", m.with.service+"@"+version+"="+artifact)
+	}
+	_, err := r.run(args...)
 	return err
 }
+
+func (m moment) file() string { return filepath.Join(dir, m.service+".yaml") }
 
 // bring brings the release to its moment.
 func (r *recorder) bring(ctx context.Context, m moment) error {
