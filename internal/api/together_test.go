@@ -395,3 +395,63 @@ func TestWhatIsLeftOfAReleaseStaysWhereANewerOneMayNeedIt(t *testing.T) {
 		t.Errorf("what may be done is %q, %v", d.Actions, err)
 	}
 }
+
+func TestWhoBringsAServiceBackMayTakeBackAllThatMovesWithIt(t *testing.T) {
+	r := newRig(t)
+	anna, ben, sre := r.person("anna", auth.Developer), r.person("ben", auth.Developer), r.person("ines", auth.SRE)
+	worker := r.worker("w", "production")
+	proven(t, anna, digest1, digest2, digest3)
+	shipped(t, anna, worker, of("v1", digest1, digest2))
+	newer := of("v2", digest3, digest2)
+	newer.With = nil
+	mine := shipped(t, anna, worker, newer)
+	shipped(t, ben, worker, client.NewRelease{Service: "payments", Version: "p9", Artifact: "/builds/p9", Digest: digest3})
+
+	// payments comes back with shop, and what runs of it is ben's.
+	back := client.Rollback{To: "v1", Environment: "production"}
+	_, err := anna.Rollback(t.Context(), mine.ID, back)
+	refused(t, err, fault.Denied, "anna may not replace payments@p9 of ben in production: it takes the role release-manager, sre or support")
+	idle(t, worker)
+	if _, err := sre.Rollback(t.Context(), mine.ID, back); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"shop", "payments"} {
+		if task := work(t, worker, passed); task.Service != want {
+			t.Fatalf("%s is brought back, want %s", task.Service, want)
+		}
+	}
+	atHome(t, anna, map[string]string{"shop": "v1", "payments": "pv1"})
+}
+
+func TestWhoBringsAReleaseBackNeedNotAskWhoseWorkStays(t *testing.T) {
+	r := newRig(t)
+	anna, ben := r.person("anna", auth.Developer), r.person("ben", auth.Developer)
+	worker := r.worker("w", "production")
+	proven(t, anna, digest1, digest2, digest3)
+	shipped(t, anna, worker, of("v1", digest1, digest2))
+	newer := of("v2", digest3, digest2)
+	newer.With = nil
+	mine := shipped(t, anna, worker, newer)
+	// The same payments again, by ben: nothing of it moves.
+	shipped(t, ben, worker, client.NewRelease{Service: "payments", Version: "pv1", Artifact: "/builds/payments", Digest: digest2})
+	if _, err := anna.Rollback(t.Context(), mine.ID, client.Rollback{To: "shop@v1", Environment: "production"}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestNobodyTakesAnothersReleaseBackByNamingAnOlderOneOfTheirOwn(t *testing.T) {
+	r := newRig(t)
+	anna, ben := r.person("anna", auth.Developer), r.person("ben", auth.Developer)
+	worker := r.worker("w", "production")
+	proven(t, anna, digest1, digest2, digest3)
+	alone := func(version, digest string) client.NewRelease {
+		n := of(version, digest, digest2)
+		n.With = nil
+		return n
+	}
+	shipped(t, anna, worker, alone("v1", digest1))
+	mine := shipped(t, anna, worker, alone("v2", digest2))
+	shipped(t, ben, worker, alone("v3", digest3))
+	_, err := anna.Rollback(t.Context(), mine.ID, client.Rollback{To: "v1", Environment: "production"})
+	refused(t, err, fault.Denied, "anna may not replace shop@v3 of ben in production")
+}

@@ -2,6 +2,7 @@ package release
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -23,9 +24,9 @@ type Restore struct {
 // Restore brings an older release of the same service back to one environment. It
 // makes a new release of the older one's component whose plan has just that
 // environment, with one blue-green promotion, and returns its ID. Who may roll
-// back the release that ref names may do so. The same request made again by the
-// same person under the same key returns the first release; another one under the
-// key is a conflict.
+// back the release that ref names, and every one that it replaces, may do so. The
+// same request made again by the same person under the same key returns the first
+// release; another one under the key is a conflict.
 func (c *Control) Restore(ctx context.Context, who auth.Identity, ref string, a Restore) (string, error) {
 	now := c.now()
 	var id string
@@ -65,6 +66,9 @@ func (c *Control) Restore(ctx context.Context, who auth.Identity, ref string, a 
 			id = first.ID
 			return sameAs(*first, r, first.PlanHash == r.PlanHash, a.Key)
 		}
+		if err := mayReplace(tx, who, older, plan); err != nil {
+			return err
+		}
 		if err := mayRestore(tx, s, where, older); err != nil {
 			return err
 		}
@@ -82,6 +86,36 @@ func (c *Control) Restore(ctx context.Context, who auth.Identity, ref string, a 
 	}
 	begun()
 	return id, nil
+}
+
+// mayReplace refuses who may not take back every release whose place the older one would take:
+// another service may come back with the one that is asked for, and what runs need not be the
+// release that was named.
+func mayReplace(tx Tx, who auth.Identity, older subject, plan *pipeline.Plan) error {
+	homes, err := homesIn(tx, plan)
+	if err != nil {
+		return err
+	}
+	for i := range plan.Environments {
+		e := &plan.Environments[i]
+		home := homes[e.Name]
+		stays, err := older.runsAt(tx, home, e.Name)
+		if err != nil {
+			return err
+		}
+		if stays || home == "" {
+			continue
+		}
+		now, err := tx.LoadRelease(home)
+		if err != nil {
+			return err
+		}
+		what := fmt.Sprintf("replace %s of %s in %s", now.label(), now.Author, e.Place())
+		if err := needOwn(who, what, now.Author, mayRollback...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // mayRestore refuses while the environment moves, and to bring back what runs there.
