@@ -206,3 +206,32 @@ func TestBadRequestsForAReleaseAreRefused(t *testing.T) {
 		t.Errorf("the definition of an unknown service = %v, want not found", err)
 	}
 }
+
+func TestAServiceKeepsItsEnvironmentsHoweverOftenItWentBack(t *testing.T) {
+	r := newRig(t)
+	anna, sre, worker := r.person("anna", auth.Developer), r.person("ines", auth.SRE), r.worker("w", "staging", "production")
+	for version, digest := range map[string]string{"v1": digest1, "v2": digest2} {
+		n := newRelease(version, digest)
+		n.Definition = strings.Replace(simple, "      - approval: {roles: [sre, qa]}\n", "", 1)
+		ship(t, anna, n)
+		work(t, worker, passed)
+		work(t, worker, passed)
+	}
+	s, err := anna.Service(t.Context(), "shop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 11 {
+		home := s.Environments[1].HomeVersion
+		for _, to := range []string{map[string]string{"v1": "v2", "v2": "v1"}[home], home} {
+			if _, err := sre.Rollback(t.Context(), "shop", client.Rollback{To: to, Environment: "production"}); err != nil {
+				t.Fatal(err)
+			}
+			work(t, worker, passed)
+		}
+	}
+	s, err = anna.Service(t.Context(), "shop")
+	if err != nil || len(s.Environments) != 2 || s.Environments[0].Name != "staging" {
+		t.Errorf("shop is %+v, %v", s, err)
+	}
+}

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -308,4 +309,149 @@ func TestWhatWasBroughtBackKeepsWhatANewerReleaseMayNeed(t *testing.T) {
 			t.Errorf("at home of %s is %+v, %v", service, s.Environments, err)
 		}
 	}
+}
+
+// restWithPayments takes shop of a release of both back while payments alone has moved on, and
+// then that one too: what is left at home of the release is payments.
+func restWithPayments(t *testing.T, r *rig) (anna, sre, worker *client.Client, rest client.ReleaseDetail) {
+	t.Helper()
+	anna, sre, worker = r.person("anna", auth.Developer), r.person("ines", auth.SRE), r.worker("w", "production")
+	proven(t, anna, digest1, digest2, digest3)
+	shipped(t, anna, worker, of("v1", digest1, digest2))
+	rest = shipped(t, anna, worker, of("v2", digest3, digest1))
+	alone := shipped(t, anna, worker, client.NewRelease{Service: "payments", Version: "p3", Artifact: "/builds/p3", Digest: digest3})
+	for _, back := range []struct{ release, service string }{{rest.ID, "shop"}, {alone.ID, "payments"}} {
+		if _, err := sre.Rollback(t.Context(), back.release, client.Rollback{Environment: "production"}); err != nil {
+			t.Fatal(err)
+		}
+		if task := work(t, worker, passed); task.Service != back.service || !task.Undo {
+			t.Fatalf("the task is for %s (undo: %v), want to undo %s", task.Service, task.Undo, back.service)
+		}
+	}
+	atHome(t, anna, map[string]string{"shop": "v1", "payments": "pv2"})
+	return anna, sre, worker, rest
+}
+
+func atHome(t *testing.T, c *client.Client, versions map[string]string) {
+	t.Helper()
+	for service, want := range versions {
+		if s, err := c.Service(t.Context(), service); err != nil || s.Environments[0].HomeVersion != want {
+			t.Errorf("at home of %s is %+v, %v, want %s", service, s.Environments, err, want)
+		}
+	}
+}
+
+// idle ends the test unless there is nothing to do for the worker.
+func idle(t *testing.T, worker *client.Client) {
+	t.Helper()
+	tasks, err := worker.Lease(t.Context(), stage.LeaseAsk{Entries: true, Worker: "w", Max: 1})
+	if err != nil || len(tasks) > 0 {
+		t.Fatalf("tasks %+v, %v", tasks, err)
+	}
+}
+
+func TestWhatIsLeftOfAReleaseIsTakenBackAfterTheLeadingServiceWas(t *testing.T) {
+	for _, environment := range []string{"", "production", "production:payments"} {
+		t.Run("in "+environment, func(t *testing.T) {
+			r := newRig(t)
+			anna, sre, worker, rest := restWithPayments(t, r)
+			d, err := sre.Release(t.Context(), rest.ID)
+			if err != nil || !slices.Contains(d.Actions, "rollback") {
+				t.Errorf("what may be done is %q, %v", d.Actions, err)
+			}
+			if _, err := sre.Rollback(t.Context(), rest.ID, client.Rollback{Environment: environment}); err != nil {
+				t.Fatalf("%v (%s)", err, fault.HintOf(err))
+			}
+			if task := work(t, worker, passed); task.Service != "payments" || !task.Undo {
+				t.Fatalf("the task is for %s (undo: %v)", task.Service, task.Undo)
+			}
+			atHome(t, anna, map[string]string{"shop": "v1", "payments": "pv1"})
+		})
+	}
+}
+
+func TestWhatIsLeftOfAReleaseStaysWhereANewerOneMayNeedIt(t *testing.T) {
+	r := newRig(t)
+	anna, sre, worker, rest := restWithPayments(t, r)
+	newer := of("v4", digest2, digest1)
+	newer.With = nil
+	moving := ship(t, anna, newer)
+
+	// One that queues behind the newer one finds it at home.
+	if _, err := sre.Rollback(t.Context(), rest.ID, client.Rollback{Environment: "production"}); err != nil {
+		t.Fatal(err)
+	}
+	work(t, worker, passed)
+	if d, err := anna.Release(t.Context(), moving.ID); err != nil || d.State != pipeline.RunSucceeded {
+		t.Fatalf("the newer one is %s, %v", d.State, err)
+	}
+	idle(t, worker)
+	atHome(t, anna, map[string]string{"shop": "v4", "payments": "pv2"})
+
+	// And one that comes later is refused.
+	_, err := sre.Rollback(t.Context(), rest.ID, client.Rollback{Environment: "production"})
+	refused(t, err, fault.Conflict, "payments pv2 stays in production: shop@v4 may need it")
+	if d, err := sre.Release(t.Context(), rest.ID); err != nil || slices.Contains(d.Actions, "rollback") {
+		t.Errorf("what may be done is %q, %v", d.Actions, err)
+	}
+}
+
+func TestWhoBringsAServiceBackMayTakeBackAllThatMovesWithIt(t *testing.T) {
+	r := newRig(t)
+	anna, ben, sre := r.person("anna", auth.Developer), r.person("ben", auth.Developer), r.person("ines", auth.SRE)
+	worker := r.worker("w", "production")
+	proven(t, anna, digest1, digest2, digest3)
+	shipped(t, anna, worker, of("v1", digest1, digest2))
+	newer := of("v2", digest3, digest2)
+	newer.With = nil
+	mine := shipped(t, anna, worker, newer)
+	shipped(t, ben, worker, client.NewRelease{Service: "payments", Version: "p9", Artifact: "/builds/p9", Digest: digest3})
+
+	// payments comes back with shop, and what runs of it is ben's.
+	back := client.Rollback{To: "v1", Environment: "production"}
+	_, err := anna.Rollback(t.Context(), mine.ID, back)
+	refused(t, err, fault.Denied, "anna may not replace payments@p9 of ben in production: it takes the role release-manager, sre or support")
+	idle(t, worker)
+	if _, err := sre.Rollback(t.Context(), mine.ID, back); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"shop", "payments"} {
+		if task := work(t, worker, passed); task.Service != want {
+			t.Fatalf("%s is brought back, want %s", task.Service, want)
+		}
+	}
+	atHome(t, anna, map[string]string{"shop": "v1", "payments": "pv1"})
+}
+
+func TestWhoBringsAReleaseBackNeedNotAskWhoseWorkStays(t *testing.T) {
+	r := newRig(t)
+	anna, ben := r.person("anna", auth.Developer), r.person("ben", auth.Developer)
+	worker := r.worker("w", "production")
+	proven(t, anna, digest1, digest2, digest3)
+	shipped(t, anna, worker, of("v1", digest1, digest2))
+	newer := of("v2", digest3, digest2)
+	newer.With = nil
+	mine := shipped(t, anna, worker, newer)
+	// The same payments again, by ben: nothing of it moves.
+	shipped(t, ben, worker, client.NewRelease{Service: "payments", Version: "pv1", Artifact: "/builds/payments", Digest: digest2})
+	if _, err := anna.Rollback(t.Context(), mine.ID, client.Rollback{To: "shop@v1", Environment: "production"}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestNobodyTakesAnothersReleaseBackByNamingAnOlderOneOfTheirOwn(t *testing.T) {
+	r := newRig(t)
+	anna, ben := r.person("anna", auth.Developer), r.person("ben", auth.Developer)
+	worker := r.worker("w", "production")
+	proven(t, anna, digest1, digest2, digest3)
+	alone := func(version, digest string) client.NewRelease {
+		n := of(version, digest, digest2)
+		n.With = nil
+		return n
+	}
+	shipped(t, anna, worker, alone("v1", digest1))
+	mine := shipped(t, anna, worker, alone("v2", digest2))
+	shipped(t, ben, worker, alone("v3", digest3))
+	_, err := anna.Rollback(t.Context(), mine.ID, client.Rollback{To: "v1", Environment: "production"})
+	refused(t, err, fault.Denied, "anna may not replace shop@v3 of ben in production")
 }

@@ -14,7 +14,7 @@ func checkCommand(c *command) *cobra.Command {
 		Use:   "check",
 		Short: "Find every fault of a fairway.yaml, without a server",
 		Args:  cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			def, _, err := readDefinition(file)
 			if err != nil {
 				return err
@@ -22,7 +22,7 @@ func checkCommand(c *command) *cobra.Command {
 			if _, err := readFiles(def, file); err != nil {
 				return err
 			}
-			with, err := checkCompanions(def, file)
+			with, err := checkCompanions(cmd.Context(), def, file)
 			if err != nil {
 				return err
 			}

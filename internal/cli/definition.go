@@ -63,6 +63,9 @@ type artifact struct{ ref, digest string }
 // unnamed stands for an artifact in a plan that is only looked at.
 const unnamed = "(not named)"
 
+// nothing is such an artifact.
+var nothing = artifact{unnamed, "sha256:" + strings.Repeat("0", 64)}
+
 // artifactOf reads the artifact that a definition's platform runs.
 func artifactOf(def *pipeline.Definition, text string) (artifact, error) {
 	if def.Environments[0].Platform == "kubernetes" {

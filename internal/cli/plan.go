@@ -35,7 +35,7 @@ func (c *command) plan(find Find) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			a := artifact{unnamed, "sha256:" + strings.Repeat("0", 64)}
+			a := nothing
 			if ref != "" {
 				if a, err = artifactOf(def, ref); err != nil {
 					return err

@@ -53,15 +53,18 @@ type counted struct {
 // together, and tries their queries; without find it tries none.
 func countedOf(ctx context.Context, p *pipeline.Plan, find Find) ([]counted, error) {
 	var all []counted
+	tried := "" // the service that the last ones were tried for
 	for i, e := range p.Environments {
 		from := e.Metrics.Prometheus
 		if from == nil || triedBefore(p, i) {
 			continue
 		}
-		if n := len(all); n > 0 && reflect.DeepEqual(all[n-1].Prometheus, from) && !ownByTarget(*from) {
+		own := ownByTarget(*from) || ownByService(*from) && p.ServiceOf(&e) != tried
+		if n := len(all); n > 0 && reflect.DeepEqual(all[n-1].Prometheus, from) && !own {
 			all[n-1].Environments = append(all[n-1].Environments, e.Name)
 			continue
 		}
+		tried = p.ServiceOf(&e)
 		c := counted{Environments: []string{e.Name}, Prometheus: from}
 		if find == nil {
 			all = append(all, c)
@@ -94,6 +97,11 @@ func triedBefore(p *pipeline.Plan, i int) bool {
 func ownByTarget(p pipeline.Prometheus) bool {
 	all := p.Requests + p.Errors + p.Histogram
 	return strings.Contains(all, "$environment") || strings.Contains(all, "$region")
+}
+
+// ownByService tells whether the queries differ between services.
+func ownByService(p pipeline.Prometheus) bool {
+	return strings.Contains(p.Requests+p.Errors+p.Histogram, "$service")
 }
 
 func (c counted) print(w io.Writer) {

@@ -36,6 +36,7 @@ type companion struct {
 
 	artifact  artifact
 	def       *pipeline.Definition
+	path      string // of the definition
 	text      []byte
 	files     map[string][]byte
 	manifests rendered
@@ -112,6 +113,7 @@ func (one *companion) define(path string) (err error) {
 	if one.def, one.text, err = readDefinition(path); err != nil {
 		return err
 	}
+	one.path = path
 	if one.def.Service != one.service {
 		return fault.Errorf(fault.Invalid, "%s is the definition of %s, not of %s", path, one.def.Service, one.service).
 			WithHint("correct the file that `with` names")
@@ -121,11 +123,44 @@ func (one *companion) define(path string) (err error) {
 }
 
 // checkCompanions reads the definitions that the leading one names files of, or one that it
-// names, and returns their services in the order in which they go.
-func checkCompanions(lead *pipeline.Definition, file string) ([]string, error) {
-	nothing := artifact{unnamed, "sha256:" + strings.Repeat("0", 64)}
-	files, read := filesOf(lead, file), map[string]bool{lead.Service: true}
+// names, makes a plan of them as for a release of all, and returns their services in the order
+// in which they go.
+func checkCompanions(ctx context.Context, lead *pipeline.Definition, file string) ([]string, error) {
+	others, err := companionsOf(lead, file)
+	if err != nil || len(others) == 0 {
+		return nil, err
+	}
 	ask := pipeline.Request{Artifact: nothing.ref, Digest: nothing.digest}
+	if ask.Files, err = readFiles(lead, file); err != nil {
+		return nil, err
+	}
+	manifests, err := readManifests(ctx, lead, file, nothing, sealingKeys{})
+	if err != nil {
+		return nil, err
+	}
+	ask.Manifests, ask.Sealed = manifests.objects, manifests.sealed
+	for _, one := range others {
+		if one.manifests, err = readManifests(ctx, one.def, one.path, nothing, sealingKeys{}); err != nil {
+			return nil, fault.Errorf(fault.CodeOf(err), "%s: %w", one.service, err).WithHint("%s", fault.HintOf(err))
+		}
+		component, err := one.compiled()
+		if err != nil {
+			return nil, err
+		}
+		ask.With = append(ask.With, component)
+	}
+	plan, err := pipeline.Compile(lead, ask)
+	if err != nil {
+		return nil, err
+	}
+	services := plan.Services()
+	return services[:len(services)-1], nil
+}
+
+// companionsOf are the services whose files the leading definition names, or one that it names.
+func companionsOf(lead *pipeline.Definition, file string) ([]companion, error) {
+	var all []companion
+	files, read := filesOf(lead, file), map[string]bool{lead.Service: true}
 	for more := true; more; {
 		more = false
 		for _, service := range slices.Sorted(maps.Keys(files)) {
@@ -133,7 +168,7 @@ func checkCompanions(lead *pipeline.Definition, file string) ([]string, error) {
 				continue
 			}
 			read[service], more = true, true
-			one := companion{service: service}
+			one := companion{service: service, artifact: nothing}
 			if err := one.define(files[service]); err != nil {
 				return nil, err
 			}
@@ -142,22 +177,10 @@ func checkCompanions(lead *pipeline.Definition, file string) ([]string, error) {
 					files[other] = path
 				}
 			}
-			ask.With = append(ask.With, pipeline.ComponentRequest{Definition: one.def, Artifact: nothing.ref, Digest: nothing.digest, Files: one.files})
+			all = append(all, one)
 		}
 	}
-	if len(ask.With) == 0 {
-		return nil, nil
-	}
-	var err error
-	if ask.Files, err = readFiles(lead, file); err != nil {
-		return nil, err
-	}
-	plan, err := pipeline.Compile(lead, ask)
-	if err != nil {
-		return nil, err
-	}
-	services := plan.Services()
-	return services[:len(services)-1], nil
+	return all, nil
 }
 
 // asked is the companion as the server is asked for it.

@@ -2,7 +2,6 @@ package drive
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/ledger"
@@ -60,41 +59,45 @@ type Drifts interface {
 	Drift(lane string) (Drift, error)
 }
 
-// fillDrift fills in what was last seen in the lanes of the environments that may wait at a
-// gate. From nothing, where no release is at home yet, nothing can have drifted.
+// fillDrift fills in what was last seen of each service that has a gate where the gate is.
+// From nothing, where no release is at home yet, nothing can have drifted.
 func (t *transition) fillDrift(run *pipeline.Run) error {
 	run.Drift = nil
 	for i := range run.Plan.Environments {
 		e := &run.Plan.Environments[i]
-		if !slices.ContainsFunc(e.Stages, func(s pipeline.Stage) bool { return s.Kind == pipeline.KindGate }) {
-			continue
-		}
-		seen, known, err := t.driftIn(run.Plan, e)
-		if err != nil {
-			return err
-		}
-		if run.Drift == nil {
-			run.Drift = map[string]pipeline.Drift{}
-		}
-		if known {
-			run.Drift[e.Name] = seen
+		for j := range e.Stages {
+			s := &e.Stages[j]
+			about := run.Plan.About(e, s)
+			if _, filled := run.Drift[about]; filled || s.Kind != pipeline.KindGate {
+				continue
+			}
+			seen, known, err := t.driftIn(run.Plan, e, run.Plan.ComponentAt(e, s).Service)
+			if err != nil {
+				return err
+			}
+			if run.Drift == nil {
+				run.Drift = map[string]pipeline.Drift{}
+			}
+			if known {
+				run.Drift[about] = seen
+			}
 		}
 	}
 	return nil
 }
 
-// driftIn is what was last seen where the entry goes; what is done once for all regions goes
-// to each of them.
-func (t *transition) driftIn(plan *pipeline.Plan, e *pipeline.Environment) (all pipeline.Drift, known bool, err error) {
+// driftIn is what was last seen of the service where the entry goes; what is done once for all
+// regions goes to each of them.
+func (t *transition) driftIn(plan *pipeline.Plan, e *pipeline.Environment, service string) (all pipeline.Drift, known bool, err error) {
 	if e.Leg == nil || e.Wave() > 0 {
 		return t.driftAt(TargetOf(plan, e.Name).String())
 	}
 	all.At = t.now
-	for _, i := range plan.Entries(e.In()) {
-		if plan.Environments[i].Wave() == 0 {
+	for _, place := range plan.Places(e.In()) {
+		if plan.ServiceOf(place) != service {
 			continue
 		}
-		one, known, err := t.driftAt(TargetOf(plan, plan.Environments[i].Name).String())
+		one, known, err := t.driftAt(TargetOf(plan, place.Name).String())
 		if err != nil || !known {
 			return all, false, err
 		}

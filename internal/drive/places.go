@@ -71,37 +71,61 @@ func advances(run *pipeline.Run, environment string) bool {
 	})
 }
 
-// grant is the event that gives the release the lane of the environment, with what is at home
-// in it; or that calls its rollback off, where nothing of the release is. What another release
-// has replaced stays, and so do the services that it may need there: those of earlier steps, or
-// of later ones where an older release was brought back.
-func (t *transition) grant(rec Record, environment string) (pipeline.Event, error) {
-	plan := rec.Run.Plan
-	ev := pipeline.Event{Kind: pipeline.EventLaneGranted, Environment: environment}
-	waits, replaced := 0, map[string]bool{}
+// AtHome are the entries of the environment, by name, in which the release is at home, given
+// what is at home in each; and which newer release may need what it has there, or none. A newer
+// release of a service may need whatever this one's needed: the services of earlier steps, or of
+// later ones where an older release was brought back. One that was only taken back needs nothing.
+func AtHome(release string, run *pipeline.Run, environment string, homes map[string]string) map[string]string {
+	plan, all, newer := run.Plan, map[string]string{}, map[string]string{}
 	entries := plan.Entries(environment)
 	if !plan.Retreat { // else those that need others go first, and so come first
 		slices.Reverse(entries)
 	}
 	for _, i := range entries {
-		e, place := &rec.Run.Environments[i], plan.Environments[i].Place()
+		e := &plan.Environments[i]
+		if e.Leg != nil && e.Wave() == 0 {
+			continue // nothing is placed there
+		}
+		switch home := homes[e.Name]; home {
+		case release:
+			all[e.Name] = newer[e.Place()]
+		case "", run.Environments[i].Before:
+		default:
+			newer[e.Place()] = home
+		}
+	}
+	return all
+}
+
+// grant is the event that gives the release the lane of the environment, with what is at home
+// in it; or that calls its rollback off, where nothing of the release may go back.
+func (t *transition) grant(rec Record, environment string) (pipeline.Event, error) {
+	plan := rec.Run.Plan
+	ev := pipeline.Event{Kind: pipeline.EventLaneGranted, Environment: environment}
+	entries, homes := plan.Entries(environment), map[string]string{}
+	for _, i := range entries {
+		e := &plan.Environments[i]
 		home, err := t.tx.Home(TargetOf(plan, e.Name).String())
 		if err != nil {
 			return ev, err
 		}
-		if ev.Before = home; plan.Environments[i].Leg != nil {
-			if ev.Homes == nil {
-				ev.Homes = map[string]string{}
-			}
-			ev.Homes[e.Name], ev.Before = home, ""
+		homes[e.Name] = home
+		if e.Leg == nil {
+			ev.Before = home
+		} else {
+			ev.Homes = homes
 		}
+	}
+	home, waits := AtHome(rec.Release, &rec.Run, environment, homes), 0
+	for _, i := range entries {
+		e := &rec.Run.Environments[i]
 		if e.Lane != pipeline.LaneQueued {
 			continue
 		}
 		waits++
-		if e.State == pipeline.EnvironmentRollingBack && (home != rec.Release || replaced[place]) {
+		needed, there := home[e.Name]
+		if e.State == pipeline.EnvironmentRollingBack && (!there || needed != "") {
 			ev.Void = append(ev.Void, e.Name)
-			replaced[place] = plan.Environments[i].Step() > 0
 		}
 	}
 	if len(ev.Void) == waits {

@@ -389,3 +389,58 @@ func TestANotificationSaysWhichServiceItIsAbout(t *testing.T) {
 		t.Errorf("it was told about %q", about)
 	}
 }
+
+// On the host platform nobody looks for drift; a service beside it is no reason to wait.
+func TestAGateOnDriftLooksAtItsOwnServiceAlone(t *testing.T) {
+	asks := func(definition string) string {
+		return strings.Replace(definition, "stages: [", "stages: [{gate: '!drift.found'}, ", 1)
+	}
+	inRegions := func(definition string) string {
+		return strings.Replace(definition, "    stages:", "    regions: [eu, us]\n    waves: [[eu, us]]\n    stages:", 1)
+	}
+	for name, regional := range map[string]func(string) string{
+		"one region": func(definition string) string { return definition }, "two": inRegions,
+	} {
+		for asking, definitions := range map[string][2]string{"shop": {asks(shop), payments}, "payments": {shop, asks(payments)}} {
+			t.Run(name+" "+asking, func(t *testing.T) {
+				r := newRig(t)
+				finish := func() {
+					for tasks := r.lease("w1"); len(tasks) > 0; tasks = r.lease("w1") {
+						for _, task := range tasks {
+							r.say(task, stage.Outcome{Status: stage.Passed, Exposed: true})
+						}
+					}
+				}
+				home := r.ship(regional(shop), regional(payments))
+				finish()
+				r.want(home, pipeline.RunSucceeded)
+				sees := func(count int) {
+					t.Helper()
+					if err := r.store.Drive().Update(t.Context(), func(tx drive.Tx) error {
+						for _, e := range r.run(home).Plan.Environments {
+							if e.Service != asking {
+								continue
+							}
+							d := drive.Drift{Lane: drive.TargetOf(r.run(home).Plan, e.Name).String(), Release: home, Seen: drive.Seen{Count: count}, At: r.clock()}
+							if err := tx.SaveDrift(d); err != nil {
+								return err
+							}
+						}
+						return nil
+					}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				sees(1)
+				next := r.ship(regional(definitions[0]), regional(definitions[1]))
+				if tasks := r.lease("w1"); len(tasks) > 0 {
+					t.Errorf("%s goes on while %s has drifted", tasks[0].Entry, asking)
+				}
+				sees(0)
+				r.apply(next, pipeline.Event{Kind: pipeline.EventWoken})
+				finish()
+				r.want(next, pipeline.RunSucceeded)
+			})
+		}
+	}
+}

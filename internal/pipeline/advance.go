@@ -243,17 +243,18 @@ func (t *turn) gate(e *EnvironmentRun, g *Gate, s *StageRun) bool {
 }
 
 // gateInput is what the gate at which the entry waits can see. Among several services it is
-// about the artifact of the one whose definition has the gate.
+// about the one whose definition has the gate: its artifact, and its drift.
 func (t *turn) gateInput(e *EnvironmentRun) GateInput {
 	plan := t.plan(e)
-	c := t.run.Plan.ComponentAt(plan, &plan.Stages[e.Stage])
+	gate := &plan.Stages[e.Stage]
+	c := t.run.Plan.ComponentAt(plan, gate)
 	in := GateInput{
 		Evidence:     t.run.Evidence,
 		Release:      map[string]any{"service": c.Service, "version": c.Version, "digest": c.Digest, "author": t.run.Author},
 		Environments: map[string]any{},
 		Now:          t.now,
 	}
-	if d, ok := t.run.Drift[e.Name]; ok {
+	if d, ok := t.run.Drift[t.run.Plan.About(plan, gate)]; ok {
 		in.Drift = &d
 	}
 	for _, e := range t.run.Environments {

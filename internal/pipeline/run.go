@@ -27,8 +27,8 @@ type Run struct {
 
 	Plan     *Plan      `json:"-"`
 	Evidence []Evidence `json:"-"`
-	// Drift is what was last seen in the lane of an environment that waits at a gate, by the
-	// environment's name. It is filled in as Evidence is.
+	// Drift is what was last seen of the services that have gates, by what Plan.About says of
+	// the gate. It is filled in as Evidence is.
 	Drift map[string]Drift `json:"-"`
 	// Doing is, by environment, what the worker of its stage last said that it does. It
 	// is looked at only where a stage's time limit has passed.

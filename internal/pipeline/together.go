@@ -74,6 +74,12 @@ func (p *Plan) ComponentAt(e *Environment, s *Stage) *Component {
 	return p.component(cmp.Or(s.Service, e.Service))
 }
 
+// About is the service that a stage of the entry is about and where, as EntryName says it. It
+// need not be an entry: what is done once for all regions is about a service in all of them.
+func (p *Plan) About(e *Environment, s *Stage) string {
+	return EntryName(e.Place(), p.ComponentAt(e, s).Service)
+}
+
 // ComponentOf is what the entry places.
 func (p *Plan) ComponentOf(e *Environment) *Component { return p.component(e.Service) }
 

@@ -18,9 +18,9 @@ const (
 	ActionSkip     = "skip"
 )
 
-// actions returns what the caller may do now in the environment, whose home is
-// the release named.
-func actions(who auth.Identity, s subject, e *pipeline.EnvironmentRun, home string, now time.Time) []string {
+// actions returns what the caller may do now in the environment; home tells whether the
+// release is at home there.
+func actions(who auth.Identity, s subject, e *pipeline.EnvironmentRun, home bool, now time.Time) []string {
 	list := []string{}
 	add := func(ok bool, names ...string) {
 		if ok {
@@ -36,7 +36,7 @@ func actions(who auth.Identity, s subject, e *pipeline.EnvironmentRun, home stri
 	open := !s.run.State.Final()
 	add(open && s.run.Paused == nil && s.run.State != pipeline.RunRollingBack && need(who, "", mayPause...) == nil, ActionPause)
 	add(open && s.run.Paused != nil && need(who, "", mayPause...) == nil, ActionResume)
-	add(mayTakeBack(who, s.Release) == nil && goesBack(&s.run, s.ID, e, home, now), ActionRollback)
+	add(mayTakeBack(who, s.Release) == nil && goesBack(&s.run, e, home, now), ActionRollback)
 	add(open && skippable(e) && holds(who, skipRoles(s.run.Plan, e.Name)), ActionSkip)
 	return list
 }
@@ -51,19 +51,17 @@ func gave(s *pipeline.StageRun, user string) bool {
 }
 
 // goesBack tells whether a rollback has something to do.
-func goesBack(r *pipeline.Run, id string, e *pipeline.EnvironmentRun, home string, now time.Time) bool {
+func goesBack(r *pipeline.Run, e *pipeline.EnvironmentRun, home bool, now time.Time) bool {
 	switch e.State {
 	case pipeline.EnvironmentRunning:
 		return true
 	case pipeline.EnvironmentPending:
 		return !r.State.Final()
-	case pipeline.EnvironmentSucceeded:
-		return home == id
 	case pipeline.EnvironmentRollingBack:
 		anew := r.UndoAnewFrom(e)
 		return e.Stages[e.Stage].State == pipeline.StageUndoFailed || !anew.IsZero() && !now.Before(anew)
 	}
-	return false
+	return home
 }
 
 // skippable tells whether the environment has not touched its target yet.

@@ -53,7 +53,7 @@ func TestActionsFollowFromRolesAndState(t *testing.T) {
 			run := newRun()
 			c.set(run)
 			s := subject{Release: Release{ID: "r1", Author: "ann"}, run: *run}
-			got := strings.Join(actions(c.who, s, &s.run.Environments[s.run.Current()], c.home, noon), " ")
+			got := strings.Join(actions(c.who, s, &s.run.Environments[s.run.Current()], c.home == "r1", noon), " ")
 			if got != c.want {
 				t.Errorf("actions = %q, want %q", got, c.want)
 			}

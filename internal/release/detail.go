@@ -70,7 +70,7 @@ func (c *Control) detail(tx Tx, who auth.Identity, s subject) (Detail, error) {
 	}
 	d.Story = scene.story()
 	d.Asks = scene.asks()
-	d.Actions = actions(who, s, e, homes[e.Name], c.now())
+	d.Actions = actions(who, s, e, isHome(&s, homes, scene.plan.In()), c.now())
 	return d, nil
 }
 

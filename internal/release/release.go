@@ -117,6 +117,9 @@ type Releases interface {
 	LoadRelease(id string) (Release, error)
 	// ListReleases returns the newest first.
 	ListReleases(f Filter) ([]Summary, error)
+	// NewestOrdinary returns the newest release of the service that neither brought an older
+	// one back nor was a drill: one that it led, else one in which another led, or "".
+	NewestOrdinary(service string) (string, error)
 	// Services returns the names of all services that ever had a release, sorted.
 	Services() ([]string, error)
 	// UnfinishedOf returns the releases with the service that are not final.

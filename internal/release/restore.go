@@ -23,9 +23,9 @@ type Restore struct {
 // Restore brings an older release of the same service back to one environment. It
 // makes a new release of the older one's component whose plan has just that
 // environment, with one blue-green promotion, and returns its ID. Who may roll
-// back the release that ref names may do so. The same request made again by the
-// same person under the same key returns the first release; another one under the
-// key is a conflict.
+// back the release that ref names, and every one that it replaces, may do so. The
+// same request made again by the same person under the same key returns the first
+// release; another one under the key is a conflict.
 func (c *Control) Restore(ctx context.Context, who auth.Identity, ref string, a Restore) (string, error) {
 	now := c.now()
 	var id string
@@ -65,6 +65,9 @@ func (c *Control) Restore(ctx context.Context, who auth.Identity, ref string, a 
 			id = first.ID
 			return sameAs(*first, r, first.PlanHash == r.PlanHash, a.Key)
 		}
+		if err := mayReplace(tx, who, older, plan); err != nil {
+			return err
+		}
 		if err := mayRestore(tx, s, where, older); err != nil {
 			return err
 		}
@@ -82,44 +85,6 @@ func (c *Control) Restore(ctx context.Context, who auth.Identity, ref string, a 
 	}
 	begun()
 	return id, nil
-}
-
-// mayRestore refuses while the environment moves, and to bring back what runs there.
-func mayRestore(tx Tx, s subject, where string, older subject) error {
-	if state := s.run.StateOf(where); state == pipeline.EnvironmentRunning || state == pipeline.EnvironmentRollingBack {
-		return fault.Errorf(fault.Conflict, "%s is still %s in %s", s.label(), state, where).
-			WithHint("roll it back first: `fairway rollback %s` returns to what ran before", s.label())
-	}
-	return notHome(tx, older, where)
-}
-
-// takesNobodyAlong refuses to bring back those that need the service which is asked for, where
-// they have moved on without it: nobody has asked for that. What the leading service needs
-// comes back with it.
-func takesNobodyAlong(tx Tx, s, older subject, plan *pipeline.Plan, asked string) error {
-	if asked == older.Service {
-		return nil
-	}
-	homes, err := homesIn(tx, plan)
-	if err != nil {
-		return err
-	}
-	for i := range plan.Environments {
-		e := &plan.Environments[i]
-		service := plan.ServiceOf(e)
-		mine := plan.At(asked, e.Place())
-		home := homes[e.Name]
-		if service == asked || mine == nil || home == "" || home == s.ID || home == older.ID || home == homes[mine.Name] {
-			continue
-		}
-		now, err := tx.LoadRelease(home)
-		if err != nil {
-			return err
-		}
-		return fault.Errorf(fault.Conflict, "%s has %s as well, and %s has moved on in %s since, by %s", older.label(), service, service, e.Place(), now.label()).
-			WithHint("release the older version of %s anew, alone: `fairway ship`", asked)
-	}
-	return nil
 }
 
 // asked is the service that a reference to the release names: the leading one, if none.
@@ -198,60 +163,6 @@ func promoteLimit(e *pipeline.Environment) pipeline.Duration {
 		}
 	}
 	return pipeline.Duration(30 * time.Minute)
-}
-
-// notHome refuses to bring back what already runs there, and names where else it
-// could be brought back.
-func notHome(tx Tx, older subject, environment string) error {
-	homes, err := homesIn(tx, older.run.Plan)
-	if err != nil {
-		return err
-	}
-	for _, i := range older.run.Plan.Entries(environment) {
-		e := &older.run.Plan.Environments[i]
-		if e.Leg != nil && e.Wave() == 0 {
-			continue
-		}
-		if here, err := older.runsAt(tx, homes[e.Name], e.Name); err != nil || !here {
-			return err
-		}
-	}
-	f := fault.Errorf(fault.Conflict, "%s is already at home in %s", older.label(), environment)
-	for _, e := range older.run.Plan.Environments {
-		home := homes[e.Name]
-		there, err := older.runsAt(tx, home, e.Name)
-		if err != nil {
-			return err
-		}
-		if there || home == "" {
-			continue
-		}
-		now, err := tx.LoadRelease(home)
-		if err != nil {
-			return err
-		}
-		return f.WithHint("in %s it is not: `fairway rollback %s --to %s --environment %s` brings it back there",
-			e.Name, now.label(), older.label(), e.Name)
-	}
-	return f.WithHint("nothing has to be done; name another release to bring that one back")
-}
-
-// runsAt tells whether the release that is at home in the environment has the
-// subject's revision.
-func (s subject) runsAt(tx Tx, home, environment string) (bool, error) {
-	if home == "" {
-		return false, nil
-	}
-	record, err := tx.LoadRun(home)
-	if err != nil {
-		return false, err
-	}
-	own := s.run.Plan.Environment(environment)
-	if own == nil {
-		return false, nil
-	}
-	at := record.Run.Plan.At(s.run.Plan.ServiceOf(own), own.Place())
-	return at != nil && record.Run.Plan.Revision(at) == s.run.Plan.Revision(own), nil
 }
 
 func restored(older Release, plan *pipeline.Plan, author, reason string, now time.Time) Release {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/fairwayhq/fairway/internal/auth"
+	"github.com/fairwayhq/fairway/internal/drive"
 	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/pipeline"
 )
@@ -60,7 +61,7 @@ func (c *Control) stillHome(ctx context.Context, s subject, where string) error 
 			return err
 		}
 		f := fault.Errorf(fault.Conflict, "%s is no longer what runs in %s: %s is", s.label(), where, newer.label())
-		if at := homesOf(homes, s.ID); len(at) > 0 {
+		if at := s.homesOf(homes); len(at) > 0 {
 			return f.WithHint("%s", s.takeBackIn(at))
 		}
 		return f.WithHint("roll that one back, or bring an older one home with `fairway rollback %s --to VERSION`", s.Service)
@@ -90,15 +91,15 @@ func homesIn(tx Tx, p *pipeline.Plan) (map[string]string, error) {
 	return homes, nil
 }
 
-// isHome tells whether the release is at home in the environment, or in one of its regions.
-// Among several services the leading one counts: without it the others have to stay, since
-// what took its place may need them.
+// isHome tells whether the release is at home in the environment, or in one of its regions,
+// where no newer one may need it.
 func isHome(s *subject, homes map[string]string, where string) bool {
-	plan := s.run.Plan
-	return slices.ContainsFunc(plan.Entries(where), func(i int) bool {
-		e := &plan.Environments[i]
-		return plan.ServiceOf(e) == plan.Service && homes[e.Name] == s.ID
-	})
+	for _, needed := range drive.AtHome(s.ID, &s.run, where, homes) {
+		if needed == "" {
+			return true
+		}
+	}
+	return false
 }
 
 // homeElsewhere names the environments where the release can still be taken back,
@@ -109,23 +110,45 @@ func (c *Control) homeElsewhere(ctx context.Context, s subject, where string) er
 		if err != nil || isHome(&s, homes, where) {
 			return err
 		}
-		if at := homesOf(homes, s.ID); len(at) > 0 {
+		if at := s.homesOf(homes); len(at) > 0 {
 			return fault.Errorf(fault.Conflict, "there is nothing to roll back in %s: it is %s", where, s.run.StateOf(where)).WithHint("%s", s.takeBackIn(at))
 		}
-		return nil
+		return s.needed(tx, homes, where)
 	})
 }
 
-// homesOf are the environments whose home is the release, and regions where not their
-// environment's.
-func homesOf(homes map[string]string, id string) (at []string) {
-	for place, home := range homes {
-		place, service, _ := strings.Cut(place, ":")
-		if service != "" && homes[place] == id {
-			continue // the leading one is there, and says so
+// needed refuses to take back the only services that are left of the release there, since a
+// newer release of another one may need them.
+func (s *subject) needed(tx Tx, homes map[string]string, where string) error {
+	home := drive.AtHome(s.ID, &s.run, where, homes)
+	for _, e := range s.run.Plan.Places(where) {
+		by, there := home[e.Name]
+		if !there {
+			continue
 		}
-		if environment, _, _ := strings.Cut(place, "/"); home == id && (environment == place || homes[environment] != id) {
-			at = append(at, place)
+		newer, err := tx.LoadRelease(by)
+		if err != nil {
+			return err
+		}
+		version, _ := s.versionOf(e.Service)
+		return fault.Errorf(fault.Conflict, "%s %s stays in %s: %s may need it", e.Service, version, e.Place(), newer.label()).
+			WithHint("roll that one back first, or bring an older one home with `fairway rollback %s --to VERSION`", e.Service)
+	}
+	return nil
+}
+
+// homesOf are the environments where the release may be taken back, and regions where another
+// one is their environment's home.
+func (s *subject) homesOf(homes map[string]string) (at []string) {
+	for i := range s.run.Plan.Environments {
+		e := &s.run.Plan.Environments[i]
+		if needed, there := drive.AtHome(s.ID, &s.run, e.Place(), homes)[e.Name]; !there || needed != "" {
+			continue
+		}
+		if homes[e.In()] == s.ID {
+			at = append(at, e.In())
+		} else {
+			at = append(at, e.Place())
 		}
 	}
 	slices.Sort(at)

@@ -95,21 +95,18 @@ func (c *Control) service(tx Tx, name string) (ServiceView, error) {
 }
 
 // newestOrdinary is the newest release that the service leads, whose plan has all of its
-// environments; one in which another leads, where there is none.
+// environments; one in which another leads, where there is none; any, where nothing else is left.
 func newestOrdinary(tx Tx, service string) (string, error) {
-	list, err := tx.ListReleases(Filter{Service: service, Limit: 20})
+	newest, err := tx.NewestOrdinary(service)
+	if err != nil || newest != "" {
+		return newest, err
+	}
+	list, err := tx.ListReleases(Filter{Service: service, Limit: 1})
 	if err != nil {
 		return "", err
 	}
 	if len(list) == 0 {
 		return "", fault.Errorf(fault.NotFound, "there is no service %q", service).WithHint("a service appears with its first release")
-	}
-	for _, leads := range []bool{true, false} {
-		for _, s := range list {
-			if s.RollbackTo == "" && s.DrillOf == "" && (s.Service == service || !leads) {
-				return s.ID, nil
-			}
-		}
 	}
 	return list[0].ID, nil
 }

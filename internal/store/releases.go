@@ -126,6 +126,24 @@ func filtered(f release.Filter, together bool) (string, []any) {
 	return query + fmt.Sprintf(" ORDER BY releases.id DESC LIMIT $%d", len(args)), args
 }
 
+const (
+	selectNewestLed = `SELECT id FROM releases WHERE service = $1 AND rollback_to = '' AND drill_of = '' ORDER BY id DESC LIMIT 1`
+	selectNewestIn  = `SELECT releases.id FROM components JOIN releases ON releases.id = components.release
+	WHERE components.service = $1 AND releases.rollback_to = '' AND releases.drill_of = '' ORDER BY components.release DESC LIMIT 1`
+)
+
+// NewestOrdinary returns the newest release of the service that neither brought an older one
+// back nor was a drill: one that it led, else one in which another led, or "".
+func (tx *Tx) NewestOrdinary(service string) (string, error) {
+	var id string
+	found, err := tx.row([]any{&id}, selectNewestLed, service)
+	if err != nil || found {
+		return id, err
+	}
+	_, err = tx.row([]any{&id}, selectNewestIn, service)
+	return id, err
+}
+
 const selectServices = `SELECT service FROM releases UNION SELECT service FROM components ORDER BY service`
 
 // Services returns the names of all services that ever had a release, sorted.

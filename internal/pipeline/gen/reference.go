@@ -34,7 +34,7 @@ What a condition (` + "`gate`" + `) can use, in [CEL](https://cel.dev). What is 
 | ` + "`latest`" + ` | the newest fact of each kind, for instance ` + "`latest.tests.status`" + ` |
 | ` + "`release`" + ` | ` + "`service`, `version`, `digest` and `author`" + ` |
 | ` + "`environments`" + ` | of each environment of the release, its ` + "`state` and `since`" + ` |
-| ` + "`drift`" + ` | on Kubernetes, where what runs in the environment was last seen not to be as the release at home or its repository says: ` + "`found`, `count` (of fields), `plan` and `git` (how many are not as the release, and as the repository says) and `at`" + ` |
+| ` + "`drift`" + ` | on Kubernetes (on a host nobody looks, and a gate that asks waits), where what runs of the service in the environment was last seen not to be as the release at home or its repository says: ` + "`found`, `count` (of fields), `plan` and `git` (how many are not as the release, and as the repository says) and `at`" + ` |
 | ` + "`now`" + ` | the time |
 `
 

@@ -56,6 +56,7 @@ func Run(t *testing.T, open func(t testing.TB) Store) {
 		{"a release is added once", releaseOnce},
 		{"releases are listed newest first by filter", listReleases},
 		{"a release of several services is found by each", together},
+		{"the newest release that is neither a drill nor brings one back", newestOrdinary},
 		{"a release of several services has evidence about each", evidenceTogether},
 		{"a service learns from its own past, alone or with others", earlyTogether},
 		{"an idempotency key is remembered per actor", idempotency},

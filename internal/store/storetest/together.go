@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -57,6 +58,42 @@ func together(t *testing.T, s Store) {
 	equal(t, "a page of them", page[0].ID, "r2")
 	equal(t, "unfinished", joined(get(t, s, func(tx release.Tx) ([]string, error) { return tx.UnfinishedOf("payments") })), "r1 r2 r4")
 	equal(t, "waiting on payments", joined(get(t, s, func(tx release.Tx) ([]string, error) { return tx.WaitingOn(others["payments"]) })), "r2 r4")
+}
+
+func newestOrdinary(t *testing.T, s Store) {
+	newest := func(service, want string) {
+		t.Helper()
+		equal(t, "the newest of "+service, get(t, s, func(tx release.Tx) (string, error) { return tx.NewestOrdinary(service) }), want)
+	}
+	later := func(id string, mark func(r *release.Release), with ...string) {
+		t.Helper()
+		p := Plan("shop")
+		for _, name := range with {
+			p.With = append(p.With, pipeline.Component{Service: name, Digest: others[name]})
+		}
+		r := release.Release{ID: id, Service: "shop", Digest: p.Component.Digest, Author: "ann", CreatedAt: day}
+		mark(&r)
+		s.update(t, func(tx release.Tx) error { return tx.AddRelease(r, p, pipeline.NewRun(p, "ann", day)) })
+	}
+	drill := func(r *release.Release) { r.DrillOf = "r1" }
+	back := func(r *release.Release) { r.RollbackTo = "r1" }
+	newest("shop", "")
+	later("q1", drill)
+	newest("shop", "")
+	s.addTogether(t, "r1", "till", "shop", "ledger")
+	newest("shop", "r1")
+	s.addRelease(t, "r2", "shop")
+	newest("shop", "r2")
+	s.addTogether(t, "r3", "till", "shop")
+	for i := range 30 {
+		later(fmt.Sprintf("s%02d", i), []func(*release.Release){drill, back}[i%2], "ledger")
+	}
+	newest("shop", "r2")
+	newest("ledger", "r1")
+	newest("till", "r3")
+	s.addTogether(t, "t1", "shop", "ledger")
+	newest("shop", "t1")
+	newest("ledger", "t1")
 }
 
 func evidenceTogether(t *testing.T, s Store) {

@@ -39,6 +39,43 @@ describe('the consequences', () => {
     expect(text('rollback', sample.early(now))).toContain('Nothing was placed there')
   })
 
+  it('of a rejection name what would be taken back, and no more', () => {
+    const regions = sample.inRegions(now)
+    expect(text('reject', regions)).toBe(
+      "The release ends here and does not go further. The users' traffic returns to the version before in all 50 regions where it was begun, the newest wave first. It does not go to the other 150.")
+    const takeBack = (word: string) => regions.plan!.environments!.forEach(({ leg }) => { leg!.takeBack = word })
+    takeBack('wave')
+    expect(text('reject', regions)).toContain('in all 40 regions where it was begun, the newest wave first. It does not go to the other 150. It stays where it has succeeded in the waves before.')
+    takeBack('ask')
+    expect(text('reject', regions)).toContain('in all 40 regions where it was begun, the newest wave first. It does not go to the other 150. Somebody is asked then')
+
+    const services = sample.together(now)
+    expect(text('reject', services)).toBe(
+      "The release ends here and does not go further. The users' traffic returns to the version before in all services where it was begun, in this order: checkout, payments.")
+    const [payments, checkout] = services.run.environments!
+    Object.assign(payments!, { state: 'running', stages: [{ state: 'running', startedAt: payments!.startedAt, exposed: true }] })
+    checkout!.state = 'pending'
+    checkout!.startedAt = undefined
+    services.environment = payments!.name
+    expect(text('reject', services)).toBe(
+      "The release ends here and does not go further. The users' traffic in production:payments returns to the version before, at once as far as it has the capacity. " +
+      'Stage deploy: brings the previous revision back and gives it all the traffic. It does not begin with checkout.')
+  })
+
+  it('of a rejection before anything was begun name no part of the environment', () => {
+    const services = sample.together(now)
+    const { leg } = services.plan!.environments![0]!
+    services.plan!.environments!.unshift({ ...services.plan!.environments![0]!, name: 'production', service: undefined, leg: { ...leg!, wave: 0, step: undefined },
+      stages: [{ name: 'approval', kind: 'approval', timeLimit: '1d', approval: { roles: ['sre'], count: 1, expires: '0s' } }] })
+    services.plan!.environments!.unshift({ ...sample.good(now).plan!.environments![0]!, name: 'staging' })
+    for (const part of services.run.environments!) Object.assign(part, { state: 'pending', startedAt: undefined })
+    services.run.environments!.unshift({ name: 'production', state: 'running', stage: 0, startedAt: new Date(now).toISOString(), stages: [{ state: 'running' }] })
+    services.run.environments!.unshift({ ...sample.good(now).run.environments![0]!, name: 'staging', state: 'succeeded' })
+    services.environment = 'production'
+    expect(text('reject', services)).toBe(
+      'The release ends here and does not go further. Nothing was changed in production yet, so there is nothing to undo. It stays in staging.')
+  })
+
   it('of an approval count it, and say what it is bound to', () => {
     expect(text('approve', sample.waits(now))).toContain('the last approval that is needed (2 of 2): the release goes on to stage migrate')
     const first = sample.waits(now)

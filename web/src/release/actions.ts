@@ -4,6 +4,7 @@ import type { Change } from '../api/queries.ts'
 import type { Action, ReleaseDetail } from '../api/types.ts'
 import { percent, shortDigest } from '../format/number.ts'
 import { currentEnvironment, exposed, place, places, titleOf, undoing } from './run.ts'
+import type { Place } from './run.ts'
 
 export interface Choice {
   action: Action
@@ -77,7 +78,7 @@ export function describe(action: Action, detail: ReleaseDetail): Choice {
       return {
         action, label: 'Reject', tone: 'danger', reasonRequired: false, change: answer,
         title: `Reject ${name} in ${environment}?`,
-        consequences: [`The release ends here and does not go further.`, ...retreat(detail, environment)],
+        consequences: [`The release ends here and does not go further.`, ...rejection(detail, environment)],
       }
     case 'pause':
       return {
@@ -120,18 +121,49 @@ function artifacts(detail: ReleaseDetail): string {
 
 /** What a retreat from all regions and of all services in an environment does, now. */
 function everywhere(detail: ReleaseDetail, environment: string): string[] {
-  const regions = places(detail).filter(({ plan }) => plan?.leg?.environment === environment && plan.leg.wave > 0)
-  if (regions.some(({ plan }) => plan?.service)) {
-    const begun = regions.filter(({ run }) => Boolean(run.startedAt) && ['running', 'succeeded', 'rolling-back'].includes(run.state))
-    const services = [...new Set(begun.map(({ plan }) => plan?.service))].reverse()
-    return services.length === 0 ? [`Nothing was changed in ${environment} yet, so there is nothing to undo.`]
-      : [`The users' traffic returns to the version before in all services where it was begun${services.length > 1 ? `, in this order: ${services.join(', ')}` : `: ${services[0]}`}.`]
+  const all = partsIn(detail, environment)
+  return [...returning(environment, all.filter(begun)), ...leftOut(all)]
+}
+
+/** What a rejection takes back: its own wave, and those before it as the plan says. */
+function rejection(detail: ReleaseDetail, environment: string): string[] {
+  const leg = place(detail, environment)?.plan?.leg
+  if (!leg || leg.wave === 0) return retreat(detail, environment)
+  const all = partsIn(detail, leg.environment)
+  const before = all.filter((part) => part.run.state === 'succeeded' && part.plan!.leg!.wave < leg.wave)
+  const back = all.filter((part) => begun(part) && (leg.takeBack === 'all' || !before.includes(part)))
+  const lines = back.length > 1 ? returning(leg.environment, back) : undone(detail, environment)
+  lines.push(...leftOut(all))
+  if (leg.takeBack === 'ask' && before.length > 0) lines.push('Somebody is asked then whether it stays where it has succeeded in the waves before.')
+  if (leg.takeBack === 'wave' && before.length > 0) lines.push('It stays where it has succeeded in the waves before.')
+  return [...lines, ...beyond(detail, leg.environment)]
+}
+
+/** The regions and services of an environment. */
+const partsIn = (detail: ReleaseDetail, environment: string) =>
+  places(detail).filter(({ plan }) => plan?.leg?.environment === environment && plan.leg.wave > 0)
+
+const begun = ({ run }: Place) => Boolean(run.startedAt) && ['running', 'succeeded', 'rolling-back'].includes(run.state)
+
+const once = (names: (string | undefined)[]) => [...new Set(names)]
+
+function returning(environment: string, back: Place[]): string[] {
+  if (back.length === 0) return [`Nothing was changed in ${environment} yet, so there is nothing to undo.`]
+  const services = once(back.map(({ plan }) => plan?.service)).reverse()
+  if (services[0]) {
+    return [`The users' traffic returns to the version before in all services where it was begun${services.length > 1 ? `, in this order: ${services.join(', ')}` : `: ${services[0]}`}.`]
   }
-  const back = regions.filter(({ run }) => Boolean(run.startedAt) && ['running', 'succeeded', 'rolling-back'].includes(run.state)).length
-  const waiting = regions.filter(({ run }) => run.state === 'pending').length
-  const lines = [`The users' traffic returns to the version before in all ${back} regions where it was begun, the newest wave first.`]
-  if (waiting > 0) lines.push(`It does not go to the other ${waiting}.`)
-  return lines
+  return [`The users' traffic returns to the version before in all ${back.length} regions where it was begun, the newest wave first.`]
+}
+
+/** What has not begun, and so does not change. */
+function leftOut(all: Place[]): string[] {
+  const waiting = all.filter(({ run }) => run.state === 'pending')
+  if (waiting.length === 0) return []
+  if (!waiting[0]?.plan?.service) return [`It does not go to the other ${waiting.length}.`]
+  const touched = once(all.filter(begun).map(({ plan }) => plan?.service))
+  const services = once(waiting.map(({ plan }) => plan?.service)).filter((service) => !touched.includes(service))
+  return services.length > 0 ? [`It does not begin with ${services.join(' or ')}.`] : []
 }
 
 function following(detail: ReleaseDetail): string {
@@ -146,21 +178,28 @@ function weight(detail: ReleaseDetail, environment: string): string {
 }
 
 /** What a retreat from the environment does, now. */
-function retreat(detail: ReleaseDetail, environment: string): string[] {
-  const state = place(detail, environment)?.run.state
+const retreat = (detail: ReleaseDetail, environment: string) =>
+  [...undone(detail, environment), ...beyond(detail, place(detail, environment)?.plan?.leg?.environment ?? environment)]
+
+function undone(detail: ReleaseDetail, environment: string): string[] {
   const steps = undoing(detail, environment)
-  const later = (detail.run.environments ?? []).filter((e) => e.state === 'pending' && e.name !== environment).map((e) => e.name)
-  const lines: string[] = []
-  if (state === 'pending') lines.push(`It does not go to ${environment}. Nothing was placed there, so there is nothing to undo.`)
-  else if (steps.length === 0) lines.push(`Nothing was changed in ${environment} yet, so there is nothing to undo.`)
-  else {
-    lines.push(exposed(detail, environment)
+  if (place(detail, environment)?.run.state === 'pending') return [`It does not go to ${environment}. Nothing was placed there, so there is nothing to undo.`]
+  if (steps.length === 0) return [`Nothing was changed in ${environment} yet, so there is nothing to undo.`]
+  return [
+    exposed(detail, environment)
       ? `The users' traffic in ${environment} returns to the version before, at once as far as it has the capacity.`
-      : `The new version has had no users' traffic in ${environment}; it is taken away.`)
-    for (const { stage, undo } of steps) lines.push(`Stage ${stage}: ${undo}.`)
-  }
+      : `The new version has had no users' traffic in ${environment}; it is taken away.`,
+    ...steps.map(({ stage, undo }) => `Stage ${stage}: ${undo}.`),
+  ]
+}
+
+/** What becomes of the other environments. */
+function beyond(detail: ReleaseDetail, environment: string): string[] {
+  const others = (state: string) => once(places(detail).filter(({ run }) => run.state === state)
+    .map(({ plan, run }) => plan?.leg?.environment ?? run.name)).filter((name) => name !== environment)
+  const [later, earlier] = [others('pending'), others('succeeded')]
+  const lines: string[] = []
   if (later.length > 0) lines.push(`It does not go to ${later.join(' or ')} either.`)
-  const earlier = (detail.run.environments ?? []).filter((e) => e.state === 'succeeded' && e.name !== environment).map((e) => e.name)
   if (earlier.length > 0) lines.push(`It stays in ${earlier.join(' and ')}.`)
   return lines
 }
