@@ -150,7 +150,7 @@ bench-drive: binary ## Transitions per second, with SQLite and PostgreSQL, memor
 	@go run ./bench/drive -fairway bin/fairway $(ARGS)
 
 .PHONY: bench-scale
-bench-scale: binary ## 10,000 active releases on two servers for half an hour: memory, and what is written
+bench-scale: binary ## 10,000 active releases on two servers for an hour: memory, and what is written
 	@test/setup.sh postgresql >&2
 	@go run ./bench/scale -fairway bin/fairway $(ARGS)
 

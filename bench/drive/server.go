@@ -82,7 +82,8 @@ const settleTime = 5 * time.Second
 // settled is the resident memory of the server at rest, in MB of 10⁶ bytes.
 func settled(s *fleet.Server) (float64, error) {
 	time.Sleep(settleTime)
-	return fleet.Resident(s.PID())
+	m, err := fleet.MemoryOf(s.PID())
+	return m.Resident, err
 }
 
 type started struct{ medianMS, longestMS, residentMB float64 }

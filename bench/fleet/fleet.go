@@ -5,12 +5,11 @@
 //	s := &fleet.Server{Fairway: "bin/fairway", Dir: dir, Database: url}
 //	took, err := s.Start(ctx)
 //	defer s.Stop()
-//	mb, err := fleet.Resident(s.PID())
+//	m, err := fleet.MemoryOf(s.PID())
 package fleet
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -104,19 +103,32 @@ func Worker(ctx context.Context, name, url, token string, out io.Writer, args ..
 	return w, w.Start()
 }
 
-// Resident is the resident memory of a process, in MB of 10⁶ bytes.
-func Resident(pid int) (float64, error) {
+// Memory is what a process has in memory, in MB of 10⁶ bytes.
+type Memory struct {
+	// Resident is all of it, also the pages of its program file, which the system drops
+	// and reads again as it likes. Own is what the process has made.
+	Resident, Own float64
+}
+
+// MemoryOf is the memory of the process.
+func MemoryOf(pid int) (m Memory, err error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
-		return 0, err
+		return m, err
 	}
-	for line := range strings.Lines(string(status)) {
-		if kb, ok := strings.CutPrefix(line, "VmRSS:"); ok {
-			n, err := strconv.ParseFloat(strings.Fields(kb)[0], 64)
-			return n * 1024 / 1e6, err
+	for name, into := range map[string]*float64{"VmRSS": &m.Resident, "RssAnon": &m.Own} {
+		_, rest, _ := strings.Cut(string(status), "\n"+name+":")
+		fields := strings.Fields(rest)
+		if len(fields) == 0 {
+			return m, fmt.Errorf("the system does not tell %s of process %d", name, pid)
 		}
+		kb, err := strconv.ParseFloat(fields[0], 64)
+		if err != nil {
+			return m, err
+		}
+		*into = kb * 1024 / 1e6
 	}
-	return 0, errors.New("the system does not tell the resident memory")
+	return m, nil
 }
 
 // FreeAddress is one of this machine that nobody listens on.

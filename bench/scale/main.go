@@ -1,7 +1,7 @@
 // Scale measures what ten thousand active releases cost the servers that look after them:
 // two servers on one PostgreSQL, and four workers that tick each release every ten seconds
-// for half an hour. Nothing changes meanwhile, so nothing but leases may be written, and
-// memory may not grow.
+// for an hour. Nothing changes meanwhile, so nothing but leases may be written, and memory may
+// not grow: half an hour cannot tell 1 MB per hour from the ups and downs of garbage.
 //
 //	go run ./bench/scale -fairway bin/fairway
 package main
@@ -39,7 +39,7 @@ func main() {
 	flag.StringVar(&c.dir, "dir", "", "folder on the disk to measure (default: a temporary one)")
 	flag.IntVar(&c.releases, "releases", 10_000, "active releases")
 	flag.DurationVar(&c.every, "every", 10*time.Second, "time between two ticks of a release")
-	flag.DurationVar(&c.lasts, "for", 30*time.Minute, "how long to measure")
+	flag.DurationVar(&c.lasts, "for", time.Hour, "how long to measure")
 	flag.DurationVar(&c.settles, "settle", 2*time.Minute, "how long to wait before that, once all releases are ticked")
 	name := flag.String("as-worker", "", "be the worker of that name (this program starts itself so)")
 	url := flag.String("server", "", "the worker's server")
@@ -92,9 +92,9 @@ func measure(ctx context.Context, c config) error {
 func show(c config, seen seen, ticks ticks) error {
 	fmt.Printf("%d active releases, ticked every %s for %s by %d workers of %d servers on one PostgreSQL\n", c.releases, c.every, seen.lasted.Round(time.Second), workers, servers)
 	for i, s := range seen.servers {
-		low, high := s.slope()
-		fmt.Printf("  server %d              %8.1f MB resident at most, %.1f MB at the end; grows by %.2f MB per hour (95 %%: %.2f to %.2f); %.1f %% of a core\n",
-			i+1, s.most(), s.last(), (low+high)/2, low, high, 100*s.cpu.Seconds()/seen.lasted.Seconds())
+		fmt.Printf("  server %d              %8.1f MB resident at most, %.1f MB at the end; %s; %.1f %% of a core\n",
+			i+1, s.resident.most(), s.resident.last(), s.resident.grows(), 100*s.cpu.Seconds()/seen.lasted.Seconds())
+		fmt.Printf("    without its program %9.1f MB at most, %.1f MB at the end; %s\n", s.own.most(), s.own.last(), s.own.grows())
 	}
 	fmt.Printf("  PostgreSQL            %8.1f %% of a core; the workers %.1f %%\n", 100*seen.database.Seconds()/seen.lasted.Seconds(), 100*seen.workers.Seconds()/seen.lasted.Seconds())
 	fmt.Printf("  ticks                 %8.0f /s, of which %.2f %% might not advance, since no server had answered in time\n", ticks.rate(), 100*ticks.heldShare())

@@ -11,9 +11,6 @@ import (
 	"syscall"
 	"time"
 
-	"gonum.org/v1/gonum/stat"
-	"gonum.org/v1/gonum/stat/distuv"
-
 	"github.com/fairwayhq/fairway/bench/fleet"
 )
 
@@ -52,11 +49,11 @@ func (r *rig) watch(ctx context.Context) (s seen, err error) {
 		}
 		s.lasted = time.Since(began)
 		for i, server := range r.servers {
-			mb, err := fleet.Resident(server.PID())
+			m, err := fleet.MemoryOf(server.PID())
 			if err != nil {
 				return s, fmt.Errorf("server %d: %w", i+1, err)
 			}
-			s.servers[i].add(s.lasted, mb)
+			s.servers[i].add(s.lasted, m)
 		}
 	}
 	s.written, err = r.writes(ctx)
@@ -120,9 +117,9 @@ func (s seen) others() string {
 }
 
 // resident is the most memory that a server had, growth the upper bound of the steepest slope.
-func (s seen) resident() float64 { return s.worst(memory.most) }
+func (s seen) resident() float64 { return s.worst(func(m memory) float64 { return m.resident.most() }) }
 func (s seen) growth() float64 {
-	return s.worst(func(m memory) float64 { _, high := m.slope(); return high })
+	return s.worst(func(m memory) float64 { _, high := m.resident.slope(); return high })
 }
 
 func (s seen) worst(of func(memory) float64) float64 {
@@ -133,49 +130,15 @@ func (s seen) worst(of func(memory) float64) float64 {
 	return worst
 }
 
-// memory is the resident memory of a process over time.
+// memory is that of a process over time: all of it, and what is its own.
 type memory struct {
-	hours, mb []float64
-	cpu       time.Duration
+	resident, own series
+	cpu           time.Duration
 }
 
-func (m *memory) add(at time.Duration, mb float64) {
-	m.hours, m.mb = append(m.hours, at.Hours()), append(m.mb, mb)
-}
-
-func (m memory) most() float64 { return slices.Max(m.mb) }
-func (m memory) last() float64 { return m.mb[len(m.mb)-1] }
-
-// slope bounds the growth in MB per hour from both sides, each with 95 % confidence, by least squares over the
-// means of each minute: between two garbage collections memory grows and falls, so samples
-// that are close to each other are not independent.
-func (m memory) slope() (low, high float64) {
-	hours, mb := m.minutes()
-	n := float64(len(hours))
-	if n < 3 {
-		return math.Inf(-1), math.MaxFloat64
-	}
-	_, slope := stat.LinearRegression(hours, mb, nil, false)
-	alpha := stat.Mean(mb, nil) - slope*stat.Mean(hours, nil)
-	var residuals float64
-	for i := range hours {
-		d := mb[i] - alpha - slope*hours[i]
-		residuals += d * d
-	}
-	spread := stat.Variance(hours, nil) * (n - 1)
-	t := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: n - 2}.Quantile(0.95)
-	half := t * math.Sqrt(residuals/(n-2)/spread)
-	return slope - half, slope + half
-}
-
-// minutes are the means of each minute.
-func (m memory) minutes() (hours, mb []float64) {
-	per := int(time.Minute / sampleEvery)
-	for i := 0; i+per <= len(m.mb); i += per {
-		hours = append(hours, stat.Mean(m.hours[i:i+per], nil))
-		mb = append(mb, stat.Mean(m.mb[i:i+per], nil))
-	}
-	return hours, mb
+func (m *memory) add(at time.Duration, now fleet.Memory) {
+	m.resident.add(at, now.Resident)
+	m.own.add(at, now.Own)
 }
 
 func wait(ctx context.Context, d time.Duration) error {
