@@ -52,3 +52,53 @@ func TestAnImageIsBuiltFromTheSourcesAlone(t *testing.T) {
 		t.Error("some builders read image/Dockerfile.dockerignore instead")
 	}
 }
+
+// Whoever owns /etc can change its users and the authorities that the program trusts.
+func TestTheImagesUserOwnsItsDataAlone(t *testing.T) {
+	text := dockerfile(t)
+	owned := regexp.MustCompile(`(?m)--chown=.* (\S+)$`).FindAllStringSubmatch(text, -1)
+	if len(owned) != 2 {
+		t.Errorf("%d of 2 images have a folder that their user may write", len(owned))
+	}
+	for _, m := range owned {
+		if m[1] != "/data" {
+			t.Errorf("the user owns %s", m[1])
+		}
+	}
+}
+
+// Who builds on this image needs the name of root, and apt-get the user of its sandbox (_apt).
+func TestTheImageWithGitKeepsDebiansUsers(t *testing.T) {
+	_, stage, _ := strings.Cut(dockerfile(t), "AS with-git\n")
+	stage, _, _ = strings.Cut(stage, "\nFROM ")
+	if !strings.Contains(stage, ">> /etc/passwd") || !strings.Contains(stage, ">> /etc/group") ||
+		regexp.MustCompile(`(?m)^COPY .* /etc/?$`).MatchString(stage) {
+		t.Errorf("its user takes the place of Debian's:\n%s", stage)
+	}
+}
+
+// A binary whose build was not told its version calls itself unknown.
+func TestEveryCommandThatBuildsAnImageTellsItsVersion(t *testing.T) {
+	guide, err := os.ReadFile("../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	commands := regexp.MustCompile(`(?m)^.*docker build .*$`).FindAllString(dockerfile(t)+string(guide), -1)
+	if len(commands) < 2 {
+		t.Fatalf("only %q say how an image is built", commands)
+	}
+	for _, c := range commands {
+		if !strings.Contains(c, "--build-arg VERSION=") {
+			t.Errorf("%s: no version", c)
+		}
+	}
+}
+
+func dockerfile(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("image/Dockerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
