@@ -153,11 +153,8 @@ func TestTheWorkersUnitStopsTheWorkerAlone(t *testing.T) {
 }
 
 func TestTheImageIsFromScratchAndNotForRoot(t *testing.T) {
-	text, err := os.ReadFile("image/Dockerfile")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, last, ok := strings.Cut(string(text), "\nFROM scratch AS fairway\n")
+	text := dockerfile(t)
+	_, last, ok := strings.Cut(text, "\nFROM scratch AS fairway\n")
 	if !ok || strings.Contains(last, "\nFROM ") {
 		t.Fatal("the last stage is not from scratch")
 	}
@@ -166,7 +163,7 @@ func TestTheImageIsFromScratchAndNotForRoot(t *testing.T) {
 			t.Errorf("the image lacks %s", line)
 		}
 	}
-	if !strings.Contains(string(text), "CGO_ENABLED=0") {
+	if !strings.Contains(text, "CGO_ENABLED=0") {
 		t.Error("the binary would need a C library, which the image does not have")
 	}
 }
