@@ -9,6 +9,7 @@ import (
 
 	"github.com/fairwayhq/fairway/internal/drive"
 	"github.com/fairwayhq/fairway/internal/pipeline"
+	"github.com/fairwayhq/fairway/internal/stage"
 	"github.com/fairwayhq/fairway/internal/store"
 	"github.com/fairwayhq/fairway/test/postgres"
 )
@@ -129,12 +130,19 @@ func TestTurnsThatAreMadeInAnyOrderLockNobodyOut(t *testing.T) {
 	c.wantNone(t)
 }
 
-// Transactions of different services meet in artifacts that they share, and in the freezes.
-func TestArtifactsAndFreezesLockNobodyOut(t *testing.T) {
+// Transactions of different services meet in what they share: artifacts, the freezes, and the
+// scales of what was measured.
+func TestWhatServicesShareLocksNobodyOut(t *testing.T) {
 	about := func(digest string) func(drive.Tx) error {
 		return func(tx drive.Tx) error {
 			return tx.AddEvidence(pipeline.Evidence{ID: rand.Text(), Digest: digest, Kind: "tests", Status: "passed", At: day})
 		}
+	}
+	measured := func(bound float64) func(drive.Tx) error {
+		var p stage.Point
+		p.Sample.Stable.Latency.Bounds = []float64{bound}
+		p.Sample.Stable.Latency.Counts = []int64{1, 1}
+		return func(tx drive.Tx) error { return tx.AppendPoints("r1", "production", "canary", []stage.Point{p}) }
 	}
 	turn := func(tx drive.Tx) error { return tx.Turn("shop") }
 	freezes := func(tx drive.Tx) error { _, err := tx.Freezes(); return err }
@@ -147,6 +155,8 @@ func TestArtifactsAndFreezesLockNobodyOut(t *testing.T) {
 		"two artifacts":               {about("a"), about("b"), false, notices},
 		"an artifact and a turn":      {about("a"), turn, false, notices},
 		"an artifact and the freezes": {about("a"), freezes, true, overlook},
+		"two scales":                  {measured(1), measured(2), false, notices},
+		"a scale and an artifact":     {measured(1), about("a"), false, notices},
 	} {
 		t.Run(name, func(t *testing.T) {
 			const rounds = 10
@@ -154,6 +164,9 @@ func TestArtifactsAndFreezesLockNobodyOut(t *testing.T) {
 			addReleaseOf(t, c.servers[0], "r1", "shop")
 			for range rounds {
 				if !t.Failed() {
+					if err := c.Exec(c.name, "TRUNCATE points, scales"); err != nil {
+						t.Fatal(err)
+					}
 					c.cross(t, way.first, way.second, way.changes)
 				}
 			}

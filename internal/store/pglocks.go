@@ -13,11 +13,17 @@ import (
 //	turns, by name  ──►  digests, sorted  ──►  the freezes
 //
 // Who asks for something that comes before what it has does not wait: where somebody else has
-// it, it begins anew, and takes the turns and digests that it has ever asked for at once.
+// it, it begins anew, and takes the turns and digests that it has ever asked for at once. Nor
+// does anybody wait for who stores the same scale of latencies for the first time.
 
 const (
 	lockDigest = `SELECT pg_advisory_xact_lock(hashtextextended('digest ' || $1, 0))`
 	tryDigest  = `SELECT pg_try_advisory_xact_lock(hashtextextended('digest ' || $1, 0))`
+	// To insert a row means to wait for who has just inserted the same, so it takes a lock.
+	tryScale = `WITH mine AS (SELECT CASE WHEN NOT EXISTS (SELECT FROM scales WHERE id = $1)
+		THEN pg_try_advisory_xact_lock(hashtextextended('scale ' || $1, 0)) END AS got),
+	made AS (INSERT INTO scales (id, bounds) SELECT $1, $2 FROM mine WHERE got ON CONFLICT (id) DO NOTHING)
+	SELECT got IS NOT FALSE FROM mine`
 	// Who changes the freezes has not decided by them before: two of those would wait for each other.
 	readFreezes   = `SELECT pg_advisory_xact_lock_shared(7165011483)`
 	changeFreezes = `SELECT pg_advisory_xact_lock(7165011483)`
@@ -29,6 +35,8 @@ type shares interface {
 	digest(digest string)
 	// freezes locks them with the statement.
 	freezes(lock string)
+	// scale stores the scale, and waits for nobody who stores the same.
+	scale(id string, bounds []byte)
 }
 
 // lockDigest keeps a new fact about an artifact and a new release of it apart, so that
@@ -80,11 +88,13 @@ func (s *pgSession) waitFor(digest string) {
 	s.last = digest
 }
 
-// free asks for another try where somebody else has the artifact.
+func (s *pgSession) scale(id string, bounds []byte) { s.queue(free, tryScale, id, bounds) }
+
+// free asks for another try where somebody else has what is shared.
 func free(r pgx.BatchResults) (err error) {
 	var got bool
 	if err = r.QueryRow().Scan(&got); err == nil && !got {
-		return tooOften(errors.New("another transaction is about the same artifact"))
+		return tooOften(errors.New("another transaction is about the same artifact or scale"))
 	}
 	return err
 }

@@ -56,6 +56,13 @@ func (tx *Tx) addScale(bounds []float64, known map[string]bool) (any, error) {
 		return id, nil
 	}
 	known[id] = true
+	if err := tx.mayWrite(); err != nil {
+		return nil, err
+	}
+	if s, ok := tx.conn.(shares); ok {
+		s.scale(id, packed)
+		return id, nil
+	}
 	return id, tx.write(insertScale, id, packed)
 }
 
