@@ -17,13 +17,13 @@ type limits struct {
 	Log, Disk float64
 	// Wire are bytes a second between the servers and the database.
 	Wire float64
-	// Drift are looks for drift a second: one server asks in so many places at a time.
+	// Drift are looks for drift a second: one server asks for one after the other.
 	Drift float64
 }
 
 // assumed are the limits of docs/scale.md: a large machine as one can rent it.
 func assumed() limits {
-	return limits{Cores: 64, Busy: 0.7, ServerCores: 8, Servers: 20, Log: 500e6, Disk: 16e12, Wire: 0.7 * 25e9 / 8, Drift: 16 * 100}
+	return limits{Cores: 64, Busy: 0.7, ServerCores: 8, Servers: 20, Log: 500e6, Disk: 16e12, Wire: 0.7 * 25e9 / 8, Drift: 100}
 }
 
 // wall is something that comes to its limit.

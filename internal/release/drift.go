@@ -3,14 +3,11 @@ package release
 import (
 	"context"
 	"errors"
-	"iter"
-	"maps"
-	"slices"
-	"strings"
+	"fmt"
 
-	"golang.org/x/sync/errgroup"
-
+	"github.com/fairwayhq/fairway/internal/drift"
 	"github.com/fairwayhq/fairway/internal/drive"
+	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/inquiry"
 	"github.com/fairwayhq/fairway/internal/pipeline"
 )
@@ -23,54 +20,94 @@ type lane struct {
 	inquiry inquiry.Inquiry
 }
 
-// placesAtOnce is how many places are looked at at the same time. Each has workers of its
-// own, and one whose worker is away must not keep the others waiting.
-const placesAtOnce = 16
+// failuresBorne is how many lanes of an environment may fail in a row before the others
+// of that environment are left for the next time: its worker is gone, or its cluster.
+const failuresBorne = 2
 
-// LookForDrift asks for the drift of every lane that is at rest, in each place one after the
-// other, and writes into the home's chain what has changed since the last time. What could not
-// be asked is left as it was; the error names it. A repository that cannot be read is told in
+// LookForDrift asks for the drift of every lane that is at rest, one after the other, and
+// writes into the home's chain what has changed since the last time. What could not be
+// asked is left as it was; the error names it. A repository that cannot be read is told in
 // the chain, and hides nothing of what the cluster says.
 func (c *Control) LookForDrift(ctx context.Context) error {
 	lanes, err := c.lanesAtRest(ctx)
 	if err != nil {
 		return err
 	}
-	var looks []*look
-	var places errgroup.Group
-	places.SetLimit(placesAtOnce)
-	for some := range byPlace(lanes) {
-		k := &look{control: c, away: map[string]string{}}
-		looks = append(looks, k)
-		places.Go(func() error { k.round(ctx, some); return nil })
-	}
-	_ = places.Wait() // each look has its own failures
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
+	look := look{inquirer: c.inquirer, failures: map[string]int{}, away: map[string]map[string]string{}}
 	var failed []error
 	var same []drive.Drift
-	for _, k := range looks {
-		failed, same = append(failed, k.failed...), append(same, k.same...)
+	for _, l := range lanes {
+		if look.failures[l.environment] > failuresBorne {
+			continue
+		}
+		found, err := look.at(ctx, l)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		var unchanged *drive.Drift
+		if err == nil {
+			unchanged, err = c.noteDrift(ctx, l, found)
+		}
+		if err != nil {
+			failed = append(failed, fmt.Errorf("%s: %w", l.name, err))
+		}
+		if unchanged != nil {
+			same = append(same, *unchanged)
+		}
 	}
 	return errors.Join(append(failed, c.stillSo(ctx, same))...)
 }
 
-// byPlace are the lanes of each environment or region, sorted by their names.
-func byPlace(lanes []lane) iter.Seq[[]lane] {
-	all := map[string][]lane{}
-	for _, l := range lanes {
-		all[l.environment] = append(all[l.environment], l)
-	}
-	return func(yield func([]lane) bool) {
-		for _, place := range slices.Sorted(maps.Keys(all)) {
-			some := all[place]
-			slices.SortFunc(some, func(a, b lane) int { return strings.Compare(a.name, b.name) })
-			if !yield(some) {
-				return
-			}
+// look is one round through the lanes.
+type look struct {
+	inquirer Inquirer
+	// failures are how many lanes of an environment have failed in a row.
+	failures map[string]int
+	// away are, by environment, the repositories that cannot be reached, and why.
+	away map[string]map[string]string
+}
+
+func (k look) at(ctx context.Context, l lane) (found findings, err error) {
+	answer, err := k.inquirer.Ask(ctx, l.inquiry)
+	if err != nil {
+		if fault.CodeOf(err) == fault.Unavailable {
+			k.failures[l.environment]++
 		}
+		return found, err
 	}
+	k.failures[l.environment] = 0
+	found.plan = answer.Differences
+	if l.git {
+		found.git, found.unknown = k.repository(ctx, l)
+	}
+	return found, nil
+}
+
+// repository asks for the drift from what the repository says. One that cannot be reached
+// is not tried for the next lane, and after some of them none is: each may take its time.
+func (k look) repository(ctx context.Context, l lane) (differences []drift.Difference, unknown string) {
+	q := l.inquiry
+	q.About = inquiry.Truth
+	away := k.away[l.environment]
+	if why, ok := away[q.Git.Repository]; ok {
+		return nil, why
+	}
+	if len(away) > failuresBorne {
+		return nil, fmt.Sprintf("%d other repositories could not be reached, so it was left for later", len(away))
+	}
+	answer, err := k.inquirer.Ask(ctx, q)
+	if err == nil {
+		return answer.Differences, ""
+	}
+	why := fault.MessageOf(err)
+	if fault.CodeOf(err) == fault.Unavailable {
+		if away == nil {
+			away = map[string]string{}
+			k.away[l.environment] = away
+		}
+		away[q.Git.Repository] = why
+	}
+	return nil, why
 }
 
 // lanesAtRest are all lanes with a home that can be compared, in which nothing moves or waits.
