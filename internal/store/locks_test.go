@@ -211,3 +211,51 @@ func (c *crossing) cross(t *testing.T, first, second func(drive.Tx) error, chang
 	}
 	ended.Wait()
 }
+
+// Who cannot have a lock that it asks for last has changed nothing when it begins anew.
+func TestWhoBeginsAnewHasCommittedNothing(t *testing.T) {
+	c := newCrossing(t, notices)
+	fact := func(id string) pipeline.Evidence {
+		return pipeline.Evidence{ID: id, Digest: "shared", Kind: "tests", Status: "passed", At: day}
+	}
+	held, let := make(chan struct{}), make(chan struct{})
+	var other sync.WaitGroup
+	other.Go(func() {
+		err := c.servers[1].Drive().Update(t.Context(), func(tx drive.Tx) error {
+			if err := errors.Join(tx.AddEvidence(fact("other")), reached(tx)); err != nil {
+				return err
+			}
+			close(held)
+			<-let
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	<-held
+	tries, after := 0, 0
+	err := c.servers[0].Drive().Update(t.Context(), func(tx drive.Tx) error {
+		if tries++; tries == 2 {
+			if err := c.Scan(t.Context(), c.url, &after, "SELECT count(*) FROM evidence"); err != nil {
+				return err
+			}
+			close(let)
+		}
+		if _, err := tx.Freezes(); err != nil { // so the artifact is asked for too late, and last
+			return err
+		}
+		return tx.AddEvidence(fact("late"))
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	if tries == 1 {
+		close(let)
+	}
+	other.Wait()
+	if tries < 2 || after != 0 {
+		t.Errorf("it was tried %d times, and the first had left %d facts", tries, after)
+	}
+	c.wantNone(t)
+}

@@ -75,7 +75,7 @@ func (s *pgSession) digest(digest string) {
 	}
 	s.wants.digests = append(s.wants.digests, digest)
 	if s.decided || digest < s.last {
-		s.queue(free, tryDigest, digest)
+		s.ask(free, tryDigest, digest)
 		s.held[ofDigest(digest)] = true
 		return
 	}
@@ -88,7 +88,7 @@ func (s *pgSession) waitFor(digest string) {
 	s.last = digest
 }
 
-func (s *pgSession) scale(id string, bounds []byte) { s.queue(free, tryScale, id, bounds) }
+func (s *pgSession) scale(id string, bounds []byte) { s.ask(free, tryScale, id, bounds) }
 
 // free asks for another try where somebody else has what is shared.
 func free(r pgx.BatchResults) (err error) {

@@ -20,6 +20,9 @@ type pgSession struct {
 	sent  bool                           // something of the transaction has reached the database
 	// answered says that the database has, to all that was sent at once.
 	answered bool
+	// doubtful says that a statement waits whose answer may be no: to the database that is no
+	// error, so a commit behind it would be made.
+	doubtful bool
 	// mark is what the connection's row in marks has once this transaction is
 	// committed; empty in a view.
 	mark string
@@ -58,6 +61,12 @@ func (s *pgSession) queue(done func(pgx.BatchResults) error, query string, args 
 	s.dones = append(s.dones, done)
 }
 
+// ask is queue for a statement whose answer may be no, which done makes an error.
+func (s *pgSession) ask(done func(pgx.BatchResults) error, query string, args ...any) {
+	s.queue(done, query, args...)
+	s.doubtful = true
+}
+
 func (s *pgSession) send(done func(int64, error) error, query string, args ...any) error {
 	s.queue(func(r pgx.BatchResults) error {
 		tag, err := r.Exec()
@@ -92,7 +101,7 @@ func (s *pgSession) flush() error {
 func (s *pgSession) travel() (pgx.BatchResults, error) {
 	results := s.conn.SendBatch(s.ctx, s.batch)
 	dones := s.dones
-	s.batch, s.dones, s.sent = &pgx.Batch{}, nil, true
+	s.batch, s.dones, s.sent, s.doubtful = &pgx.Batch{}, nil, true, false
 	for _, done := range dones {
 		if err := done(results); err != nil {
 			_ = results.Close() // says the same
@@ -118,9 +127,9 @@ func (s *pgSession) query(query string, args ...any) (rows, error) {
 }
 
 // commit ends the transaction, together with what is still to be written. Before that
-// its mark is there, by which a lost answer is looked up.
+// its mark is there, by which a lost answer is looked up, and nobody has said no.
 func (s *pgSession) commit() error {
-	if !s.answered {
+	if !s.answered || s.doubtful {
 		if err := s.flush(); err != nil {
 			return err
 		}

@@ -105,7 +105,7 @@ func (s *pgSession) lock(done func(pgx.BatchResults) error, query string, of any
 		s.queue(done, query, of)
 		return
 	}
-	s.queue(orAgain(done), query+noWait, of)
+	s.ask(orAgain(done), query+noWait, of)
 }
 
 func orAgain(done func(pgx.BatchResults) error) func(pgx.BatchResults) error {

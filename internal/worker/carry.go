@@ -59,7 +59,7 @@ type follower struct {
 // word is how old it may be what the server has said of a task that begins.
 type word struct {
 	// heard is when the server said so; where it answered, at the earliest, since an answer may
-	// be long under way, or wait for a machine that sleeps. took is how long answers take.
+	// be long under way. took is how long answers take.
 	heard time.Time
 	took  time.Duration
 }
