@@ -120,6 +120,28 @@ func outlives(t *testing.T, s *apps.StatefulSet) {
 	t.Errorf("the data of the workers of %s ends with their pods", s.Name)
 }
 
+// A password among the arguments is shown to everybody who may list processes.
+func TestThePasswordOfTheDatabaseIsNoArgument(t *testing.T) {
+	for _, o := range objects(t, "kubernetes/server.yaml") {
+		d, ok := o.(*apps.Deployment)
+		if !ok {
+			continue
+		}
+		server := d.Spec.Template.Spec.Containers[0]
+		for _, arg := range server.Args {
+			if strings.Contains(arg, "database") {
+				t.Errorf("the server's arguments have %s", arg)
+			}
+		}
+		for _, e := range server.Env {
+			if e.Name == "FAIRWAY_DATABASE" && e.ValueFrom != nil && e.ValueFrom.SecretKeyRef != nil {
+				return
+			}
+		}
+	}
+	t.Error("no server has FAIRWAY_DATABASE from a Secret")
+}
+
 // confined checks what the namespace's label asks for, and some more.
 func confined(t *testing.T, name string, spec core.PodSpec) {
 	t.Helper()
