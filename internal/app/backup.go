@@ -35,7 +35,7 @@ its own tools.`,
 			if err != nil {
 				return err
 			}
-			return printInventory(cmd.OutOrStdout(), args[0]+" has", found)
+			return printInventory(cmd.OutOrStdout(), fmt.Sprintf("%s, a copy of %s, has", args[0], databaseFile(dir)), found)
 		},
 	}
 	cmd.Flags().StringVar(&dir, "data-dir", cli.DataDir(), "folder of the database (FAIRWAY_DATA_DIR)")
@@ -49,7 +49,8 @@ func restoreCommand() *cobra.Command {
 		Use:   "restore FILE",
 		Short: "Put a backup into the place of the server's database",
 		Long: `Verify a backup and put a copy of it into the place of the server's database. The server
-must not run. Releases go on from where the backup was made: what workers did since is
+must not run. Run it as the server's user, with the server's data folder: what root
+restores belongs to the owner of that folder. Releases go on from where the backup was made: what workers did since is
 found again by looking at the targets, and a person is asked where that is not enough.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -65,7 +66,7 @@ found again by looking at the targets, and a person is asked where that is not e
 					return err
 				}
 			}
-			return printInventory(cmd.OutOrStdout(), "The database is restored, with", found)
+			return printInventory(cmd.OutOrStdout(), fmt.Sprintf("The database %s is restored, with", databaseFile(dir)), found)
 		},
 	}
 	cmd.Flags().StringVar(&dir, "data-dir", cli.DataDir(), "folder of the database (FAIRWAY_DATA_DIR)")

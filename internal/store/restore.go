@@ -33,7 +33,7 @@ func Restore(ctx context.Context, file, database string, replace bool, now time.
 	}
 	part := path + ".part"
 	defer os.Remove(part)
-	if err := copyFile(file, part); err != nil {
+	if err := errors.Join(copyFile(file, part), likeFolder(part)); err != nil {
 		return found, "", err
 	}
 	if kept, err = setAside(path, now); err != nil {
