@@ -50,8 +50,9 @@ func restoreCommand() *cobra.Command {
 		Short: "Put a backup into the place of the server's database",
 		Long: `Verify a backup and put a copy of it into the place of the server's database. The server
 must not run. Run it as the server's user, with the server's data folder: what root
-restores belongs to the owner of that folder. Releases go on from where the backup was made: what workers did since is
-found again by looking at the targets, and a person is asked where that is not enough.`,
+restores belongs to the owner of that folder. Releases go on from where the backup was
+made: what workers did since is found again by looking at the targets, and a person is
+asked where that is not enough.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := onFile("restore it with pg_restore or psql, into an empty database"); err != nil {
