@@ -78,7 +78,7 @@ any more. --take-back takes the mark away again, and does nothing else.`,
 				_, err = fmt.Fprintf(cmd.OutOrStdout(), "Imported %d releases with %d lines of the ledger, which is whole on both sides (%d rows in all).\n",
 					got.Releases, got.Lines, got.Rows)
 			}
-			return firstOf(err, st.Close())
+			return firstOf(store.Ending(err), st.Close())
 		},
 	}
 	addDatabase(cmd, &url)
@@ -100,7 +100,8 @@ func openPostgres(cmd *cobra.Command, url string) (*store.Postgres, error) {
 	if !isPostgres(url) {
 		return nil, notPostgres()
 	}
-	return store.OpenPostgres(cmd.Context(), store.PostgresConfig{URL: url, Log: slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))})
+	st, err := store.OpenPostgres(cmd.Context(), store.PostgresConfig{URL: url, Log: slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))})
+	return st, store.Ending(err)
 }
 
 func notPostgres() error {

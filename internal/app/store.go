@@ -38,8 +38,11 @@ func openStore(ctx context.Context, c ServerConfig) (store.Store, error) {
 func (c ServerConfig) reach(ctx context.Context, do func() error) error {
 	for end := time.Now().Add(c.DatabaseWait); ; {
 		err := do()
-		if !isPostgres(c.Database) || fault.CodeOf(err) != fault.Unavailable || ctx.Err() != nil || time.Now().After(end) {
+		if !isPostgres(c.Database) || fault.CodeOf(err) != fault.Unavailable || ctx.Err() != nil {
 			return err
+		}
+		if time.Now().After(end) {
+			return fault.Errorf(fault.Unavailable, "the server has tried for %s (--database-wait): %w", c.DatabaseWait, err).WithHint("%s", fault.HintOf(err))
 		}
 		c.Log.Warn("The database cannot be reached yet; the server tries again.", "error", err)
 		select {
