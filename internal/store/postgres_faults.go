@@ -64,7 +64,7 @@ func saidFault(e *pgconn.PgError) error {
 			WithHint("it may be a standby: let the URL name all hosts and add target_session_attrs=read-write" + goesOn)
 	case "42501", "3F000":
 		return fault.Errorf(fault.Denied, "the database user lacks a right: %w", e).
-			WithHint("Fairway's user must own its tables, and may create them in its schema")
+			WithHint("let the tables' owner run `fairway server migrate`, and grant Fairway's user what docs/operations.md lists; or let it own the tables and its schema")
 	case "53100":
 		return fault.Errorf(fault.Unavailable, "the disk that holds the database is full: %w", e).
 			WithHint("make room on it; nothing is lost" + goesOn)
