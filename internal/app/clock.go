@@ -127,6 +127,14 @@ func (c *clock) difference() time.Duration {
 	return c.wall().Round(0).Add(c.off).Sub(c.look().Round(0))
 }
 
+// aheadOfMachine is how far this clock is ahead of the machine's own: what it has not
+// followed yet, and what another machine has told that the own one is wrong by.
+func (c *clock) aheadOfMachine() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Duration(c.offset.Load()) + c.off - c.difference()
+}
+
 // check compares with the wall clock. Where that is far ahead, jumped is called
 // with its time first, while this clock is still behind; if it fails, the next
 // check tries again.

@@ -2,12 +2,16 @@ package app
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/store"
 )
 
 // machine is a pair of clocks that the test moves: time passes for both, and the
@@ -189,5 +193,71 @@ func TestAClockIsThatOfAnotherMachine(t *testing.T) {
 		if got := m.off(); got != off {
 			t.Errorf("at last the clock is off by %s, not by %s", got, off)
 		}
+	}
+}
+
+func TestTheMetricTellsOfAMachinesOwnClockThatIsWrong(t *testing.T) {
+	for _, off := range []time.Duration{30 * time.Second, -30 * time.Second} {
+		server := newSharedClock(slog.New(slog.DiscardHandler), off)
+		if got := server.aheadOfMachine(); (got - off).Abs() > time.Second {
+			t.Errorf("a server whose clock is %s behind the database's shows %s", off, got)
+		}
+		if err := server.ask(t.Context(), func(context.Context) (time.Duration, error) { return 2 * off, nil }); err != nil {
+			t.Error(err)
+		}
+		server.follow()
+		if got := server.aheadOfMachine(); off > 0 && (got-2*off).Abs() > time.Second {
+			t.Errorf("when it is %s behind, it shows %s", 2*off, got)
+		}
+
+		worker := newMachine(t)
+		worker.correct(off)
+		if got := worker.aheadOfMachine(); got != off {
+			t.Errorf("a worker whose clock is %s behind the server's shows %s", off, got)
+		}
+	}
+	m := newMachine(t)
+	m.pass(time.Minute)
+	m.jump = -20 * time.Second
+	if got := m.aheadOfMachine(); got != 20*time.Second {
+		t.Errorf("a clock that was set back by 20 s shows %s", got)
+	}
+}
+
+// timed is a store on a machine whose clock is ahead, which cannot be asked at first.
+type timed struct {
+	store.Store
+	ahead time.Duration
+	err   error
+}
+
+func (s timed) Ahead(context.Context) (time.Duration, error) { return s.ahead, s.err }
+
+func TestAServerWhoseClockIsFarOffDoesNotStart(t *testing.T) {
+	config := ServerConfig{Database: "postgres://db/fairway", Log: slog.New(slog.DiscardHandler)}
+	for _, c := range []struct {
+		ahead time.Duration
+		says  string
+	}{
+		{0, ""}, {59 * time.Second, ""}, {-time.Minute, ""},
+		{61 * time.Second, "this machine's clock is 1m1s behind the database's"},
+		{-2 * time.Hour, "this machine's clock is 2h0m0s ahead of the database's"},
+	} {
+		clock, err := config.openClock(t.Context(), timed{ahead: c.ahead})
+		if c.says != "" {
+			if fault.CodeOf(err) != fault.Conflict || !strings.Contains(err.Error(), c.says) || !strings.Contains(fault.HintOf(err), "NTP") {
+				t.Errorf("%s behind: %v (%s), want %q", c.ahead, err, fault.HintOf(err), c.says)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s behind: %v", c.ahead, err)
+		} else if off := time.Until(clock.Now()) - c.ahead; off.Abs() > time.Second {
+			t.Errorf("%s behind, the server goes by a time that is %s from the database's", c.ahead, off)
+		}
+	}
+	gone := fault.Errorf(fault.Unavailable, "the database is away")
+	if _, err := config.openClock(t.Context(), timed{err: gone}); fault.CodeOf(err) != fault.Unavailable {
+		t.Errorf("nobody tells the time: %v", err)
 	}
 }

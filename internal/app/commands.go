@@ -18,6 +18,7 @@ import (
 	"github.com/fairwayhq/fairway/internal/pipeline"
 	"github.com/fairwayhq/fairway/internal/platform/host"
 	"github.com/fairwayhq/fairway/internal/router"
+	"github.com/fairwayhq/fairway/internal/store"
 )
 
 // Commands are the verbs that run processes; the others are package cli's.
@@ -71,7 +72,7 @@ router as a process of its own, which goes on serving when the server stops.`,
 				}
 			}
 			c.Out = cmd.OutOrStdout()
-			return Server(cmd.Context(), c)
+			return store.Ending(Server(cmd.Context(), c))
 		},
 	}
 	flags := cmd.Flags()

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"log/slog"
 	"path/filepath"
 	"strings"
@@ -54,31 +55,104 @@ func TestAChangedHistoryIsFoundAndTold(t *testing.T) {
 	var log strings.Builder
 	now := time.Now()
 	control := release.New(release.Config{Store: st.Release(), Drive: drive.New(drive.Config{Store: st.Drive()})})
-	h := newHousekeeping(control, slog.New(slog.NewTextHandler(&log, nil)), func() time.Time { return now })
-	if err := h.verify(t.Context()); err != nil || h.broken.Load() != 0 || log.Len() > 0 {
-		t.Fatalf("a whole ledger: %v, %d broken, %s", err, h.broken.Load(), log.String())
+	server := func() *housekeeping {
+		return newHousekeeping(control, slog.New(slog.NewTextHandler(&log, nil)), chores{st.Drive(), func() time.Time { return now }})
+	}
+	look := func(h *housekeeping, do bool) {
+		t.Helper()
+		h.see(t.Context(), look{work: verifyWork, every: 24 * time.Hour, do: h.verify, known: h.known}, do)
+	}
+	shows := func(h *housekeeping, broken int64, verified time.Time) {
+		t.Helper()
+		if h.broken.Load() != broken || h.verified.Load() != max(verified.Unix(), 0) {
+			t.Errorf("a server shows %d broken chains, looked at %d; want %d, at %d; the log says: %s",
+				h.broken.Load(), h.verified.Load(), broken, verified.Unix(), log.String())
+		}
+	}
+	one, other := server(), server()
+	shows(one, 0, time.Time{}) // nobody has looked yet, and a start is no look
+	look(one, true)
+	shows(one, 0, now)
+	if log.Len() > 0 {
+		t.Fatalf("a whole ledger: %s", log.String())
 	}
 
-	db, err := sql.Open("sqlite", database)
+	change := func(text string) {
+		t.Helper()
+		db, err := sql.Open("sqlite", database)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		if _, err := db.Exec(`UPDATE events SET text = $1 WHERE release LIKE '%2'`, text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	change("all is very well")
+	first := now
+	now = now.Add(23 * time.Hour)
+	look(other, true) // not due yet, but it learns what the first has found
+	shows(other, 0, first)
+	now = now.Add(time.Hour)
+	look(other, true)
+	shows(other, 1, now)
+	if !strings.Contains(log.String(), "01m8kp00000000000000000002") {
+		t.Errorf("the log does not name the release: %s", log.String())
+	}
+	look(one, false)
+	shows(one, 1, now)
+
+	// It is mended: no server goes on to show what it has seen itself, and a start forgets nothing.
+	change("all is well")
+	now = now.Add(24 * time.Hour)
+	look(one, true)
+	look(other, false)
+	shows(other, 0, now)
+	mended := now
+	now = now.Add(time.Hour)
+	started := server()
+	look(started, false)
+	shows(started, 0, mended)
+}
+
+func TestWhatDidNotComeToItsEndIsSoonTriedAgain(t *testing.T) {
+	st, err := store.Open(t.Context(), store.Config{Path: filepath.Join(t.TempDir(), "fairway.db")})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close()
-	if _, err := db.Exec(`UPDATE events SET text = 'all is very well' WHERE release LIKE '%2'`); err != nil {
-		t.Fatal(err)
-	}
-	now = now.Add(time.Hour)
-	if err := h.verify(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if h.broken.Load() != 1 || h.verified.Load() != now.Unix() || !strings.Contains(log.String(), "01m8kp00000000000000000002") {
-		t.Errorf("%d are broken, looked at %d; the log says: %s", h.broken.Load(), h.verified.Load(), log.String())
+	defer st.Close()
+	now, tries, fails := time.Now(), 0, true
+	h := newHousekeeping(nil, slog.New(slog.DiscardHandler), chores{st.Drive(), func() time.Time { return now }})
+	l := look{work: "sweep", every: 24 * time.Hour, known: func(drive.Chore) {}, do: func(context.Context) (int64, error) {
+		if tries++; fails {
+			return 0, errors.New("the database is away")
+		}
+		return 0, nil
+	}}
+	for i, step := range []struct {
+		after time.Duration
+		fails bool
+		tries int
+	}{
+		{0, true, 1}, {lookAgain - time.Minute, true, 1}, {time.Minute, true, 2}, {lookAgain, false, 3},
+		{lookAgain, false, 3}, {23 * time.Hour, false, 4},
+	} {
+		now, fails = now.Add(step.after), step.fails
+		if h.see(t.Context(), l, true); tries != step.tries {
+			t.Errorf("step %d: it was tried %d times, want %d", i, tries, step.tries)
+		}
 	}
 }
 
-func TestNothingToDoNeedsNobody(t *testing.T) {
-	h := newHousekeeping(nil, slog.New(slog.DiscardHandler), time.Now)
-	h.run(context.Background(), 0, release.Retention{}, nil) // it would wait for ever otherwise
+func TestWithNothingToDoTheServerEndsAsToldTo(t *testing.T) {
+	st, err := store.Open(t.Context(), store.Config{Path: filepath.Join(t.TempDir(), "fairway.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	newHousekeeping(nil, slog.New(slog.DiscardHandler), chores{st.Drive(), time.Now}).run(ctx, 0, release.Retention{})
 }
 
 func TestAPeriodMayBeGivenInDays(t *testing.T) {

@@ -14,15 +14,11 @@ import (
 	"github.com/fairwayhq/fairway/internal/telemetry"
 )
 
-// clockGauge tells how far the process's time is from the system's.
+// clockGauge tells how far the process's time is from the machine's.
 func clockGauge(c *clock) prometheus.Collector {
 	return telemetry.Gauge("fairway_clock_ahead_seconds",
-		"By how much the process's time is ahead of the system's clock, which was set back; negative while a jump ahead is not followed yet.",
-		func() float64 {
-			c.mu.Lock()
-			defer c.mu.Unlock()
-			return -c.difference().Seconds()
-		})
+		"By how much the time that releases go by is ahead of this machine's clock: that was set back, or is behind the database's or the server's; negative where it is the other way round.",
+		func() float64 { return c.aheadOfMachine().Seconds() })
 }
 
 // listenForMetrics opens the address of a worker's metrics; nil where it has none.

@@ -2,7 +2,9 @@ package app
 
 import (
 	"context"
+	"io"
 	"log/slog"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -41,5 +43,26 @@ func TestAServerWaitsForItsDatabase(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+func TestAServerThatEndsDoesNotSayThatItGoesOn(t *testing.T) {
+	nobody := "--database=postgres://fairway@127.0.0.1:1/fairway"
+	for _, args := range [][]string{
+		{nobody, "--database-wait=0s", "--no-worker", "--listen=127.0.0.1:0", "--data-dir=" + t.TempDir()},
+		{"migrate", nobody},
+	} {
+		cmd := serverCommand()
+		cmd.SilenceUsage, cmd.SilenceErrors = true, true
+		cmd.SetArgs(args)
+		cmd.SetErr(io.Discard)
+		err := cmd.ExecuteContext(t.Context())
+		hint := fault.HintOf(err)
+		if fault.CodeOf(err) != fault.Unavailable || !strings.Contains(hint, "URL of --database leads to it") || strings.Contains(hint, "by itself") {
+			t.Errorf("%v ended with %v and the hint %q", args, err, hint)
+		}
+		if args[0] == nobody && !strings.Contains(err.Error(), "has tried for 0s (--database-wait)") {
+			t.Errorf("it does not say how long it has tried: %v", err)
+		}
 	}
 }

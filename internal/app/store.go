@@ -38,8 +38,11 @@ func openStore(ctx context.Context, c ServerConfig) (store.Store, error) {
 func (c ServerConfig) reach(ctx context.Context, do func() error) error {
 	for end := time.Now().Add(c.DatabaseWait); ; {
 		err := do()
-		if !isPostgres(c.Database) || fault.CodeOf(err) != fault.Unavailable || ctx.Err() != nil || time.Now().After(end) {
+		if !isPostgres(c.Database) || fault.CodeOf(err) != fault.Unavailable || ctx.Err() != nil {
 			return err
+		}
+		if time.Now().After(end) {
+			return fault.Errorf(fault.Unavailable, "the server has tried for %s (--database-wait): %w", c.DatabaseWait, err).WithHint("%s", fault.HintOf(err))
 		}
 		c.Log.Warn("The database cannot be reached yet; the server tries again.", "error", err)
 		select {
@@ -117,4 +120,37 @@ func mine(st store.Store, clock *clock) chore {
 		})
 		return due, err
 	}
+}
+
+// chores are what the servers on a store know together of work that one of them does.
+type chores struct {
+	store drive.Store
+	now   func() time.Time
+}
+
+// look tells how it stands about the work, and whether it is due.
+func (c chores) look(ctx context.Context, work string) (found drive.Chore, due bool, err error) {
+	err = c.store.View(ctx, func(tx drive.Tx) (err error) {
+		found, err = tx.Chore(work)
+		return err
+	})
+	return found, err == nil && !c.now().Before(found.Until), err
+}
+
+// claim makes the work this server's for so long, if no other one has it.
+func (c chores) claim(ctx context.Context, work string, patience time.Duration) (mine bool, err error) {
+	err = c.store.Update(ctx, func(tx drive.Tx) (err error) {
+		now := c.now()
+		mine, err = tx.Claim(work, now, now.Add(patience))
+		return err
+	})
+	return mine, err
+}
+
+// done tells all servers what was found.
+func (c chores) done(ctx context.Context, work string, every time.Duration, found int64) error {
+	return c.store.Update(ctx, func(tx drive.Tx) error {
+		now := c.now()
+		return tx.ChoreDone(work, now, now.Add(every), found)
+	})
 }

@@ -73,7 +73,7 @@ func Worker(ctx context.Context, c WorkerConfig) error {
 	w := worker.New(worker.Config{
 		Name: c.Name, Environments: c.Environments, Regions: c.Regions, Server: measured.Server(server), Executors: host.executors(), Log: c.Log,
 		Desk: server, Respond: host.respondent(c.Name).Respond,
-		Greeter: server, Version: Version(), ClockOff: clock.correct, Now: clock.Now,
+		Greeter: measured.Greeter(server), Version: Version(), ClockOff: clock.correct, Now: clock.Now,
 		Journal: journal,
 	})
 	ctx, stop := context.WithCancel(ctx)

@@ -2,11 +2,15 @@ package app
 
 import (
 	"bytes"
+	"context"
+	"io"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/fairwayhq/fairway/internal/fault"
 )
@@ -68,4 +72,40 @@ func TestATokenIsReadAgain(t *testing.T) {
 	if strings.Contains(said.String(), "two") {
 		t.Error("the log shows the token")
 	}
+}
+
+func TestAWorkerThatNeverReachedItsServerShowsThat(t *testing.T) {
+	token := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(token, []byte("secret"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	address, ended := make(chan string, 1), make(chan error, 1)
+	go func() {
+		ended <- Worker(ctx, WorkerConfig{
+			Server: "http://127.0.0.1:1", TokenFile: token, Name: "w", DataDir: t.TempDir(), MetricsListen: "127.0.0.1:0",
+			Log: slog.New(slog.DiscardHandler), MetricsReady: func(a string) { address <- a },
+		})
+	}()
+	defer func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}()
+	url, text := "http://"+<-address+"/metrics", ""
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		res, err := http.Get(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(res.Body)
+		if text = string(body); err != nil || res.Body.Close() != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(text, "fairway_worker_cut_off_seconds 0\n") && !strings.Contains(text, `calls_failed_total{call="hello"} 0`) {
+			return
+		}
+	}
+	t.Errorf("nobody can reach its server, and the worker shows:\n%s", text)
 }

@@ -47,6 +47,19 @@ type Turns interface {
 	// Claim tells whether the work of that name, which is done once every so often by one
 	// of all servers, is now the caller's; nobody else then gets it before until.
 	Claim(work string, now, until time.Time) (bool, error)
+	// ChoreDone notes when claimed work was done, what it found, and when it is due again.
+	ChoreDone(work string, at, until time.Time, found int64) error
+	// Chore is how it stands about such work; zero where nobody has claimed it yet.
+	Chore(work string) (Chore, error)
+}
+
+// Chore is work that one of all servers does once every so often.
+type Chore struct {
+	// Until is when it is due again.
+	Until time.Time
+	// Done is when it was last done to its end; zero where it never was. Found is what it then found.
+	Done  time.Time
+	Found int64
 }
 
 // Record is a run as stored, with the head of its chain in the ledger.

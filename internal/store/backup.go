@@ -17,11 +17,15 @@ const vacuumInto = `VACUUM INTO $1`
 
 // Backup writes a consistent copy of the database into the file, which must not be there
 // yet, and verifies it. A server may have the database open, and goes on meanwhile. Where it
-// fails no file is left.
+// fails no file is left. It returns fault.Conflict for a database that was imported into
+// PostgreSQL, since a copy of that saves nothing.
 func Backup(ctx context.Context, database, file string) (Inventory, error) {
 	if _, err := os.Stat(database); err != nil {
 		return Inventory{}, fault.Errorf(fault.NotFound, "there is no database to back up: %w", err).
 			WithHint("--data-dir names the server's data folder")
+	}
+	if err := notMoved(ctx, database); err != nil {
+		return Inventory{}, err
 	}
 	if _, err := os.Lstat(file); !errors.Is(err, fs.ErrNotExist) {
 		return Inventory{}, fault.Errorf(fault.Conflict, "%s is there already", file).

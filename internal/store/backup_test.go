@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -209,5 +210,39 @@ func TestARestoredDatabaseIsTheOneThatWasSaved(t *testing.T) {
 	must(t, shipped(t.Context(), opensAt(t, database), "r2", 5))
 	if _, err := os.Stat(file); err != nil {
 		t.Errorf("the backup is gone: %v", err)
+	}
+}
+
+func TestWhatRootRestoresBelongsToTheServersUser(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give files away")
+	}
+	const user = 12345
+	dir, data := t.TempDir(), filepath.Join(t.TempDir(), "data")
+	database, file := filepath.Join(dir, "fairway.db"), filepath.Join(dir, "copy")
+	must(t, shipped(t.Context(), opensAt(t, database), "r0", 5))
+	if _, err := store.Backup(t.Context(), database, file); err != nil {
+		t.Fatal(err)
+	}
+	must(t, os.Mkdir(data, 0o750))
+	must(t, os.Chown(data, user, user))
+	restored := filepath.Join(data, "fairway.db")
+	if _, _, err := store.Restore(t.Context(), file, restored, false, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	left, err := os.ReadDir(data)
+	if err != nil || len(left) < 2 {
+		t.Fatalf("the folder has %v, %v; want the database and its lock", left, err)
+	}
+	for _, entry := range append(left, nil) {
+		path, mode := data, os.FileMode(0o750)
+		if entry != nil {
+			path, mode = filepath.Join(data, entry.Name()), 0o600
+		}
+		info, err := os.Stat(path)
+		must(t, err)
+		if owner := info.Sys().(*syscall.Stat_t); owner.Uid != user || owner.Gid != user || info.Mode().Perm() != mode {
+			t.Errorf("%s belongs to %d:%d with %v, want %d with %v", path, owner.Uid, owner.Gid, info.Mode().Perm(), user, mode)
+		}
 	}
 }

@@ -1,6 +1,10 @@
 package store
 
-import "time"
+import (
+	"time"
+
+	"github.com/fairwayhq/fairway/internal/drive"
+)
 
 const upsertChore = `INSERT INTO chores (name, until) VALUES ($1, $2)
 	ON CONFLICT (name) DO UPDATE SET until = excluded.until WHERE chores.until <= $3`
@@ -10,4 +14,21 @@ const upsertChore = `INSERT INTO chores (name, until) VALUES ($1, $2)
 func (tx *Tx) Claim(work string, now, until time.Time) (bool, error) {
 	n, err := tx.exec(upsertChore, work, nanos(until), nanos(now))
 	return n > 0, err
+}
+
+const (
+	updateChore = `UPDATE chores SET until = $1, done = $2, found = $3 WHERE name = $4`
+	selectChore = `SELECT until, done, found FROM chores WHERE name = $1`
+)
+
+// ChoreDone notes that the caller has done the work, and what it found; it is due again at until.
+func (tx *Tx) ChoreDone(work string, at, until time.Time, found int64) error {
+	_, err := tx.exec(updateChore, nanos(until), nanos(at), found, work)
+	return err
+}
+
+// Chore is how it stands about the work; zero where nobody has ever claimed it.
+func (tx *Tx) Chore(work string) (c drive.Chore, err error) {
+	_, err = tx.row([]any{timeInto{&c.Until}, timeInto{&c.Done}, &c.Found}, selectChore, work)
+	return c, err
 }

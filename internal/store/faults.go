@@ -40,7 +40,7 @@ func translate(err error) error {
 
 func diskFull(err error) error {
 	return fault.Errorf(fault.Unavailable, "the disk that holds the database is full: %w", err).
-		WithHint("make room on it; nothing is lost, and Fairway goes on by itself")
+		WithHint("make room on it; nothing is lost" + goesOn)
 }
 
 // openFault says more about what a person can do while the server cannot even

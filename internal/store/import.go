@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -20,8 +21,8 @@ type Imported struct {
 	Releases, Lines, Rows int64
 }
 
-// importedTables are all tables of SQLite, each after those that it refers to. Their
-// columns have the same names in PostgreSQL.
+// importedTables are all tables of SQLite but the mark, each after those that it refers to.
+// Their columns have the same names in PostgreSQL.
 var importedTables = []string{
 	"plans", "releases", "components", "runs", "tasks", "fences", "lanes", "freezes", "homes", "events", "scales", "points",
 	"evidence", "outbox", "idempotency", "users", "tokens", "sessions", "alive", "drifts", "chores",
@@ -33,19 +34,25 @@ var truths = map[string]bool{"tasks.undo": true, "lanes.held": true, "tokens.wor
 // Import brings everything from a database file, which no server may have open, into the
 // PostgreSQL database, which must be empty, in one transaction. Before it and at its end
 // every chain of the ledger is verified, up to the head that its run knows; an import that
-// does not end well leaves nothing. The file's tables are brought up to date. It returns fault.NotFound where there is no such file, and
-// fault.Conflict where a chain is broken, a server has the file open, or the database is
-// not empty.
+// does not end well leaves nothing. The file's tables are brought up to date, and it gets a
+// mark, with which no server starts on it. It returns fault.NotFound where there is no such
+// file, and fault.Conflict where a chain is broken, a server has the file open, it was
+// imported before, or the database is not empty.
 func (p *Postgres) Import(ctx context.Context, file string) (Imported, error) {
-	if _, err := os.Stat(file); err != nil {
-		return Imported{}, fault.Errorf(fault.NotFound, "there is no database to import: %w", err).
-			WithHint("name the file fairway.db in the data folder of the server that it belonged to")
+	if err := mustExist(file); err != nil {
+		return Imported{}, err
 	}
-	from, err := Open(ctx, Config{Path: file}) // locks it, and brings its tables up to date
+	from, err := openMoved(ctx, Config{Path: file}) // locks it, and brings its tables up to date
 	if err != nil {
 		return Imported{}, err
 	}
 	defer func() { _ = from.Close() }()
+	switch m, err := moveOf(ctx, file); {
+	case err != nil:
+		return Imported{}, err
+	case m != nil && m.ended:
+		return Imported{}, notMoved(ctx, file)
+	}
 	if _, err := Verify(ctx, file); err != nil {
 		return Imported{}, err
 	}
@@ -54,10 +61,18 @@ func (p *Postgres) Import(ctx context.Context, file string) (Imported, error) {
 		return Imported{}, openFault(err, file)
 	}
 	defer func() { _ = db.Close() }()
-	return p.importFrom(ctx, db)
+	return p.importFrom(ctx, db, from)
 }
 
-func (p *Postgres) importFrom(ctx context.Context, db *sql.DB) (got Imported, err error) {
+func mustExist(file string) error {
+	if _, err := os.Stat(file); err != nil {
+		return fault.Errorf(fault.NotFound, "there is no database to import: %w", err).
+			WithHint("name the file fairway.db in the data folder of the server that it belonged to")
+	}
+	return nil
+}
+
+func (p *Postgres) importFrom(ctx context.Context, db *sql.DB, from *SQLite) (got Imported, err error) {
 	tx, err := p.pool.Begin(ctx)
 	if err != nil {
 		return got, postgresFault(err)
@@ -103,7 +118,30 @@ func (p *Postgres) importFrom(ctx context.Context, db *sql.DB) (got Imported, er
 	if err := chainsWhole(&Tx{conn: session, plans: p.plans, ctx: ctx}); err != nil {
 		return got, err
 	}
-	return got, postgresFault(tx.Commit(ctx))
+	return got, p.commitImport(ctx, tx, from)
+}
+
+// commitImport marks the file before the commit, since the process may end right behind it,
+// and takes the mark away where there was surely none.
+func (p *Postgres) commitImport(ctx context.Context, tx pgx.Tx, from *SQLite) error {
+	to := tx.Conn().Config()
+	m := move{place: fmt.Sprintf("the database %s at %s:%d", to.Database, to.Host, to.Port), at: time.Now()}
+	if err := from.mark(ctx, m); err != nil {
+		return err
+	}
+	last := context.WithoutCancel(ctx)
+	if err := tx.Commit(ctx); err != nil {
+		if isBroken(err) {
+			return postgresFault(err)
+		}
+		return errors.Join(postgresFault(err), from.unmark(last))
+	}
+	m.ended = true
+	if err := from.mark(last, m); err != nil {
+		return fault.Errorf(fault.CodeOf(err), "everything is imported, but the file could not be told that the import has ended: %w", err).
+			WithHint("start the servers on the new database; none will start on the file")
+	}
+	return nil
 }
 
 // codeOr is the error's code, or internal.

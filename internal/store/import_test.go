@@ -3,6 +3,7 @@ package store_test
 import (
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -101,6 +102,7 @@ func TestAnImportBringsEverythingAndIsNotDoneTwice(t *testing.T) {
 	name, url := database(t, server)
 	st := openPostgres(t, url)
 	file := fullOfAll(t)
+	before := readAll(t, file, nil)
 	got, err := st.Import(t.Context(), file)
 	if err != nil {
 		t.Fatal(err)
@@ -112,7 +114,7 @@ func TestAnImportBringsEverythingAndIsNotDoneTwice(t *testing.T) {
 	db := store.Raw(t, file)
 	defer func() { _ = db.Close() }()
 	var tables []string
-	rows, err := db.QueryContext(t.Context(), "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'goose%' AND name NOT LIKE 'sqlite%'")
+	rows, err := db.QueryContext(t.Context(), "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'goose%' AND name NOT LIKE 'sqlite%' AND name <> 'moved'")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,8 +141,7 @@ func TestAnImportBringsEverythingAndIsNotDoneTwice(t *testing.T) {
 		}
 	}
 
-	before, after := readAll(t, file, nil), readAll(t, "", st)
-	if diff := cmp.Diff(before, after); diff != "" {
+	if diff := cmp.Diff(before, readAll(t, "", st)); diff != "" {
 		t.Errorf("what is read from the file and from PostgreSQL differs (-file +PostgreSQL):\n%s", diff)
 	}
 	// It goes on from there: numbers, IDs and fences grow.
@@ -160,9 +161,71 @@ func TestAnImportBringsEverythingAndIsNotDoneTwice(t *testing.T) {
 		t.Errorf("the last line is %q, want the one that was added after the import", lines[len(lines)-1].Text)
 	}
 
-	if _, err := st.Import(t.Context(), file); fault.CodeOf(err) != fault.Conflict || !strings.Contains(err.Error(), "not empty") {
+	if _, err := st.Import(t.Context(), file); fault.CodeOf(err) != fault.Conflict || !strings.Contains(err.Error(), "was imported") {
 		t.Errorf("a second import: %v, want a conflict", err)
 	}
+	if _, err := st.Import(t.Context(), fullOfAll(t)); fault.CodeOf(err) != fault.Conflict || !strings.Contains(err.Error(), "not empty") {
+		t.Errorf("an import of another file: %v, want a conflict", err)
+	}
+}
+
+func TestNobodyGoesOnWithAFileThatWasImported(t *testing.T) {
+	server := postgres.ForTest(t, "fsync=off")
+	name, url := database(t, server)
+	st := openPostgres(t, url)
+	dir := t.TempDir()
+	file, copied := filepath.Join(dir, "fairway.db"), filepath.Join(dir, "copy.db")
+	from := opensAt(t, file)
+	must(t, shipped(t.Context(), from, "r0", 3))
+	if _, err := store.Backup(t.Context(), file, copied); err != nil {
+		t.Fatal(err)
+	}
+	must(t, from.Close())
+	began := time.Now().UTC().Truncate(time.Second)
+	if _, err := st.Import(t.Context(), file); err != nil {
+		t.Fatal(err)
+	}
+
+	refused := func(what string, err error) {
+		t.Helper()
+		at := regexp.MustCompile("at (20[-:0-9T]+Z)").FindStringSubmatch(fmt.Sprint(err))
+		if fault.CodeOf(err) != fault.Conflict || !strings.Contains(err.Error(), "was imported into the database "+name+" at 127.0.0.1") ||
+			!strings.Contains(fault.HintOf(err), "--take-back") || at == nil {
+			t.Errorf("%s: %v (%s), want a conflict that says where to, when, and what to do", what, err, fault.HintOf(err))
+			return
+		}
+		if when, err := time.Parse(time.RFC3339, at[1]); err != nil || when.Before(began) || when.After(time.Now()) {
+			t.Errorf("%s: it says %s, %v", what, at[1], err)
+		}
+	}
+	_, err := store.Open(t.Context(), store.Config{Path: file})
+	refused("opening it", err)
+	_, err = store.Backup(t.Context(), file, filepath.Join(dir, "later.db"))
+	refused("a backup", err)
+	_, _, err = store.Restore(t.Context(), copied, file, true, time.Now())
+	refused("a restore into its place", err)
+
+	if place, err := store.TakeBack(t.Context(), file); err != nil || !strings.Contains(place, name) {
+		t.Fatalf("taken back from %q, %v", place, err)
+	}
+	must(t, shipped(t.Context(), opensAt(t, file), "r1", 3))
+	if _, err := store.TakeBack(t.Context(), copied); fault.CodeOf(err) != fault.Conflict {
+		t.Errorf("taking back what was not imported: %v, want a conflict", err)
+	}
+}
+
+func TestAnImportThatIsRefusedLeavesNoMark(t *testing.T) {
+	server := postgres.ForTest(t, "fsync=off")
+	_, url := database(t, server)
+	st := openPostgres(t, url)
+	if _, err := st.Import(t.Context(), fullOfAll(t)); err != nil {
+		t.Fatal(err)
+	}
+	file := fullOfAll(t)
+	if _, err := st.Import(t.Context(), file); err == nil {
+		t.Fatal("two files were imported into one database")
+	}
+	must(t, opensAt(t, file).Close())
 }
 
 func recent(t *testing.T, st store.Store) (lines []ledger.Event) {

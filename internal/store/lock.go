@@ -21,6 +21,9 @@ func acquireLock(path string) (*lock, error) {
 	if err != nil {
 		return nil, fileFault(err, filepath.Dir(path))
 	}
+	if err := likeFolder(path); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		holder := readHolder(f)
 		_ = f.Close()

@@ -5,12 +5,26 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/fairwayhq/fairway/internal/fault"
 )
+
+// goesOn ends the hints about what a running server gets over.
+const goesOn = "; Fairway goes on by itself"
+
+// Ending returns the error as it is for a process that ends with it, and so does not go on
+// by itself.
+func Ending(err error) error {
+	hint, found := strings.CutSuffix(fault.HintOf(err), goesOn)
+	if !found {
+		return err
+	}
+	return fault.Errorf(fault.CodeOf(err), "%w", err).WithHint("%s, then start again", hint)
+}
 
 // errAgain, joined to a fault, asks for the transaction to be run again.
 var errAgain = errors.New("another transaction came first")
@@ -27,10 +41,10 @@ func postgresFault(err error) error {
 		return saidFault(said)
 	case isLost(err):
 		return fault.Errorf(fault.Unavailable, "the database cannot be reached: %w", err).
-			WithHint("see that PostgreSQL runs and that the URL of --database leads to it; Fairway goes on by itself")
+			WithHint("see that PostgreSQL runs and that the URL of --database leads to it" + goesOn)
 	case errors.Is(err, context.DeadlineExceeded):
 		return fault.Errorf(fault.Unavailable, "the database did not answer in time: %w", err).
-			WithHint("look after its load and its locks; Fairway goes on by itself")
+			WithHint("look after its load and its locks" + goesOn)
 	}
 	return err
 }
@@ -47,13 +61,13 @@ func saidFault(e *pgconn.PgError) error {
 			WithHint("leave out bytes that are zero or no UTF-8")
 	case "25006":
 		return fault.Errorf(fault.Unavailable, "the database may only be read: %w", e).
-			WithHint("it may be a standby: let the URL name all hosts and add target_session_attrs=read-write; Fairway goes on by itself")
+			WithHint("it may be a standby: let the URL name all hosts and add target_session_attrs=read-write" + goesOn)
 	case "42501", "3F000":
 		return fault.Errorf(fault.Denied, "the database user lacks a right: %w", e).
-			WithHint("Fairway's user must own its tables, and may create them in its schema")
+			WithHint("let the tables' owner run `fairway server migrate`, and grant Fairway's user what docs/operations.md lists; or let it own the tables and its schema")
 	case "53100":
 		return fault.Errorf(fault.Unavailable, "the disk that holds the database is full: %w", e).
-			WithHint("make room on it; nothing is lost, and Fairway goes on by itself")
+			WithHint("make room on it; nothing is lost" + goesOn)
 	case "53300":
 		return fault.Errorf(fault.Unavailable, "the database has no connection left: %w", e).
 			WithHint("raise its max_connections, or give each server fewer with pool_max_conns in the URL")
@@ -61,12 +75,12 @@ func saidFault(e *pgconn.PgError) error {
 		return fault.Errorf(fault.NotFound, "the database does not exist: %w", e).WithHint("make it with createdb")
 	case "55P03", "57014":
 		return fault.Errorf(fault.Unavailable, "the database did not answer in time: %w", e).
-			WithHint("look after its load and its locks; Fairway goes on by itself")
+			WithHint("look after its load and its locks" + goesOn)
 	}
 	switch e.Code[:min(2, len(e.Code))] {
 	case "08", "57", "58":
 		return fault.Errorf(fault.Unavailable, "the database is restarting or in trouble: %w", e).
-			WithHint("Fairway goes on by itself when it is back; nothing that was acknowledged is lost")
+			WithHint("see that it comes back; nothing that was acknowledged is lost" + goesOn)
 	case "28":
 		return fault.Errorf(fault.Denied, "the database does not let Fairway in: %w", e).
 			WithHint("look at the user and the password in the URL of --database, and at pg_hba.conf")

@@ -4,9 +4,13 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
+	"regexp"
+	"strings"
 	"sync/atomic"
 	"testing"
 
+	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/store"
 	"github.com/fairwayhq/fairway/internal/store/storetest"
 	"github.com/fairwayhq/fairway/test/postgres"
@@ -60,4 +64,41 @@ func openedPostgres(t testing.TB, url string) storetest.Store {
 			}
 			return openedPostgres(t, url)
 		}}
+}
+
+// The servers' user need not own the tables: what the guide grants it is enough.
+func TestAServerNeedsNoMoreRightsThanTheGuideSays(t *testing.T) {
+	guide, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	grants := regexp.MustCompile(`(?m)^    ((?:GRANT|ALTER DEFAULT) .* TO fairway_server);$`).FindAllStringSubmatch(string(guide), -1)
+	if len(grants) < 3 {
+		t.Fatalf("the guide grants %q", grants)
+	}
+	server := postgres.ForTest(t, "fsync=off")
+	name, url := database(t, server)
+	must(t, openPostgres(t, url).Close()) // by the owner, who makes the tables
+	must(t, server.Exec(name, "CREATE ROLE fairway_server LOGIN"))
+	theirs := func(url string) string { return strings.Replace(url, "//fairway@", "//fairway_server@", 1) }
+	_, err = store.OpenPostgres(t.Context(), store.PostgresConfig{URL: theirs(url), Log: slog.New(slog.DiscardHandler)})
+	if fault.CodeOf(err) != fault.Denied || !strings.Contains(fault.HintOf(err), "docs/operations.md") {
+		t.Errorf("before anything is granted: %v (%s)", err, fault.HintOf(err))
+	}
+	for _, grant := range grants {
+		must(t, server.Exec(name, grant[1]))
+	}
+	must(t, server.Exec(name, "CREATE TABLE of_a_later_version AS SELECT 7 AS n"))
+	var n int
+	if err := server.Scan(t.Context(), theirs(url), &n, "SELECT n FROM of_a_later_version"); err != nil || n != 7 {
+		t.Errorf("a table of a later version shows %d, %v", n, err)
+	}
+	must(t, server.Exec(name, "DROP TABLE of_a_later_version"))
+	storetest.Run(t, func(t testing.TB) storetest.Store {
+		url, err := server.Copy(fmt.Sprintf("copy%d", databases.Add(1)), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return openedPostgres(t, theirs(url))
+	})
 }

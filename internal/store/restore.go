@@ -14,7 +14,7 @@ import (
 
 // Restore puts a backup into the place of the database, which no server may have open. With
 // replace a database that is there is kept beside it, under a name that it returns; else it
-// is a fault.Conflict. The backup itself stays.
+// is a fault.Conflict, as is one that was imported into PostgreSQL. The backup itself stays.
 func Restore(ctx context.Context, file, database string, replace bool, now time.Time) (found Inventory, kept string, err error) {
 	path, err := prepareFile(database)
 	if err != nil {
@@ -25,16 +25,15 @@ func Restore(ctx context.Context, file, database string, replace bool, now time.
 		return found, "", err
 	}
 	defer func() { err = errors.Join(err, lock.release()) }()
-	if _, err := os.Stat(path); err == nil && !replace {
-		return found, "", fault.Errorf(fault.Conflict, "there is a database already: %s", path).
-			WithHint("--replace puts the backup into its place, and keeps it beside")
+	if err := mayReplace(ctx, path, replace); err != nil {
+		return found, "", err
 	}
 	if found, err = Verify(ctx, file); err != nil {
 		return found, "", err
 	}
 	part := path + ".part"
 	defer os.Remove(part)
-	if err := copyFile(file, part); err != nil {
+	if err := errors.Join(copyFile(file, part), likeFolder(part)); err != nil {
 		return found, "", err
 	}
 	if kept, err = setAside(path, now); err != nil {
@@ -44,6 +43,22 @@ func Restore(ctx context.Context, file, database string, replace bool, now time.
 		return found, kept, err
 	}
 	return found, kept, syncFolder(filepath.Dir(path))
+}
+
+// mayReplace tells whether a backup may be put into the path. A database there that is damaged
+// is no reason against it.
+func mayReplace(ctx context.Context, path string, replace bool) error {
+	if _, err := os.Stat(path); err != nil {
+		return nil
+	}
+	if !replace {
+		return fault.Errorf(fault.Conflict, "there is a database already: %s", path).
+			WithHint("--replace puts the backup into its place, and keeps it beside")
+	}
+	if m, err := moveOf(ctx, path); err == nil && m != nil {
+		return notMoved(ctx, path)
+	}
+	return nil
 }
 
 // setAside renames a database and what belongs to it.

@@ -76,10 +76,22 @@ var (
 
 // Open opens the database, creates it if it is missing, and brings its tables up
 // to date. It returns fault.Conflict where another process holds the database,
-// where the file is damaged or no database, and where a newer Fairway wrote it;
-// fault.Denied where the folder may not be written; fault.Unavailable where the
-// disk is full or fails.
+// where the file is damaged or no database, where a newer Fairway wrote it, and where
+// it was imported into PostgreSQL; fault.Denied where the folder may not be written;
+// fault.Unavailable where the disk is full or fails.
 func Open(ctx context.Context, c Config) (*SQLite, error) {
+	st, err := openMoved(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	if err := notMoved(ctx, c.Path); err != nil {
+		return nil, errors.Join(err, st.Close())
+	}
+	return st, nil
+}
+
+// openMoved opens also what was imported.
+func openMoved(ctx context.Context, c Config) (*SQLite, error) {
 	file, err := prepareFile(c.Path)
 	if err != nil {
 		return nil, err

@@ -97,6 +97,46 @@ func (s *server) Signs(context.Context, stage.Signs) ([]stage.Reply, error) {
 	return []stage.Reply{s.reply}, s.err
 }
 
+func (s *server) Hello(context.Context, stage.Hello) (stage.Welcome, error) {
+	return stage.Welcome{}, s.err
+}
+
+func TestAWorkerThatNeverGetsThroughIsCutOff(t *testing.T) {
+	w := telemetry.NewWorker()
+	real := &server{err: fault.Errorf(fault.Unavailable, "connection refused")}
+	g, s := w.Greeter(real), w.Server(real)
+	isCutOff := func(want bool) {
+		t.Helper()
+		for range 1000 {
+			if !strings.Contains(shown(t, w), "fairway_worker_cut_off_seconds 0\n") == want {
+				return
+			}
+			time.Sleep(time.Millisecond) // the clock may not have moved
+		}
+		t.Errorf("it is not told that the worker is cut off: %v", want)
+	}
+	greet := func() { _, _ = g.Hello(t.Context(), stage.Hello{}) }
+	greet()
+	isCutOff(true)
+	has(t, shown(t, w), `fairway_worker_calls_failed_total{call="hello"} 1`, `fairway_worker_calls_failed_total{call="lease"} 0`)
+	real.err = nil
+	greet()
+	isCutOff(false)
+
+	// It is greeted, and gets no tasks all the same.
+	real.err = fault.Errorf(fault.Unavailable, "the database is away")
+	_, _ = s.Lease(t.Context(), stage.LeaseAsk{})
+	real.err = nil
+	greet()
+	isCutOff(true)
+	_, _ = s.Lease(t.Context(), stage.LeaseAsk{})
+	isCutOff(false)
+
+	real.err = fault.Errorf(fault.NotFound, "from before there were greetings")
+	greet()
+	isCutOff(false)
+}
+
 func TestAWorkerTellsWhatItHoldsAndWhetherItIsCutOff(t *testing.T) {
 	w := telemetry.NewWorker()
 	real := &server{}

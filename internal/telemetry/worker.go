@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/stage"
 	"github.com/fairwayhq/fairway/internal/worker"
 )
@@ -23,6 +24,7 @@ type Worker struct {
 	mu    sync.Mutex
 	tasks map[string]bool // those that it holds, by ID
 	since time.Time       // the first failure after the last answer; zero while the server answers
+	work  bool            // whether a call that is about tasks has failed since then
 }
 
 // NewWorker returns a collector that has measured nothing.
@@ -33,8 +35,8 @@ func NewWorker() *Worker {
 		Name: "fairway_worker_report_duration_seconds", Help: "How long the server took to answer; kind is outcome (a report) or alive (signs of life).",
 		Buckets: []float64{.0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5}}, []string{"kind"})
 	w.failed = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "fairway_worker_calls_failed_total", Help: "Calls of the server that got no answer or a refusal; call is lease, report or signs."}, []string{"call"})
-	for _, call := range []string{"lease", "report", "signs"} { // a rate needs the zero that it begins with
+		Name: "fairway_worker_calls_failed_total", Help: "Calls of the server that got no answer or a refusal; call is hello, lease, report or signs."}, []string{"call"})
+	for _, call := range []string{"hello", "lease", "report", "signs"} { // a rate needs the zero that it begins with
 		w.failed.WithLabelValues(call)
 	}
 	for _, kind := range []string{"outcome", "alive"} {
@@ -66,6 +68,27 @@ func (w *Worker) Collect(ch chan<- prometheus.Metric) {
 
 // Server measures the calls of a server.
 func (w *Worker) Server(s worker.Server) worker.Server { return measuredServer{s, w} }
+
+// Greeter measures the greetings: a worker that never gets through has no other calls.
+func (w *Worker) Greeter(g worker.Greeter) worker.Greeter { return measuredGreeter{g, w} }
+
+type measuredGreeter struct {
+	worker.Greeter
+	w *Worker
+}
+
+func (m measuredGreeter) Hello(ctx context.Context, h stage.Hello) (stage.Welcome, error) {
+	welcome, err := m.Greeter.Hello(ctx, h)
+	said := err
+	if fault.CodeOf(err) == fault.NotFound { // an answer, of a server from before there were greetings
+		said = nil
+	}
+	m.w.answered(ctx, hello, said)
+	return welcome, err
+}
+
+// hello is the call of a greeting.
+const hello = "hello"
 
 type measuredServer struct {
 	worker.Server
@@ -117,7 +140,8 @@ func (m measuredServer) Signs(ctx context.Context, signs stage.Signs) ([]stage.R
 }
 
 // answered notes whether the server can be reached. That a worker stops is not the server's
-// silence; that an answer does not come in time is.
+// silence; that an answer does not come in time is. A greeting that is answered, once a
+// minute, does not make up for tasks that cannot be got or reported.
 func (w *Worker) answered(ctx context.Context, call string, err error) {
 	if err != nil && errors.Is(ctx.Err(), context.Canceled) {
 		return
@@ -125,12 +149,15 @@ func (w *Worker) answered(ctx context.Context, call string, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch {
+	case err == nil && call == hello && w.work:
+		return
 	case err == nil:
-		w.since = time.Time{}
+		w.since, w.work = time.Time{}, false
 		return
 	case w.since.IsZero():
 		w.since = time.Now()
 	}
+	w.work = w.work || call != hello
 	w.failed.WithLabelValues(call).Inc()
 }
 
@@ -149,4 +176,7 @@ func (w *Worker) cutOff() float64 {
 	return time.Since(w.since).Seconds()
 }
 
-var _ worker.Server = measuredServer{}
+var (
+	_ worker.Server  = measuredServer{}
+	_ worker.Greeter = measuredGreeter{}
+)

@@ -68,6 +68,7 @@ func Run(t *testing.T, open func(t testing.TB) Store) {
 		{"leases are renewed by the tasks' IDs", renewedTasks},
 		{"fences grow for ever", fencesGrow},
 		{"a chore is one caller's until it is due again", chores},
+		{"what a chore has found is known to all", choresDone},
 
 		{"a lane keeps its order", laneOrder},
 		{"a lane has one holder", laneHolder},

@@ -198,3 +198,26 @@ func chores(t *testing.T, s Store) {
 		}
 	}
 }
+
+func choresDone(t *testing.T, s Store) {
+	is := func(want drive.Chore) {
+		t.Helper()
+		equal(t, "the chore", get(t, s, func(tx release.Tx) (drive.Chore, error) { return tx.Chore("sweep") }), want)
+	}
+	is(drive.Chore{})
+	s.update(t, func(tx release.Tx) error {
+		_, err := tx.Claim("sweep", at(0), at(10))
+		return err
+	})
+	is(drive.Chore{Until: at(10)})
+	s.update(t, func(tx release.Tx) error { return tx.ChoreDone("sweep", at(3), at(60), 2) })
+	is(drive.Chore{Until: at(60), Done: at(3), Found: 2})
+	// What is known stays while the next one looks.
+	s.update(t, func(tx release.Tx) error {
+		if mine, err := tx.Claim("sweep", at(60), at(70)); err != nil || !mine {
+			t.Errorf("a chore that is due: %v, %v", mine, err)
+		}
+		return nil
+	})
+	is(drive.Chore{Until: at(70), Done: at(3), Found: 2})
+}
