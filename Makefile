@@ -85,7 +85,7 @@ crash-long: ## The same a thousand times with SQLite and a thousand times with P
 	@go run ./test/crash -kills 1000 -database both -limit 100m $(ARGS)
 
 .PHONY: partition
-partition: ## Cut workers off from their server 100 times for a minute; ARGS="-n 10 -cut 20s"
+partition: ## Cut workers off from their server 100 times for a minute, or lose them; ARGS="-n 8 -cut 40s"
 	@go run ./test/partition $(ARGS)
 
 .PHONY: test-cluster

@@ -74,7 +74,7 @@ func (r *result) retreats() (all []time.Duration) {
 // the cut.
 func (r *result) stayed() (n int) {
 	for _, x := range r.cuts {
-		if x.bad && (x.gone.IsZero() || x.gone.After(x.ends)) {
+		if x.bad && !x.lost && (x.gone.IsZero() || x.gone.After(x.ends)) {
 			n++
 		}
 	}
