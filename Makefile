@@ -80,7 +80,7 @@ crash: ## Kill server and worker KILLS times (200) and see that nothing is lost
 	@go run ./test/crash -kills $(KILLS) $(ARGS)
 
 .PHONY: crash-long
-crash-long: ## The same a thousand times with SQLite and a thousand times with PostgreSQL, in two hours
+crash-long: ## The same a thousand times with SQLite, then with PostgreSQL: about an hour each
 	@test/setup.sh postgresql >&2
 	@go run ./test/crash -kills 1000 -database both -limit 100m $(ARGS)
 
