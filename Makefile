@@ -80,12 +80,12 @@ crash: ## Kill server and worker KILLS times (200) and see that nothing is lost
 	@go run ./test/crash -kills $(KILLS) $(ARGS)
 
 .PHONY: crash-long
-crash-long: ## The same a thousand times with SQLite and a thousand times with PostgreSQL, in two hours
+crash-long: ## The same a thousand times with SQLite, then with PostgreSQL: about an hour each
 	@test/setup.sh postgresql >&2
 	@go run ./test/crash -kills 1000 -database both -limit 100m $(ARGS)
 
 .PHONY: partition
-partition: ## Cut workers off from their server 100 times for a minute; ARGS="-n 10 -cut 20s"
+partition: ## Cut workers off from their server 100 times for a minute, or lose them; ARGS="-n 8 -cut 40s"
 	@go run ./test/partition $(ARGS)
 
 .PHONY: test-cluster

@@ -5,14 +5,17 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	apps "k8s.io/api/apps/v1"
 	core "k8s.io/api/core/v1"
+	policy "k8s.io/api/policy/v1"
 	rbac "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer/json"
@@ -61,19 +64,34 @@ func TestManifestsAreWhatAClusterTakes(t *testing.T) {
 			rest = append(rest, f)
 		}
 	}
-	account, deployments := "", 0
+	account := ""
+	pods, budgets := map[string]core.PodTemplateSpec{}, map[string]map[string]string{}
 	for _, o := range objects(t, rest...) {
 		switch o := o.(type) {
 		case *core.ServiceAccount:
 			account = o.Namespace + "/" + o.Name
 		case *apps.Deployment:
-			deployments++
-			confined(t, o)
-			flagsOf(t, o)
+			pods[o.Name] = o.Spec.Template
+		case *apps.StatefulSet:
+			pods[o.Name] = o.Spec.Template
+			outlives(t, o)
+		case *policy.PodDisruptionBudget:
+			budgets[o.Name] = o.Spec.Selector.MatchLabels
 		}
 	}
-	if deployments != 2 {
-		t.Errorf("there are %d Deployments", deployments)
+	for _, name := range []string{"server", "worker"} {
+		p := pods[name]
+		if len(p.Spec.Containers) != 1 {
+			t.Fatalf("%s has %d containers", name, len(p.Spec.Containers))
+		}
+		confined(t, name, p.Spec)
+		flagsOf(t, p.Spec.Containers[0])
+		if len(p.Labels) == 0 || !maps.Equal(budgets[name], p.Labels) {
+			t.Errorf("a drained node may take every %s: its budget is for %v", name, budgets[name])
+		}
+		if spread := p.Spec.TopologySpreadConstraints; len(spread) != 1 || !maps.Equal(spread[0].LabelSelector.MatchLabels, p.Labels) {
+			t.Errorf("every %s may be on one node: %v", name, spread)
+		}
 	}
 	for _, o := range objects(t, "../docs/kubernetes-role.yaml") {
 		if b, ok := o.(*rbac.RoleBinding); ok && b.Subjects[0].Namespace+"/"+b.Subjects[0].Name != account {
@@ -82,29 +100,70 @@ func TestManifestsAreWhatAClusterTakes(t *testing.T) {
 	}
 }
 
-// confined checks what the namespace's label asks for, and some more.
-func confined(t *testing.T, d *apps.Deployment) {
+// outlives checks that the data of a worker is still there when its pod is replaced: under its
+// name, in a volume of its own.
+func outlives(t *testing.T, s *apps.StatefulSet) {
 	t.Helper()
-	spec := d.Spec.Template.Spec
+	worker := s.Spec.Template.Spec.Containers[0]
+	if !slices.Contains(worker.Args, "--name=$(POD)") {
+		t.Errorf("the workers of %s do not have the names of their pods: %v", s.Name, worker.Args)
+	}
+	kept := slices.IndexFunc(worker.VolumeMounts, func(m core.VolumeMount) bool { return m.MountPath == "/data" })
+	if kept < 0 {
+		t.Fatalf("the workers of %s have no data folder", s.Name)
+	}
+	for _, c := range s.Spec.VolumeClaimTemplates {
+		if c.Name == worker.VolumeMounts[kept].Name {
+			return
+		}
+	}
+	t.Errorf("the data of the workers of %s ends with their pods", s.Name)
+}
+
+// A password among the arguments is shown to everybody who may list processes.
+func TestThePasswordOfTheDatabaseIsNoArgument(t *testing.T) {
+	for _, o := range objects(t, "kubernetes/server.yaml") {
+		d, ok := o.(*apps.Deployment)
+		if !ok {
+			continue
+		}
+		server := d.Spec.Template.Spec.Containers[0]
+		for _, arg := range server.Args {
+			if strings.Contains(arg, "database") {
+				t.Errorf("the server's arguments have %s", arg)
+			}
+		}
+		for _, e := range server.Env {
+			if e.Name == "FAIRWAY_DATABASE" && e.ValueFrom != nil && e.ValueFrom.SecretKeyRef != nil {
+				return
+			}
+		}
+	}
+	t.Error("no server has FAIRWAY_DATABASE from a Secret")
+}
+
+// confined checks what the namespace's label asks for, and some more.
+func confined(t *testing.T, name string, spec core.PodSpec) {
+	t.Helper()
 	if s := spec.SecurityContext; s == nil || s.RunAsNonRoot == nil || !*s.RunAsNonRoot || s.SeccompProfile == nil {
-		t.Errorf("the pods of %s may run as root", d.Name)
+		t.Errorf("the pods of %s may run as root", name)
 	}
 	for _, c := range spec.Containers {
 		s := c.SecurityContext
 		if s == nil || s.AllowPrivilegeEscalation == nil || *s.AllowPrivilegeEscalation || s.ReadOnlyRootFilesystem == nil ||
 			!*s.ReadOnlyRootFilesystem || s.Capabilities == nil || len(s.Capabilities.Drop) != 1 {
-			t.Errorf("container %s of %s has rights that it does not need", c.Name, d.Name)
+			t.Errorf("container %s of %s has rights that it does not need", c.Name, name)
 		}
 	}
 	if grace := spec.TerminationGracePeriodSeconds; grace == nil || *grace < 15 {
-		t.Errorf("%s may not finish what it does", d.Name)
+		t.Errorf("%s may not finish what it does", name)
 	}
 }
 
 // flagsOf checks that the binary knows the flags.
-func flagsOf(t *testing.T, d *apps.Deployment) {
+func flagsOf(t *testing.T, container core.Container) {
 	t.Helper()
-	args := d.Spec.Template.Spec.Containers[0].Args
+	args := container.Args
 	for _, c := range app.Commands() {
 		if c.Name() != args[0] {
 			continue

@@ -455,3 +455,31 @@ func TestNobodyTakesAnothersReleaseBackByNamingAnOlderOneOfTheirOwn(t *testing.T
 	_, err := anna.Rollback(t.Context(), mine.ID, client.Rollback{To: "v1", Environment: "production"})
 	refused(t, err, fault.Denied, "anna may not replace shop@v3 of ben in production")
 }
+
+// ben's release will be at home by the time that anna's is brought back.
+func TestNobodyTakesAnothersReleaseBackWhileItMoves(t *testing.T) {
+	r := newRig(t)
+	anna, ben, sre := r.person("anna", auth.Developer), r.person("ben", auth.Developer), r.person("ines", auth.SRE)
+	worker := r.worker("w", "production")
+	proven(t, anna, digest1, digest2, digest3)
+	alone := func(version, digest string) client.NewRelease {
+		n := of(version, digest, digest2)
+		n.With = nil
+		return n
+	}
+	shipped(t, anna, worker, alone("v1", digest1))
+	mine := shipped(t, anna, worker, alone("v2", digest2))
+	moving := ship(t, ben, alone("v3", digest3))
+	back := client.Rollback{To: "v1", Environment: "production"}
+	_, err := anna.Rollback(t.Context(), mine.ID, back)
+	refused(t, err, fault.Denied, "anna may not replace shop@v3 of ben in production")
+	if _, err := ben.Rollback(t.Context(), moving.ID, client.Rollback{Environment: "production"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := anna.Rollback(t.Context(), mine.ID, back); err != nil {
+		t.Errorf("while ben's goes back: %v", err)
+	}
+	if _, err := sre.Rollback(t.Context(), mine.ID, client.Rollback{To: "v1", Environment: "production"}); fault.CodeOf(err) == fault.Denied {
+		t.Errorf("who has the role: %v", err)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/fairwayhq/fairway/internal/auth"
+	"github.com/fairwayhq/fairway/internal/drive"
 	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/pipeline"
 )
@@ -18,24 +19,48 @@ func mayReplace(tx Tx, who auth.Identity, older subject, plan *pipeline.Plan) er
 	}
 	for i := range plan.Environments {
 		e := &plan.Environments[i]
-		home := homes[e.Name]
-		stays, err := older.runsAt(tx, home, e.Name)
+		coming, err := comingTo(tx, plan, e)
 		if err != nil {
 			return err
 		}
-		if stays || home == "" {
-			continue
-		}
-		now, err := tx.LoadRelease(home)
-		if err != nil {
-			return err
-		}
-		what := fmt.Sprintf("replace %s of %s in %s", now.label(), now.Author, e.Place())
-		if err := needOwn(who, what, now.Author, mayRollback...); err != nil {
-			return err
+		for _, id := range append(coming, homes[e.Name]) {
+			stays, err := older.runsAt(tx, id, e.Name)
+			if err != nil {
+				return err
+			}
+			if stays || id == "" {
+				continue
+			}
+			now, err := tx.LoadRelease(id)
+			if err != nil {
+				return err
+			}
+			what := fmt.Sprintf("replace %s of %s in %s", now.label(), now.Author, e.Place())
+			if err := needOwn(who, what, now.Author, mayRollback...); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// comingTo are the releases that move to the entry or wait for it: they will be at home before
+// one that queues behind them, unless they go back already.
+func comingTo(tx Tx, plan *pipeline.Plan, e *pipeline.Environment) (all []string, err error) {
+	lane, err := tx.Lane(drive.LaneOf(plan, plan.ServiceOf(e), e.In()))
+	if err != nil {
+		return nil, err
+	}
+	for _, entry := range lane {
+		record, err := tx.LoadRun(entry.Release)
+		if err != nil {
+			return nil, err
+		}
+		if record.Run.StateOf(e.In()) != pipeline.EnvironmentRollingBack {
+			all = append(all, entry.Release)
+		}
+	}
+	return all, nil
 }
 
 // mayRestore refuses while the environment moves, and to bring back what runs there.

@@ -60,28 +60,12 @@ func wholeOf(database string) []string {
 	return whole
 }
 
-// deck makes the kills: two fifths at the verbs, two fifths at the commits, the others
-// at any time. Each kind of point is met equally often.
+// deck makes the kills: two fifths at the verbs, two fifths at the commits, the others at any
+// time, of whom everybody is met once at least. Each point is met equally often, and each of
+// its moments; no verb or kind of commit is met twice before all have been met once.
 func deck(kills int, commits, whole []string, r *rand.Rand) []card {
-	var aimed [2][]card
-	for _, moment := range moments {
-		for _, v := range verbs {
-			aimed[0] = append(aimed[0], card{point: v, moment: moment})
-		}
-		for _, c := range commits {
-			aimed[1] = append(aimed[1], card{point: c, moment: moment})
-		}
-	}
-	var all []card
-	take := func(from []card, n int) {
-		for len(from) > 0 && n > 0 {
-			r.Shuffle(len(from), func(i, j int) { from[i], from[j] = from[j], from[i] })
-			k := min(n, len(from))
-			all, n = append(all, from[:k]...), n-k
-		}
-	}
-	take(aimed[0], kills*40/100)
-	take(aimed[1], kills*40/100)
+	aimed := min(kills*80/100, max(kills-len(whole), 0))
+	all := append(deal(verbs, aimed-aimed/2, r), deal(commits, aimed/2, r)...)
 	for i := 0; len(all) < kills; i++ {
 		all = append(all, card{point: anyTime, moment: whole[i%len(whole)]})
 	}
@@ -92,6 +76,28 @@ func deck(kills int, commits, whole []string, r *rand.Rand) []card {
 	}
 	r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	return all
+}
+
+// deal makes n cards at the points, in turns: in each every point is met, at a moment that it
+// was not met at before, until all were.
+func deal(points []string, n int, r *rand.Rand) (cards []card) {
+	if len(points) == 0 {
+		return nil
+	}
+	first := make([]int, len(points)) // each point's moment in the first turn
+	for turn := 0; ; turn++ {
+		if turn%len(moments) == 0 {
+			for i := range first {
+				first[i] = r.IntN(len(moments))
+			}
+		}
+		for _, i := range r.Perm(len(points)) {
+			if len(cards) == n {
+				return cards
+			}
+			cards = append(cards, card{point: points[i], moment: moments[(first[i]+turn)%len(moments)]})
+		}
+	}
 }
 
 // often is up to the how manieth time a point is worth waiting for; 1 for a point

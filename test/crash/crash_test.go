@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"flag"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -16,7 +17,7 @@ import (
 	"github.com/fairwayhq/fairway/test/postgres"
 )
 
-var kills = flag.Int("kills", 15, "how often to kill")
+var kills = flag.Int("kills", 50, "how often to kill with each database")
 
 // These two are the command in its short form.
 func TestEveryReleaseEndsAsItWouldHave(t *testing.T) { shortly(t, sqlite) }
@@ -30,11 +31,11 @@ func TestEveryReleaseOfTwoServersOnPostgreSQLEndsAsItWouldHave(t *testing.T) {
 
 func shortly(t *testing.T, database string) {
 	if testing.Short() {
-		t.Skip("it starts servers, a worker and services, and takes about a minute")
+		t.Skip("it starts servers, a worker and services, and takes some minutes")
 	}
 	t.Chdir("../..")
 	r, err := run(t.Context(), options{
-		kills: *kills, seed: uint64(time.Now().UnixNano()), limit: 10 * time.Minute, brief: true, out: t.Output(), database: database,
+		kills: *kills, seed: uint64(time.Now().UnixNano()), limit: 11 * time.Minute, brief: true, out: t.Output(), database: database,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -45,6 +46,53 @@ func shortly(t *testing.T, database string) {
 	}
 	for _, f := range r.faults {
 		t.Error(f)
+	}
+	met := map[string]bool{}
+	for _, k := range r.kills {
+		met[k.card.point] = true
+		if !k.card.aimed() {
+			met[k.card.moment] = true
+		}
+	}
+	for _, w := range append(wholeOf(database), verbs...) {
+		if !met[w] && *kills >= 2*len(verbs)+len(wholeOf(database)) {
+			t.Errorf("%q was not met by any kill", w)
+		}
+	}
+}
+
+// Also a short campaign meets whatever can be killed, every verb, and as many kinds of commits
+// as it has kills for.
+func TestAShortDeckMeetsEachKindOnce(t *testing.T) {
+	var commits []string
+	for i := range 20 {
+		commits = append(commits, fmt.Sprintf("commit/%d", i))
+	}
+	for kills, want := range map[int]struct{ pairs, commits int }{15: {5, 5}, 50: {15, 20}} {
+		for seed := range uint64(20) {
+			cards := deck(kills, commits, wholeOf(postgreSQL), seeded(seed))
+			if len(cards) != kills {
+				t.Fatalf("a deck of %d has %d cards", kills, len(cards))
+			}
+			met, pairs, kinds := map[string]bool{}, map[string]bool{}, map[string]bool{}
+			for _, c := range cards {
+				met[c.point], met[c.moment] = true, true
+				switch {
+				case c.victim() == "server":
+					kinds[c.point] = true
+				case c.aimed():
+					pairs[c.moment+" "+c.point] = true
+				}
+			}
+			for _, w := range append(wholeOf(postgreSQL), verbs...) {
+				if !met[w] {
+					t.Errorf("%d kills with seed %d: no card for %q", kills, seed, w)
+				}
+			}
+			if len(pairs) != want.pairs || len(kinds) != want.commits {
+				t.Errorf("%d kills with seed %d: %d pairs of verb and moment, not %d; %d kinds of commits, not %d", kills, seed, len(pairs), want.pairs, len(kinds), want.commits)
+			}
+		}
 	}
 }
 

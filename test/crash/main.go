@@ -69,6 +69,7 @@ func runAll(ctx context.Context, o options) error {
 		databases = []string{sqlite, postgreSQL}
 	}
 	var bars []bar.Bar
+	began := time.Now()
 	for _, o.database = range databases {
 		r, err := run(ctx, o)
 		if err != nil {
@@ -77,6 +78,7 @@ func runAll(ctx context.Context, o options) error {
 		r.print(o.out)
 		bars = append(bars, r.bar(o.kills))
 	}
+	fmt.Fprintf(o.out, "it took %s\n", time.Since(began).Round(time.Second))
 	return bar.Print(o.out, bars)
 }
 

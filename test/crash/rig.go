@@ -72,7 +72,7 @@ func newRig(ctx context.Context, o options) (r *rig, err error) {
 
 func (r *rig) build(ctx context.Context) error {
 	for _, args := range [][]string{
-		{"build", "-tags", "crash", "-o", r.path("fairway"), "./cmd/fairway"},
+		{"build", "-tags", "crash,kustomize_disable_go_plugin_support", "-o", r.path("fairway"), "./cmd/fairway"},
 		{"build", "-ldflags", "-X main.baseErrorRate=0", "-o", r.path("shop"), "./examples/shop"},
 	} {
 		if out, err := exec.CommandContext(ctx, "go", args...).CombinedOutput(); err != nil {

@@ -37,9 +37,11 @@ const secretValue = "a-value-that-nobody-should-find"
 // rate is how many requests a second the users of a cell make.
 const rate = 60
 
-// two tells that the cell has a second worker, kills that the one that is cut off is killed.
+// two tells that the cell has a second worker, kills that the one that is cut off is killed
+// and comes back, loses that one of two is not cut off but gone for as long.
 func (c *cell) two() bool   { return c.index%2 == 1 }
 func (c *cell) kills() bool { return c.index%4 == 2 }
+func (c *cell) loses() bool { return c.index%4 == 3 }
 
 func newCell(ctx context.Context, r *rig, index int, random *rand.Rand) (c *cell, err error) {
 	c = &cell{

@@ -8,11 +8,14 @@
 // worker with a router and a service of its own, or two workers that share them. Between
 // each worker and the server stands a proxy, which cuts: it swallows what is sent, or breaks
 // every connection. It is the worker that steers which is cut off. In every fourth cell that
-// worker is killed right after the cut, and comes back where no server answers.
+// worker is killed right after the cut, and comes back where no server answers. In another
+// fourth, with two workers, nothing is cut: the one that steers is killed or frozen instead,
+// and gone for as long, so that the other one must take over.
 //
 // Measured are: steps forward by a worker that was cut off; how long a bad version keeps
-// traffic, cut off and with a connection; and verbs that a target has accepted with a fence
-// below one that it had accepted before. Every release must end as it would have.
+// traffic, cut off and with a connection; for how long nobody looks at a canary whose worker
+// is gone; and verbs that a target has accepted with a fence below one that it had accepted
+// before. Every release must end as it would have.
 //
 // It prints a table of the cuts and, as its last line, the bars as JSON.
 package main
@@ -84,11 +87,13 @@ func run(ctx context.Context, o options) (r *result, err error) {
 	}
 	defer func() { err = errors.Join(err, rig.close()) }()
 	r = &result{options: o}
+	began := time.Now()
 	var working sync.WaitGroup
 	for _, c := range rig.cells {
 		working.Go(func() { c.work(ctx, r) })
 	}
 	working.Wait()
+	r.took = time.Since(began)
 	if ctx.Err() != nil {
 		r.wrong("it did not end in time: %v", ctx.Err())
 	}

@@ -16,7 +16,7 @@ func TestCutOffAWorkerOnlyMakesThingsSafer(t *testing.T) {
 	}
 	t.Chdir("../..")
 	r, err := run(t.Context(), options{
-		cuts: 6, cut: 10 * time.Second, cells: 3, lease: 6 * time.Second, plain: 1, harm: 0.2,
+		cuts: 8, cut: 10 * time.Second, cells: 4, lease: 6 * time.Second, plain: 1, harm: 0.2,
 		seed: uint64(time.Now().UnixNano()), limit: 5 * time.Minute, out: t.Output(),
 	})
 	if err != nil {
@@ -25,14 +25,41 @@ func TestCutOffAWorkerOnlyMakesThingsSafer(t *testing.T) {
 	if err := r.print(t.Output()); err != nil {
 		t.Fatal(err)
 	}
-	if len(r.cuts) != 6 || len(r.faults) > 0 {
-		t.Errorf("%d of 6 cuts were made; what went wrong: %q", len(r.cuts), r.faults)
+	if len(r.cuts) != 8 || len(r.faults) > 0 {
+		t.Errorf("%d of 8 cuts were made; what went wrong: %q", len(r.cuts), r.faults)
 	}
 	if r.late() > 0 || r.double > 0 || r.accepted == 0 {
 		t.Errorf("%d steps forward while cut off, %d of %d verbs against a newer fence", r.late(), r.double, r.accepted)
 	}
-	if n := r.unwatched(); n > 0 {
+	if n := r.stayed(); n > 0 {
 		t.Errorf("%d bad versions kept their traffic to the end of the cut", n)
+	}
+	if alone, never := r.alone(); len(alone) == 0 || never > 0 {
+		t.Errorf("of %d canaries whose worker was lost, nobody looked at %d until the end of the cut", len(alone), never)
+	}
+}
+
+func TestForHowLongNobodyLooked(t *testing.T) {
+	at := func(s int64) time.Time { return time.Unix(s, 0) }
+	seen := cutOff{lost: true, exposed: true, began: at(10), looked: at(41), ends: at(70)}
+	never, cut, nothing := seen, seen, seen
+	never.looked, cut.lost, nothing.exposed = time.Time{}, false, false
+	for _, c := range []struct {
+		cuts   []cutOff
+		lease  time.Duration
+		value  float64
+		within bool
+	}{
+		{[]cutOff{seen, cut, nothing}, 30 * time.Second, 31, true},
+		{[]cutOff{seen}, 28 * time.Second, 31, false},
+		{[]cutOff{seen, never}, 30 * time.Second, 60, false},
+		{[]cutOff{seen, never}, 90 * time.Second, 60, false}, // too short a cut to see it
+		{[]cutOff{cut, nothing}, 30 * time.Second, 0, false},
+	} {
+		r := &result{cuts: c.cuts, options: options{lease: c.lease}}
+		if b := r.unwatched(true); b.Value != c.value || b.OK != c.within {
+			t.Errorf("%d losses with a lease of %s: %v, within the bar: %t", len(c.cuts), c.lease, b.Value, b.OK)
+		}
 	}
 }
 

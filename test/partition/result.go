@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"slices"
 	"strconv"
@@ -26,6 +27,8 @@ type result struct {
 	// accepted is how many verbs the targets have accepted, double how many of them had a
 	// fence below one that had been accepted before they began.
 	accepted, double int
+
+	took time.Duration
 }
 
 func (r *result) add(x cutOff) {
@@ -57,21 +60,21 @@ func (r *result) late() (n int) {
 }
 
 // retreats are how long bad versions had traffic that was taken back during a cut, from
-// workers that were not killed.
+// workers that were not killed or frozen.
 func (r *result) retreats() (all []time.Duration) {
 	for _, x := range r.cuts {
-		if x.bad && !x.killed && x.retreated() {
+		if x.bad && !x.killed && !x.lost && x.retreated() {
 			all = append(all, x.gone.Sub(x.first))
 		}
 	}
 	return all
 }
 
-// unwatched are the bad versions that were cut off with traffic and kept it to the end of
+// stayed are the bad versions that were cut off with traffic and kept it to the end of
 // the cut.
-func (r *result) unwatched() (n int) {
+func (r *result) stayed() (n int) {
 	for _, x := range r.cuts {
-		if x.bad && (x.gone.IsZero() || x.gone.After(x.ends)) {
+		if x.bad && !x.lost && (x.gone.IsZero() || x.gone.After(x.ends)) {
 			n++
 		}
 	}
@@ -98,8 +101,20 @@ func (r *result) print(w io.Writer) error {
 	return bar.Print(w, []bar.Bar{
 		{Name: "advances_while_cut_off", Value: float64(r.late()), Unit: fmt.Sprintf("in %d cuts", len(r.cuts)), Bar: "= 0", OK: r.late() == 0 && fine},
 		ratio,
+		r.unwatched(fine),
 		{Name: "double_steering", Value: float64(r.double), Unit: fmt.Sprintf("of %d verbs", r.accepted), Bar: "= 0", OK: r.double == 0 && r.accepted > 0 && fine},
 	})
+}
+
+// unwatched is the longest time that nobody looked at a canary whose worker was lost.
+func (r *result) unwatched(fine bool) bar.Bar {
+	alone, never := r.alone()
+	b := bar.AtMost("unwatched_seconds", 0, fmt.Sprintf("s in %d losses", len(alone)), (r.options.lease + lookWithin).Seconds())
+	if len(alone) > 0 {
+		b = bar.AtMost(b.Name, math.Round(slices.Max(alone).Seconds()*10)/10, b.Unit, (r.options.lease + lookWithin).Seconds())
+	}
+	b.OK = b.OK && len(alone) > 0 && never == 0 && fine
+	return b
 }
 
 func (r *result) table(w io.Writer) {
@@ -113,10 +128,11 @@ func (r *result) table(w io.Writer) {
 	}
 	slices.Sort(names)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "RELEASE\tCUTS\tSWALLOWED\tSTEPS JUST BEGUN\tLATER STEPS\tTAKEN BACK DURING THE CUT\tMEDIAN\tJOURNALS")
+	fmt.Fprintln(t, "RELEASE\tCUTS\tSWALLOWED\tSTEPS JUST BEGUN\tLATER STEPS\tTAKEN BACK DURING THE CUT\tMEDIAN\tJOURNALS\tLEFT ALONE")
 	for _, k := range names {
 		var steps, late, swallows, taken, kept int
 		var times []time.Duration
+		var alone time.Duration
 		for _, x := range kinds[k] {
 			steps, late = steps+x.steps-x.late, late+x.late
 			if x.how == swallowed {
@@ -129,12 +145,17 @@ func (r *result) table(w io.Writer) {
 			if x.kept {
 				kept++
 			}
+			d, _ := x.alone()
+			alone = max(alone, d)
 		}
-		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%s\t%d\n", k, len(kinds[k]), swallows, steps, late, taken, median(times).Round(10*time.Millisecond), kept)
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%s\t%d\t%s\n", k, len(kinds[k]), swallows, steps, late, taken, median(times).Round(10*time.Millisecond), kept, alone.Round(10*time.Millisecond))
 	}
 	_ = t.Flush()
 	fmt.Fprintf(w, "a bad version has traffic for %s with a connection (median of %d), for %s cut off (median of %d); %d kept it to the end of a cut\n",
-		median(r.plains).Round(10*time.Millisecond), len(r.plains), median(r.retreats()).Round(10*time.Millisecond), len(r.retreats()), r.unwatched())
+		median(r.plains).Round(10*time.Millisecond), len(r.plains), median(r.retreats()).Round(10*time.Millisecond), len(r.retreats()), r.stayed())
+	alone, never := r.alone()
+	fmt.Fprintf(w, "nobody looked at a canary for %s after its worker was lost (median of %d); at %d of them until the end of the cut; it took %s\n",
+		median(alone).Round(10*time.Millisecond), len(alone), never, r.took.Round(time.Second))
 }
 
 func median(all []time.Duration) time.Duration {

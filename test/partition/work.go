@@ -24,15 +24,21 @@ const (
 type cutOff struct {
 	cell        string
 	bad, two    bool
-	killed      bool
+	killed      bool // and started again, cut off
+	lost        bool // instead of being cut off
 	how         cutting
 	began, ends time.Time
 	// first is when the version had its first traffic, gone when that was taken away.
 	first, gone time.Time
 	// steps were made by the one that was cut off, late ones while it must have known.
 	steps, late int
-	// kept tells that there was a journal at the end of the cut.
-	kept bool
+	// kept tells that there was a journal at the end of the cut, spilt that the value of a
+	// secret was in one.
+	kept, spilt bool
+	// exposed tells that the version was a canary with traffic when its worker was lost, and
+	// looked when the other one first looked after that.
+	exposed bool
+	looked  time.Time
 }
 
 // kind is the row of the table.
@@ -44,6 +50,8 @@ func (x cutOff) kind() string {
 	switch {
 	case x.killed:
 		kind += ", the worker killed"
+	case x.lost:
+		kind += ", one of two workers " + string(x.how)
 	case x.two:
 		kind += ", two workers"
 	}
@@ -63,7 +71,7 @@ func (c *cell) work(ctx context.Context, r *result) {
 		}
 	}
 	for n, i := 0, c.index; i < c.o.cuts && err == nil; n, i = n+1, i+c.o.cells {
-		err = c.cutOnce(ctx, r, n%2 == 0, []cutting{swallowed, broken}[(n/2+c.index)%2])
+		err = c.cutOnce(ctx, r, n%2 == 0, c.how(n))
 	}
 	if err != nil {
 		r.wrong("%s: %v", c.region, err)
@@ -97,7 +105,16 @@ func (c *cell) plain(ctx context.Context, r *result) error {
 	return nil
 }
 
-// cutOnce cuts the worker off that steers, at a random moment after the first traffic.
+// how is how the cell's nth cut is made: of two bad releases one each way, and of two good ones.
+func (c *cell) how(n int) cutting {
+	if c.loses() {
+		return []cutting{killed, frozen}[(n/2+n+c.index/4)%2]
+	}
+	return []cutting{swallowed, broken}[(n/2+c.index)%2]
+}
+
+// cutOnce cuts the worker off that steers, or loses it, at a random moment after the first
+// traffic.
 func (c *cell) cutOnce(ctx context.Context, r *result, bad bool, how cutting) error {
 	d, err := c.ship(ctx, bad)
 	if err != nil {
@@ -111,41 +128,82 @@ func (c *cell) cutOnce(ctx context.Context, r *result, bad bool, how cutting) er
 		within, want = badWithin, pipeline.RunRolledBack
 	}
 	sleep(ctx, time.Duration(c.random.Int64N(int64(within))))
-	who := c.watch.last().holder
-	p := c.proxies[who]
-	if p == nil {
+	now := c.watch.last()
+	who := now.holder
+	if c.proxies[who] == nil {
 		return fmt.Errorf("%q steers, which is no worker of the cell", who)
 	}
-	x := cutOff{cell: c.region, bad: bad, two: c.two(), killed: c.kills(), how: how, began: time.Now()}
-	p.cut(how)
-	if x.killed {
-		sleep(ctx, time.Duration(c.random.Int64N(int64(2*time.Second))))
-		c.workers[who].Kill()
-		if err := c.workers[who].Start(); err != nil {
-			return err
-		}
+	x := cutOff{cell: c.region, bad: bad, two: c.two(), killed: c.kills(), lost: c.loses(), how: how, exposed: now.fresh > 0 && now.kept}
+	if err := c.strike(ctx, &x, who, d.ID); err != nil {
+		return err
 	}
-	sleep(ctx, time.Until(x.began.Add(c.o.cut)))
-	x.ends = time.Now()
-	journals, spilt := c.kept()
-	if spilt {
-		r.wrong("%s: the value of a secret is in a journal", c.region)
-	}
-	x.kept = journals > 0
-	p.cut(passing)
 	err = c.ended(ctx, d.ID, want)
 	c.judge(&x, who)
 	if told := c.toldLate(ctx, d.ID, x); err == nil && !told {
 		r.wrong("%s: what was done while cut off is not in the ledger of release %s", c.region, d.ID)
 	}
+	if x.spilt {
+		r.wrong("%s: the value of a secret is in a journal", c.region)
+	}
 	r.add(x)
 	return err
+}
+
+// strike cuts the worker off or loses it, and has it back when the cut is over.
+func (c *cell) strike(ctx context.Context, x *cutOff, who, release string) error {
+	x.began = time.Now()
+	if err := c.part(ctx, *x, who); err != nil {
+		return err
+	}
+	gone := time.Now()
+	sleep(ctx, time.Until(x.began.Add(c.o.cut)))
+	x.ends = time.Now()
+	journals, spilt := c.kept()
+	x.kept, x.spilt = journals > 0, spilt
+	if x.lost { // before it can look itself
+		var err error
+		if x.looked, err = c.seenBy(ctx, release, gone, who); err != nil {
+			return err
+		}
+	}
+	return c.join(*x, who)
+}
+
+// part parts the worker from the server, or from life.
+func (c *cell) part(ctx context.Context, x cutOff, who string) error {
+	w := c.workers[who]
+	switch {
+	case x.how == frozen:
+		return w.Freeze()
+	case x.how == killed:
+		w.Kill()
+		return nil
+	}
+	c.proxies[who].cut(x.how)
+	if !x.killed {
+		return nil
+	}
+	sleep(ctx, time.Duration(c.random.Int64N(int64(2*time.Second))))
+	w.Kill()
+	return w.Start()
+}
+
+// join undoes what part did.
+func (c *cell) join(x cutOff, who string) error {
+	switch x.how {
+	case frozen:
+		return c.workers[who].Thaw()
+	case killed:
+		return c.workers[who].Start()
+	}
+	c.proxies[who].cut(passing)
+	return nil
 }
 
 // toldLate waits until the ledger has what the worker did that was cut off and has lost its
 // task to the other one, where it did something.
 func (c *cell) toldLate(ctx context.Context, release string, x cutOff) bool {
-	if !x.two || !x.bad || !x.retreated() || c.o.cut < c.o.lease {
+	if !x.two || x.lost || !x.bad || !x.retreated() || c.o.cut < c.o.lease {
 		return true
 	}
 	return until(ctx, 30*time.Second, "it is told", func() bool {

@@ -39,6 +39,32 @@ func TestAProgramIsKilledAndStartedAgain(t *testing.T) {
 	}
 }
 
+func TestAFrozenProgramDoesNothingUntilItThaws(t *testing.T) {
+	p := &program.Program{Name: "counter", Path: "/bin/sh", Dir: t.TempDir(), Args: []string{"-c", "n=0; while :; do n=$((n+1)); echo $n; sleep 0.01; done"}}
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer p.Kill()
+	moves := func() {
+		for was := p.Tail(1); p.Tail(1) == was && t.Context().Err() == nil; {
+			time.Sleep(5 * time.Millisecond)
+		}
+	}
+	moves()
+	if err := p.Freeze(); err != nil {
+		t.Fatal(err)
+	}
+	was := p.Tail(1)
+	time.Sleep(200 * time.Millisecond)
+	if now := p.Tail(1); now != was {
+		t.Errorf("it was frozen at %s and went on to %s", was, now)
+	}
+	if err := p.Thaw(); err != nil {
+		t.Fatal(err)
+	}
+	moves()
+}
+
 func TestAProgramThatEndsByItselfWasNotKilled(t *testing.T) {
 	p := &program.Program{Name: "brief", Path: "/bin/sh", Dir: t.TempDir(), Args: []string{"-c", "exit 3"}}
 	if err := p.Start(); err != nil {

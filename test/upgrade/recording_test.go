@@ -48,8 +48,14 @@ func unpack(t *testing.T, file, database string) {
 	}
 }
 
+// tables are a store of either kind.
+type tables interface {
+	store.Store
+	View(context.Context, func(*store.Tx) error) error
+}
+
 // lastLine is when the recorded server wrote its last line.
-func lastLine(t *testing.T, st *store.SQLite) (at time.Time) {
+func lastLine(t *testing.T, st tables) (at time.Time) {
 	t.Helper()
 	err := st.View(context.Background(), func(tx *store.Tx) error {
 		lines, _, err := tx.RecentEvents(0, 0)
@@ -77,7 +83,7 @@ func routes(t *testing.T, file string) map[string]router.Route {
 }
 
 // revisions are those of all recorded releases, by ID.
-func revisions(t *testing.T, st *store.SQLite) map[string]platform.Revision {
+func revisions(t *testing.T, st tables) map[string]platform.Revision {
 	t.Helper()
 	all := map[string]platform.Revision{}
 	err := st.View(context.Background(), func(tx *store.Tx) error {
@@ -106,7 +112,7 @@ func revisions(t *testing.T, st *store.SQLite) map[string]platform.Revision {
 var begunAt = regexp.MustCompile(`"begun":\{"([0-9a-f]+)"`)
 
 // machine is what the recorded worker's machine was called, by the commands that it began.
-func machine(t *testing.T, st *store.SQLite) (name string) {
+func machine(t *testing.T, st tables) (name string) {
 	t.Helper()
 	err := st.View(context.Background(), func(tx *store.Tx) error {
 		tasks, err := tx.LeasableTasks(time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC), nil, nil, 0)

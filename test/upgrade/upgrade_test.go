@@ -22,7 +22,6 @@ import (
 	"github.com/fairwayhq/fairway/internal/auth"
 	"github.com/fairwayhq/fairway/internal/drive"
 	"github.com/fairwayhq/fairway/internal/pipeline"
-	"github.com/fairwayhq/fairway/internal/platform"
 	"github.com/fairwayhq/fairway/internal/release"
 	"github.com/fairwayhq/fairway/internal/store"
 	"github.com/fairwayhq/fairway/internal/worker"
@@ -32,76 +31,100 @@ import (
 type ending struct {
 	state pipeline.RunState
 	home  string
+	in    map[string]string // the same by region, where they differ
 }
 
 var (
-	released = ending{pipeline.RunSucceeded, "v2"}
-	takenIn  = ending{pipeline.RunRolledBack, "v1"}
+	released = ending{state: pipeline.RunSucceeded, home: "v2"}
+	takenIn  = ending{state: pipeline.RunRolledBack, home: "v1"}
+	kept     = ending{state: pipeline.RunRolledBack, in: map[string]string{"eu": "v2", "us": "v1"}}
 )
 
-// decisions are what people do to the recorded releases once the new version runs.
-type decisions func(ctx context.Context, t *testing.T, c *release.Control)
+// decision is what people do to a recorded release once the new version runs.
+type decision func(ctx context.Context, c *release.Control, ref string) error
 
-func consent(ctx context.Context, t *testing.T, c *release.Control) {
-	if err := c.Approve(ctx, rita, "approval@v2", release.Approval{}); err != nil {
-		t.Error(err)
-	}
-	if err := c.Resume(ctx, rita, "paused@v2", release.Action{}); err != nil {
-		t.Error(err)
-	}
+var consent = map[string]decision{"approval": approve, "asks": approve, "paused": goOn}
+
+var refuse = map[string]decision{"approval": reject, "asks": reject, "paused": goOn}
+
+func approve(ctx context.Context, c *release.Control, ref string) error {
+	return c.Approve(ctx, rita, ref, release.Approval{})
 }
 
-func refuse(ctx context.Context, t *testing.T, c *release.Control) {
-	if err := c.Reject(ctx, rita, "approval@v2", release.Approval{}); err != nil {
-		t.Error(err)
-	}
-	if err := c.Resume(ctx, rita, "paused@v2", release.Action{}); err != nil {
-		t.Error(err)
-	}
+func reject(ctx context.Context, c *release.Control, ref string) error {
+	return c.Reject(ctx, rita, ref, release.Approval{})
+}
+
+func goOn(ctx context.Context, c *release.Control, ref string) error {
+	return c.Resume(ctx, rita, ref, release.Action{})
 }
 
 var rita = auth.Identity{User: "rita", Roles: []auth.Role{auth.ReleaseManager}}
 
+// outcome is how the recorded releases end with a new version that is as good, or as bad, as that.
+type outcome struct {
+	decide map[string]decision
+	errors float64 // of the new version
+	ends   map[string]ending
+}
+
+var outcomes = map[string]outcome{
+	"a good version": {consent, 0.002, map[string]ending{
+		"canary": released, "watch": released, "paused": released, "approval": released, "undo": takenIn,
+		"leads": released, "returns": takenIn, "bakes": released, "asks": kept,
+	}},
+	"a bad version": {refuse, 0.4, map[string]ending{
+		"canary": takenIn, "watch": takenIn, "paused": takenIn, "approval": {state: pipeline.RunFailed, home: "v1"}, "undo": takenIn,
+		"leads": takenIn, "returns": takenIn, "bakes": takenIn, "asks": takenIn,
+	}},
+}
+
 func TestWhatEarlierVersionsLeftEndsAsItShould(t *testing.T) {
 	recordings, err := filepath.Glob("testdata/*/database.sql.gz") // sorted, by date
-	if err != nil || len(recordings) < 4 {
+	if err != nil || len(recordings) < 7 {
 		t.Fatalf("there are %d recordings, %v", len(recordings), err)
 	}
 	newest := recordings[len(recordings)-1]
-	cases := map[string]struct {
-		decide decisions
-		errors float64 // of the new version
-		ends   map[string]ending
-	}{
-		"a good version": {consent, 0.002, map[string]ending{
-			"canary": released, "watch": released, "paused": released, "approval": released, "undo": takenIn,
-			"leads": released, "returns": takenIn,
-		}},
-		"a bad version": {refuse, 0.4, map[string]ending{
-			"canary": takenIn, "watch": takenIn, "paused": takenIn, "approval": {pipeline.RunFailed, "v1"}, "undo": takenIn,
-			"leads": takenIn, "returns": takenIn,
-		}},
-	}
 	for _, file := range recordings {
 		folder := filepath.Dir(file)
-		for name, c := range cases {
+		for name, o := range outcomes {
 			t.Run(filepath.Base(folder)+"/"+name, func(t *testing.T) {
 				t.Parallel()
 				database := filepath.Join(t.TempDir(), "fairway.db")
 				unpack(t, file, database)
+				least := 5
+				if file == newest {
+					least = len(o.ends)
+				}
 				synctest.Test(t, func(t *testing.T) {
-					p := resume(t, database, filepath.Join(folder, "table.json"), c.errors)
-					left := p.left(t)
-					if len(left) < 5 || file == newest && len(left) < len(c.ends) {
-						t.Errorf("only the releases of %q are in the middle", left)
+					st, err := store.Open(t.Context(), store.Config{Path: database})
+					if err != nil {
+						t.Fatal(err)
 					}
-					c.decide(t.Context(), t, p.control)
-					for _, service := range left {
-						p.ends(t, service, c.ends[service])
-					}
+					o.comesTrue(t, st, filepath.Join(folder, "table.json"), least)
 				})
 			})
 		}
+	}
+}
+
+// comesTrue goes on with the recorded releases, of which there are at least so many, up to their ends.
+func (o outcome) comesTrue(t *testing.T, st tables, table string, least int) {
+	t.Helper()
+	p := resume(t, st, table, o.errors)
+	left := p.left(t)
+	if len(left) < least {
+		t.Errorf("only the releases of %q are in the middle", left)
+	}
+	for _, service := range left {
+		if decide := o.decide[service]; decide != nil {
+			if err := decide(t.Context(), p.control, service+"@v2"); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	for _, service := range left {
+		p.ends(t, service, o.ends[service])
 	}
 }
 
@@ -111,13 +134,9 @@ type process struct {
 	world   *world
 }
 
-// resume starts them a minute after the recorded server was killed.
-func resume(t *testing.T, database, table string, errors float64) *process {
+// resume starts them a minute after the recorded server was killed, and closes the store at the end.
+func resume(t *testing.T, st tables, table string, errors float64) *process {
 	ctx, stop := context.WithCancel(context.Background())
-	st, err := store.Open(ctx, store.Config{Path: database})
-	if err != nil {
-		t.Fatal(err)
-	}
 	began, killed := time.Now(), lastLine(t, st)
 	now := func() time.Time { return killed.Add(time.Minute + time.Since(began)) }
 	log := slog.New(slog.DiscardHandler)
@@ -183,13 +202,17 @@ func (p *process) ends(t *testing.T, service string, want ending) {
 	if v, err := p.control.Verify(t.Context(), ref); err != nil || v.Broken != "" {
 		t.Errorf("the chain of %s: %v, %s", ref, err, v.Broken)
 	}
-	for _, s := range last.Run.Plan.Services() {
-		target := platform.Target{Service: s, Environment: "production"}
-		if home := p.world.home(target); home != want.home {
-			t.Errorf("%s of %s is at home, not %s", home, s, want.home)
+	for i := range last.Run.Plan.Environments {
+		target := drive.TargetOf(last.Run.Plan, last.Run.Plan.Environments[i].Name)
+		wantHome := want.home
+		if in, ok := want.in[target.Region]; ok {
+			wantHome = in
+		}
+		if home := p.world.home(target); home != wantHome {
+			t.Errorf("%s of %s is at home, not %s", home, target, wantHome)
 		}
 		if left := p.world.placed(target); left != 1 {
-			t.Errorf("%d versions of %s are left", left, s)
+			t.Errorf("%d versions of %s are left", left, target)
 		}
 	}
 }

@@ -15,7 +15,6 @@ import (
 	"github.com/fairwayhq/fairway/internal/pipeline"
 	"github.com/fairwayhq/fairway/internal/platform"
 	"github.com/fairwayhq/fairway/internal/stage"
-	"github.com/fairwayhq/fairway/internal/store"
 )
 
 // world stands in for the machine that is gone: its targets are as the recorded router had
@@ -31,7 +30,7 @@ type world struct {
 
 const users = 200.0 // requests per second to each target
 
-func newWorld(t *testing.T, st *store.SQLite, table string, now func() time.Time, errors float64) *world {
+func newWorld(t *testing.T, st tables, table string, now func() time.Time, errors float64) *world {
 	w := &world{now: now, errors: errors, machine: machine(t, st), targets: map[string]*platform.State{}}
 	known := revisions(t, st)
 	for target, route := range routes(t, table) {

@@ -55,6 +55,10 @@ type moment struct {
 	service string
 	stages  string
 	port    int
+	// second is the port in a second region; zero where the service has none. waves is how
+	// its second release goes through the regions eu and us.
+	second int
+	waves  string
 	// with is a service that is released together with it, and goes first.
 	with *moment
 	// before is what events tell before act is done; at is what they tell at the moment.
@@ -83,15 +87,31 @@ var moments = []moment{
 		with:   &moment{service: "returned", port: 17109, stages: "[{job: {run: 'true', undo: 'sleep 600'}, name: migrate}, deploy]"},
 		before: `v2 has [0-9.]+ % of the traffic`, act: []string{"rollback", "returns@v2", "-m", "a complaint"},
 		at: `(?i)stage deploy .*(undone|back)`},
+	{service: "bakes", port: 17110, second: 17111, waves: "waves: [eu, us]\n    bake: 10m",
+		stages: "[{canary: {margin: {errors: 30pp, latency: 1000%}, budget: 10000, block: 1s, warmUp: 1ms, every: 1s, dwell: 1s, firstWeight: 20%}}]",
+		at:     `v2 is now at home in production/eu`},
+	{service: "asks", port: 17112, second: 17113, waves: "waves: [eu, us]\n    bake: 1s\n    takeBack: ask",
+		stages: "[deploy, {job: {run: 'sh -c \"test -z $BROKEN\"'}, name: smoke}]",
+		at:     `v2 was rolled back in production/us`},
 }
 
-func (m moment) definition(stages string) string {
+func (m moment) definition(version string) string {
+	stages, regions := m.stages, ""
+	if version == "v1" {
+		stages = "[deploy]"
+	}
+	if m.second > 0 {
+		regions = fmt.Sprintf("    regions: [eu, {name: us, host: {listen: \"127.0.0.1:%d\"}, config: {env: {BROKEN: 'yes'}}}]\n", m.second)
+		if version != "v1" {
+			regions += "    " + m.waves + "\n"
+		}
+	}
 	with := ""
 	if m.with != nil {
 		with = fmt.Sprintf("with: [{service: %[1]s, file: %[1]s.yaml}]\n", m.with.service)
 	}
-	return with + fmt.Sprintf("service: %s\nexpect: {rate: 50/s, errors: 0.2%%}\nhost: {run: $ARTIFACT -port $PORT, listen: \"127.0.0.1:%d\", ready: {path: /healthz, interval: 20ms}, drain: 100ms}\nenvironments:\n  - name: production\n    stages: %s\n",
-		m.service, m.port, stages)
+	return with + fmt.Sprintf("service: %s\nexpect: {rate: 50/s, errors: 0.2%%}\nhost: {run: $ARTIFACT -port $PORT, listen: \"127.0.0.1:%d\", ready: {path: /healthz, interval: 20ms}, drain: 100ms}\nenvironments:\n  - name: production\n%s    stages: %s\n",
+		m.service, m.port, regions, stages)
 }
 
 func (r *recorder) record(ctx context.Context) (err error) {
@@ -121,6 +141,9 @@ func (r *recorder) record(ctx context.Context) (err error) {
 	defer stop()
 	for _, m := range moments {
 		go use(ctx, m.port)
+		if m.second > 0 {
+			go use(ctx, m.second)
+		}
 		if err := r.ship(m, "v2"); err != nil {
 			return err
 		}
@@ -202,11 +225,7 @@ func (r *recorder) ship(m moment, version string) error {
 		if of == nil {
 			continue
 		}
-		stages := of.stages
-		if version == "v1" {
-			stages = "[deploy]"
-		}
-		if err := os.WriteFile(of.file(), []byte(of.definition(stages)), 0o600); err != nil {
+		if err := os.WriteFile(of.file(), []byte(of.definition(version)), 0o600); err != nil {
 			return err
 		}
 	}
