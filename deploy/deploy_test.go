@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -60,8 +61,10 @@ func server(t *testing.T) (string, *client.Client) {
 	}
 }
 
-// names are the metrics that a server and a worker show.
-func names(t *testing.T) []string {
+// metrics are those that a server and a worker show: of each its labels, and their values.
+type metrics map[string]map[string][]string
+
+func shown(t *testing.T) metrics {
 	t.Helper()
 	url, c := server(t)
 	definition := "service: shop\nhost: {run: ./shop, listen: \"127.0.0.1:17300\"}\nenvironments:\n  - name: production\n    stages: [deploy]\n"
@@ -73,12 +76,24 @@ func names(t *testing.T) []string {
 	if tasks, err := c.Lease(t.Context(), stage.LeaseAsk{Worker: "w", Max: 1}); err != nil || len(tasks) != 1 {
 		t.Fatalf("leased %v, %v", tasks, err)
 	}
-	text := body(t, url+"/metrics")
-	text += workerMetrics(t, url)
-	var all []string
-	for _, m := range regexp.MustCompile(`(?m)^([a-z_]+)(\{| )`).FindAllStringSubmatch(text, -1) {
-		if !slices.Contains(all, m[1]) {
-			all = append(all, m[1])
+	return parse(body(t, url+"/metrics") + workerMetrics(t, url))
+}
+
+var (
+	seriesLine = regexp.MustCompile(`(?m)^([a-z_]+)(?:\{(.*)\})? `)
+	labelPair  = regexp.MustCompile(`([a-z_]+)="((?:[^"\\]|\\.)*)"`)
+)
+
+func parse(text string) metrics {
+	all := metrics{}
+	for _, line := range seriesLine.FindAllStringSubmatch(text, -1) {
+		labels := all[line[1]]
+		if labels == nil {
+			labels = map[string][]string{}
+			all[line[1]] = labels
+		}
+		for _, pair := range labelPair.FindAllStringSubmatch(line[2], -1) {
+			labels[pair[1]] = append(labels[pair[1]], pair[2])
 		}
 	}
 	return all
@@ -132,13 +147,17 @@ func body(t *testing.T, url string) string {
 
 var metricName = regexp.MustCompile(`\b(fairway|process|go)_[a-z0-9_]+\b`)
 
-// asked are the expressions of the dashboard and of the alerts.
-func asked(t *testing.T) []string {
+// question is an expression of the dashboard or of an alert, and what is written about its
+// answers.
+type question struct{ expr, told string }
+
+// asked are the questions of the dashboard and of the alerts.
+func asked(t *testing.T) []question {
 	t.Helper()
 	var dashboard struct {
 		Panels []struct {
 			Title   string
-			Targets []struct{ Expr string }
+			Targets []struct{ Expr, LegendFormat string }
 		}
 	}
 	text, err := os.ReadFile("grafana/fairway.json")
@@ -148,20 +167,78 @@ func asked(t *testing.T) []string {
 	if err := json.Unmarshal(text, &dashboard); err != nil {
 		t.Fatal(err)
 	}
-	var all []string
+	var all []question
 	for _, p := range dashboard.Panels {
 		if len(p.Targets) == 0 {
 			t.Errorf("panel %q shows nothing", p.Title)
 		}
 		for _, target := range p.Targets {
-			all = append(all, target.Expr)
+			all = append(all, question{target.Expr, target.LegendFormat})
 		}
 	}
 	for _, r := range rules(t) {
-		all = append(all, r.Expr)
+		all = append(all, question{r.Expr, r.Annotations["summary"] + r.Annotations["description"]})
 	}
 	return all
 }
+
+var (
+	selector = regexp.MustCompile(`\b((?:fairway|process|go)_[a-z0-9_]+)\{([^}]*)\}`)
+	matcher  = regexp.MustCompile(`([a-z_]+)(=~|!=|!~|=)"([^"]*)"`)
+	grouping = regexp.MustCompile(`\bby \(([^)]*)\)`)
+	named    = regexp.MustCompile(`\{\{ *(?:\$labels\.)?([a-z_]+) *\}\}`)
+)
+
+// faults are the names, labels and values in a question that are not there. Prometheus
+// itself gives every series a job and an instance.
+func (q question) faults(there metrics) (faults []string) {
+	var labels []string
+	for _, name := range metricName.FindAllString(q.expr, -1) {
+		if _, ok := there[name]; !ok {
+			faults = append(faults, "there is no metric "+name)
+		}
+		labels = append(labels, slices.Collect(maps.Keys(there[name]))...)
+	}
+	scraped := []string{"job", "instance"}
+	for _, s := range selector.FindAllStringSubmatch(q.expr, -1) {
+		for _, m := range matcher.FindAllStringSubmatch(s[2], -1) {
+			values, ok := there[s[1]][m[1]]
+			switch {
+			case slices.Contains(scraped, m[1]):
+			case !ok:
+				faults = append(faults, s[1]+" has no label "+m[1])
+			case m[2] == "=" && !slices.Contains(values, m[3]):
+				faults = append(faults, s[1]+" has no "+m[1]+" "+m[3])
+			}
+		}
+	}
+	labels = append(labels, scraped...)
+	if by := grouping.FindAllStringSubmatch(q.expr, -1); by != nil {
+		left := []string{}
+		for _, g := range by {
+			for _, label := range strings.Split(g[1], ",") {
+				left = append(left, strings.TrimSpace(label))
+			}
+		}
+		for _, label := range left {
+			if !slices.Contains(labels, label) {
+				faults = append(faults, "nothing has a label "+label)
+			}
+		}
+		labels = left
+	} else if aggregated.MatchString(q.expr) {
+		labels = nil
+	}
+	for _, n := range named.FindAllStringSubmatch(q.told, -1) {
+		if !slices.Contains(labels, n[1]) {
+			faults = append(faults, "the answers have no label "+n[1])
+		}
+	}
+	return faults
+}
+
+// aggregated leaves no label where it says by none.
+var aggregated = regexp.MustCompile(`\b(?:sum|max|min|count) ?\(`)
 
 type rule struct {
 	Alert, Expr string
@@ -184,18 +261,46 @@ func rules(t *testing.T) []rule {
 }
 
 func TestDashboardAndAlertsAskForMetricsThatAreThere(t *testing.T) {
-	there := names(t)
+	there := shown(t)
 	used := map[string]bool{}
-	for _, expr := range asked(t) {
-		for _, name := range metricName.FindAllString(expr, -1) {
+	for _, q := range asked(t) {
+		for _, name := range metricName.FindAllString(q.expr, -1) {
 			used[name] = true
-			if !slices.Contains(there, name) {
-				t.Errorf("%s: there is no metric %s", expr, name)
-			}
+		}
+		for _, fault := range q.faults(there) {
+			t.Errorf("%s (%s): %s", q.expr, q.told, fault)
 		}
 	}
 	if len(used) < 20 {
 		t.Errorf("only %d metrics are asked for: %v", len(used), used)
+	}
+}
+
+func TestAWrongQuestionIsFound(t *testing.T) {
+	there := parse("fairway_tasks{environment=\"production\",state=\"waiting\"} 1\nfairway_due_lag_seconds 0\n")
+	for _, c := range []struct{ expr, told, fault string }{
+		{`max by (environment) (fairway_tasks{state="waiting"})`, "{{environment}}", ""},
+		{`fairway_tasks{job="x",state=~"w.*"}`, "{{instance}} {{state}}", ""},
+		{`max(fairway_due_lag_seconds)`, "{{ $value }} lag", ""},
+		{`max(fairway_due_lags)`, "", "there is no metric fairway_due_lags"},
+		{`max by (stage) (fairway_tasks)`, "", "nothing has a label stage"},
+		{`sum(fairway_tasks{stat="waiting"})`, "", "fairway_tasks has no label stat"},
+		{`sum(fairway_tasks{state="wating"})`, "", "fairway_tasks has no state wating"},
+		{`max by (environment) (fairway_tasks)`, "{{state}}", "the answers have no label state"},
+		{`max(fairway_tasks)`, "{{ $labels.environment }}", "the answers have no label environment"},
+	} {
+		if got := strings.Join(question{c.expr, c.told}.faults(there), ", "); got != c.fault {
+			t.Errorf("%s (%s): %q, want %q", c.expr, c.told, got, c.fault)
+		}
+	}
+}
+
+// A panel that counts shows a zero where there is nothing to count, which is just when people look.
+func TestWhatIsCountedIsZeroWhereThereIsNothing(t *testing.T) {
+	for _, q := range asked(t) {
+		if strings.HasPrefix(q.expr, "count(") && !strings.HasSuffix(q.expr, " or vector(0)") {
+			t.Errorf("%s shows no data instead of 0", q.expr)
+		}
 	}
 }
 
@@ -204,7 +309,7 @@ func TestEveryMetricIsInTheReference(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range names(t) {
+	for name := range shown(t) {
 		base := regexp.MustCompile(`_(bucket|sum|count)$`).ReplaceAllString(name, "")
 		if strings.HasPrefix(name, "fairway_") && !strings.Contains(string(reference), "`"+base+"`") {
 			t.Errorf("docs/operations.md does not tell of %s", base)

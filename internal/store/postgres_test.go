@@ -5,12 +5,15 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
 
 	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/ledger"
 	"github.com/fairwayhq/fairway/internal/store"
 	"github.com/fairwayhq/fairway/internal/store/storetest"
 	"github.com/fairwayhq/fairway/test/postgres"
@@ -101,4 +104,36 @@ func TestAServerNeedsNoMoreRightsThanTheGuideSays(t *testing.T) {
 		}
 		return openedPostgres(t, theirs(url))
 	})
+}
+
+// The guide restores a dump into another database, as another owner.
+func TestADumpThatIsRestoredGoesOn(t *testing.T) {
+	for _, program := range []string{"pg_dump", "pg_restore"} {
+		if _, err := exec.LookPath(program); err != nil {
+			t.Skipf("there is no %s on this machine", program)
+		}
+	}
+	server := postgres.ForTest(t, "fsync=off")
+	_, url := database(t, server)
+	st := openPostgres(t, url)
+	addReleaseOf(t, st, "r0", "shop")
+	for n := range 4 {
+		must(t, addLine(t.Context(), st, "r0", fmt.Sprint("line ", n)))
+	}
+	_, other := database(t, server)
+	file := filepath.Join(t.TempDir(), "fairway.dump")
+	for _, args := range [][]string{{"pg_dump", "-Fc", "-f", file, url}, {"pg_restore", "--no-owner", "-d", other, file}} {
+		if output, err := exec.CommandContext(t.Context(), args[0], args[1:]...).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %v\n%s", args, err, output)
+		}
+	}
+	restored := openPostgres(t, other)
+	must(t, addLine(t.Context(), restored, "r0", "after the restore"))
+	was, is := recent(t, st), recent(t, restored)
+	if len(is) != len(was)+1 || is[len(is)-1].Text != "after the restore" {
+		t.Fatalf("it has %d lines of %d and one more; the last is %+v", len(is), len(was), is[len(is)-1])
+	}
+	if err := ledger.Verify(is); err != nil {
+		t.Error(err)
+	}
 }

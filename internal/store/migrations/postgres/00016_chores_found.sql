@@ -5,3 +5,7 @@
 ALTER TABLE chores ADD COLUMN done BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE chores ADD COLUMN found BIGINT NOT NULL DEFAULT 0;
 DELETE FROM chores WHERE name = 'verify the ledger';
+
+-- +goose Down
+ALTER TABLE chores DROP COLUMN found;
+ALTER TABLE chores DROP COLUMN done;

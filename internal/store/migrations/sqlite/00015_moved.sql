@@ -8,3 +8,6 @@ CREATE TABLE moved (
   at    INTEGER NOT NULL,
   ended INTEGER NOT NULL
 ) STRICT;
+
+-- +goose Down
+DROP TABLE moved;
