@@ -1,6 +1,9 @@
 package store_test
 
 import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"os"
@@ -15,6 +18,7 @@ import (
 	"github.com/fairwayhq/fairway/internal/drive"
 	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/store"
+	"github.com/fairwayhq/fairway/test/postgres"
 )
 
 // mount puts a file system of its own on the folder until the test ends.
@@ -35,7 +39,8 @@ func mount(t *testing.T, folder string, flags uintptr, options string) {
 
 // A full disk refuses updates, keeps what it acknowledged, answers reads, and
 // goes on by itself when there is room: once by SQLite's own limit, which needs
-// no rights, and once on a real file system that is full.
+// no rights, once on a real file system that is full, and once with PostgreSQL's
+// tables on one.
 func TestAFullDiskLosesNothing(t *testing.T) {
 	t.Run("limit of pages", func(t *testing.T) {
 		st := openStore(t)
@@ -67,11 +72,35 @@ func TestAFullDiskLosesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
+	t.Run("PostgreSQL", func(t *testing.T) {
+		folder, err := os.MkdirTemp("", "fairway-full-") // where PostgreSQL's user may go
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = os.Remove(folder) })
+		mount(t, folder, 0, "size=16m,mode=0755")
+		server := postgres.ForTest(t, "fsync=off")
+		url, err := server.CreateIn(folder, "small")
+		if err != nil {
+			t.Fatal(err)
+		}
+		fullDisk(t, openPostgres(t, url), func() {
+			if err := syscall.Mount("tmpfs", folder, "tmpfs", syscall.MS_REMOUNT, "size=64m"); err != nil {
+				t.Fatal(err)
+			}
+		})
+	})
 }
 
-func fullDisk(t *testing.T, st *store.SQLite, makeRoom func()) {
-	body := []byte(`"` + strings.Repeat("x", 3000) + `"`)
+// full is a store whose disk gets full.
+type full interface {
+	Update(context.Context, func(*store.Tx) error) error
+	View(context.Context, func(*store.Tx) error) error
+}
+
+func fullDisk(t *testing.T, st full, makeRoom func()) {
 	put := func(id string) error {
+		body := []byte(`"` + noise(3000) + `"`)
 		return st.Update(t.Context(), func(tx *store.Tx) error { return tx.PutMessage(drive.Message{ID: id, Body: body}) })
 	}
 	var mu sync.Mutex
@@ -116,6 +145,13 @@ func fullDisk(t *testing.T, st *store.SQLite, makeRoom func()) {
 	wantKept(t, st, kept)
 }
 
+// noise is a text of so many bytes that no database can keep in fewer.
+func noise(size int) string {
+	raw := make([]byte, size)
+	_, _ = rand.Read(raw)
+	return base64.RawStdEncoding.EncodeToString(raw)[:size]
+}
+
 func TestEveryCallerIsAnsweredWhileTheDiskIsFull(t *testing.T) {
 	st := openStore(t)
 	pages, err := st.Pages()
@@ -147,7 +183,7 @@ func TestEveryCallerIsAnsweredWhileTheDiskIsFull(t *testing.T) {
 	}
 }
 
-func wantKept(t *testing.T, st *store.SQLite, kept map[string]bool) {
+func wantKept(t *testing.T, st full, kept map[string]bool) {
 	t.Helper()
 	err := st.View(t.Context(), func(tx *store.Tx) error {
 		found, err := tx.DueMessages(day, 0)

@@ -246,6 +246,43 @@ func (s *Server) Copy(database, of string) (string, error) {
 	return s.URL(database), s.Exec("postgres", "CREATE DATABASE "+pgx.Identifier{database}.Sanitize()+" TEMPLATE "+pgx.Identifier{of}.Sanitize())
 }
 
+// CopyTo brings a database into another server's, which must be empty, as people restore a
+// backup: by pg_dump and psql.
+func (s *Server) CopyTo(other *Server, of, database string) error {
+	dump := s.command("pg_dump", "--no-owner", "--dbname", s.URL(of))
+	load := other.command("psql", "--no-psqlrc", "--quiet", "--output", os.DevNull, "--set", "ON_ERROR_STOP=1", "--dbname", other.URL(database))
+	var trouble, more strings.Builder
+	dump.Stderr, load.Stderr = &trouble, &more
+	text, err := dump.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	load.Stdin = text
+	if err := dump.Start(); err != nil {
+		return err
+	}
+	err = load.Run()
+	if err := errors.Join(err, dump.Wait()); err != nil {
+		return fmt.Errorf("copy the database %s: %w: %s%s", of, err, trouble.String(), more.String())
+	}
+	return nil
+}
+
+// CreateIn makes an empty database whose tables are in the folder, while the server's log stays
+// with the server.
+func (s *Server) CreateIn(folder, database string) (string, error) {
+	if s.as != nil {
+		if err := os.Chown(folder, int(s.as.Uid), int(s.as.Gid)); err != nil {
+			return "", err
+		}
+	}
+	name := pgx.Identifier{database}.Sanitize()
+	if err := s.Exec("postgres", "CREATE TABLESPACE "+name+" LOCATION '"+folder+"'"); err != nil {
+		return "", err
+	}
+	return s.URL(database), s.Exec("postgres", "CREATE DATABASE "+name+" TABLESPACE "+name)
+}
+
 // Exec runs one statement in the database.
 func (s *Server) Exec(database, statement string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
@@ -292,7 +329,8 @@ func (s *Server) Deadlocks(database string) (n int, err error) {
 // programs is the folder of PostgreSQL's programs, of the newest version that is there.
 func programs() (string, error) {
 	if path, err := exec.LookPath("initdb"); err == nil {
-		return filepath.Dir(path), nil
+		path, err = filepath.EvalSymlinks(path) // where the other programs are too
+		return filepath.Dir(path), err
 	}
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
 	if len(found) == 0 {

@@ -3,6 +3,7 @@ package upgrade
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -96,25 +97,7 @@ func copyRows(t *testing.T, file, url string) map[string]int {
 	}
 	wrote := map[string]int{}
 	for table, types := range columnsOf(t, to) {
-		names := []string{}
-		for _, column := range types {
-			names = append(names, column.name)
-		}
-		query := "SELECT " + strings.Join(names, ", ") + " FROM " + table
-		if table == "turns" { // SQLite needs none
-			query = "SELECT service FROM releases UNION SELECT service FROM homes"
-		}
-		rows, err := from.Query(query)
-		if err != nil {
-			t.Fatal(err)
-		}
-		source := &recorded{Rows: rows, types: types}
-		n, err := to.CopyFrom(t.Context(), pgx.Identifier{table}, names, source)
-		if err != nil {
-			t.Fatalf("table %s: %v", table, err)
-		}
-		_ = rows.Close()
-		wrote[table] = int(n)
+		wrote[table] = copyTable(t, from, to, table, types)
 	}
 	for _, table := range []string{"releases", "runs", "tasks", "lanes", "homes", "events", "points", "plans"} {
 		if wrote[table] == 0 {
@@ -125,6 +108,28 @@ func copyRows(t *testing.T, file, url string) map[string]int {
 		t.Fatal(err)
 	}
 	return wrote
+}
+
+func copyTable(t *testing.T, from *sql.DB, to *pgx.Conn, table string, types []column) int {
+	t.Helper()
+	var names []string
+	for _, c := range types {
+		names = append(names, c.name)
+	}
+	query := "SELECT " + strings.Join(names, ", ") + " FROM " + table
+	if table == "turns" { // SQLite needs none
+		query = "SELECT service FROM releases UNION SELECT service FROM homes"
+	}
+	rows, err := from.Query(query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	n, err := to.CopyFrom(t.Context(), pgx.Identifier{table}, names, &recorded{Rows: rows, types: types})
+	if err := errors.Join(err, rows.Err()); err != nil {
+		t.Fatalf("table %s: %v", table, err)
+	}
+	return int(n)
 }
 
 type column struct{ name, kind string }

@@ -25,7 +25,7 @@ func TestRollingServerAndWorkerChangesNoOutcome(t *testing.T) {
 
 func roll(t *testing.T, f *fleet) {
 	f.ship("v1", func(int) string { return "shop" }, "[deploy]")
-	f.await(time.Minute, "v1")
+	f.await(time.Duration(1+*releases/20)*time.Minute, "v1")
 	f.ship("v2", func(n int) string {
 		if bad(n) {
 			return "bad"
