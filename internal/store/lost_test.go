@@ -95,7 +95,9 @@ func (w *wire) through(t testing.TB, direct string) string {
 	return strings.Replace(direct, u.Host, w.listener.Addr().String(), 1)
 }
 
-// wired is a store whose way to its database can be cut, and another way to the same.
+// wired is a store whose way to its database can be cut, and another way to the same. It has one
+// connection, on which COMMIT is prepared already: that of a new one could not be sent while
+// nothing is heard.
 func wired(t *testing.T) (server *postgres.Server, direct string, w *wire, st *store.Postgres) {
 	t.Helper()
 	server = postgres.ForTest(t, "fsync=off")
@@ -105,7 +107,7 @@ func wired(t *testing.T) (server *postgres.Server, direct string, w *wire, st *s
 		t.Fatal(err)
 	}
 	w = newWire(t, u.Host)
-	return server, direct, w, openPostgres(t, w.through(t, direct))
+	return server, direct, w, openPostgres(t, w.through(t, direct)+"&pool_max_conns=1")
 }
 
 func TestACommitWhoseAnswerIsLostIsLookedUp(t *testing.T) {
