@@ -157,13 +157,27 @@ func TestWhatAServerIsNotToldOfItSeesWithinSeconds(t *testing.T) {
 		ended <- hears.Follow(ctx, "", func(e client.Event) error { heard <- e.Text; return nil })
 	}()
 	defer func() { stop(); <-ended }()
-	for n := range 3 { // the first also waits for the stream to begin
-		before := way.lost.Load()
-		service := fmt.Sprint("shop", n)
+	create := func(service string) {
+		t.Helper()
 		definition := fmt.Sprintf("service: %s\nhost: {run: ./shop, listen: \"127.0.0.1:8080\"}\nenvironments: [{name: production, stages: [{approval: {roles: [sre]}}, deploy]}]\n", service)
 		if _, err := speaks.Create(ctx, client.NewRelease{Definition: definition, Artifact: "/bin/true", Digest: "sha256:" + strings.Repeat("0", 64), Version: "v1"}, ""); err != nil {
 			t.Fatal(err)
 		}
+	}
+	for n, begun := 0, false; !begun; n++ { // until the stream has begun
+		if n == 20 {
+			t.Fatal("who follows the releases at the other server has heard of none")
+		}
+		create(fmt.Sprint("early", n))
+		select {
+		case <-heard:
+			begun = true
+		case <-time.After(time.Second):
+		}
+	}
+	for n := range 3 {
+		before, service := way.lost.Load(), fmt.Sprint("shop", n)
+		create(service)
 		for limit, said := time.After(10*time.Second), ""; !strings.Contains(said, service); {
 			select {
 			case said = <-heard:
