@@ -373,9 +373,7 @@ func TestWhatIsLeftOfAReleaseIsTakenBackAfterTheLeadingServiceWas(t *testing.T) 
 func TestWhatIsLeftOfAReleaseStaysWhereANewerOneMayNeedIt(t *testing.T) {
 	r := newRig(t)
 	anna, sre, worker, rest := restWithPayments(t, r)
-	newer := of("v4", digest2, digest1)
-	newer.With = nil
-	moving := ship(t, anna, newer)
+	moving := ship(t, anna, alone("v4", digest2))
 
 	// One that queues behind the newer one finds it at home.
 	if _, err := sre.Rollback(t.Context(), rest.ID, client.Rollback{Environment: "production"}); err != nil {
