@@ -85,7 +85,7 @@ crash-long: ## The same a thousand times with SQLite, then with PostgreSQL: abou
 	@go run ./test/crash -kills 1000 -database both -limit 100m $(ARGS)
 
 .PHONY: partition
-partition: ## Cut workers off from their server 100 times for a minute, or lose them; ARGS="-n 8 -cut 40s"
+partition: ## Cut workers off from their server 100 times for a minute, and lose some beside; ARGS="-n 8 -losses 4 -cut 40s"
 	@go run ./test/partition $(ARGS)
 
 .PHONY: test-cluster

@@ -24,16 +24,20 @@ import (
 	"github.com/fairwayhq/fairway/internal/stage"
 )
 
-// server runs a server with one release, whose stage has a worker, and returns its URL and
-// a client of its admin.
+// server runs a server, and returns its URL and a client of its admin.
 func server(t *testing.T) (string, *client.Client) {
 	t.Helper()
-	dir := t.TempDir()
+	return serverOn(t, t.TempDir(), "")
+}
+
+// serverOn runs a server with the data folder and the PostgreSQL, or a file where there is none.
+func serverOn(t *testing.T, dir, database string) (string, *client.Client) {
+	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	ready, ended := make(chan string, 1), make(chan error, 1)
 	go func() {
 		ended <- app.Server(ctx, app.ServerConfig{
-			DataDir: dir, Listen: "127.0.0.1:0", NoWorker: true, Log: slog.New(slog.DiscardHandler), Out: io.Discard,
+			DataDir: dir, Database: database, Listen: "127.0.0.1:0", NoWorker: true, Log: slog.New(slog.DiscardHandler), Out: io.Discard,
 			Ready: func(url string) { ready <- url },
 		})
 	}()
@@ -67,12 +71,7 @@ type metrics map[string]map[string][]string
 func shown(t *testing.T) metrics {
 	t.Helper()
 	url, c := server(t)
-	definition := "service: shop\nhost: {run: ./shop, listen: \"127.0.0.1:17300\"}\nenvironments:\n  - name: production\n    stages: [deploy]\n"
-	if _, err := c.Create(t.Context(), client.NewRelease{
-		Definition: definition, Artifact: "/srv/shop", Digest: "sha256:" + strings.Repeat("ab", 32), Version: "v1",
-	}, ""); err != nil {
-		t.Fatal(err)
-	}
+	ship(t, c)
 	if tasks, err := c.Lease(t.Context(), stage.LeaseAsk{Worker: "w", Max: 1}); err != nil || len(tasks) != 1 {
 		t.Fatalf("leased %v, %v", tasks, err)
 	}

@@ -28,29 +28,34 @@ import (
 // objects decodes the files as an API server does that refuses unknown fields.
 func objects(t *testing.T, files ...string) (all []runtime.Object) {
 	t.Helper()
-	strict := json.NewSerializerWithOptions(json.DefaultMetaFactory, scheme.Scheme, scheme.Scheme, json.SerializerOptions{Yaml: true, Strict: true})
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		documents := yaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(text)))
-		for {
-			document, err := documents.Read()
-			if errors.Is(err, io.EOF) {
-				break
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			object, _, err := strict.Decode(document, nil, nil)
-			if err != nil {
-				t.Fatalf("%s: %v", file, err)
-			}
-			all = append(all, object)
-		}
+		all = append(all, decoded(t, file, bufio.NewReader(bytes.NewReader(text)))...)
 	}
 	return all
+}
+
+func decoded(t *testing.T, from string, text *bufio.Reader) (all []runtime.Object) {
+	t.Helper()
+	strict := json.NewSerializerWithOptions(json.DefaultMetaFactory, scheme.Scheme, scheme.Scheme, json.SerializerOptions{Yaml: true, Strict: true})
+	documents := yaml.NewYAMLReader(text)
+	for {
+		document, err := documents.Read()
+		if errors.Is(err, io.EOF) {
+			return all
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		object, _, err := strict.Decode(document, nil, nil)
+		if err != nil {
+			t.Fatalf("%s: %v", from, err)
+		}
+		all = append(all, object)
+	}
 }
 
 func TestManifestsAreWhatAClusterTakes(t *testing.T) {

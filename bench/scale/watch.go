@@ -116,10 +116,17 @@ func (s seen) others() string {
 	return "(" + strings.Join(all, ", ") + ")"
 }
 
-// resident is the most memory that a server had, growth the upper bound of the steepest slope.
+// resident is the most memory that a server had.
 func (s seen) resident() float64 { return s.worst(func(m memory) float64 { return m.resident.most() }) }
+
+// growth is the upper bound of the steepest slope, of what is resident or of what is a server's
+// own: pages of the program file that the system drops must not hide that a server grows.
 func (s seen) growth() float64 {
-	return s.worst(func(m memory) float64 { _, high := m.resident.slope(); return high })
+	return s.worst(func(m memory) float64 {
+		_, all := m.resident.slope()
+		_, own := m.own.slope()
+		return max(all, own)
+	})
 }
 
 func (s seen) worst(of func(memory) float64) float64 {

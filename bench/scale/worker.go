@@ -27,7 +27,7 @@ type ticks struct {
 	Took time.Duration `json:"took"`
 }
 
-func (t ticks) rate() float64      { return float64(t.All) / t.Took.Seconds() }
+func (t ticks) rate() float64      { return float64(t.All) / max(t.Took.Seconds(), 1e-9) }
 func (t ticks) heldShare() float64 { return float64(t.Held) / float64(max(1, t.All)) }
 
 // patient carries out a stage that waits: each tick finds what the one before found.
@@ -46,9 +46,11 @@ var state = json.RawMessage(`{"phase":"holding","home":"` + strings.Repeat("x", 
 func (p *patient) Tick(_ context.Context, t stage.Task) (stage.Outcome, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.ticks.All++
-	if t.Hold != "" {
-		p.ticks.Held++
+	if p.ticks.Took == 0 {
+		p.ticks.All++
+		if t.Hold != "" {
+			p.ticks.Held++
+		}
 	}
 	return stage.Outcome{
 		Status: stage.Continue, State: state, After: p.every,
@@ -61,6 +63,15 @@ func (p *patient) begin() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.began, p.ticks = time.Now(), ticks{}
+}
+
+// end ends counting: to leave the tasks takes a worker a while.
+func (p *patient) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ticks.Took == 0 {
+		p.ticks.Took = time.Since(p.began)
+	}
 }
 
 // asWorker is what a worker process does.
@@ -83,8 +94,9 @@ func asWorker(ctx context.Context, name, url string, parallel int, every time.Du
 		}
 	}()
 	p.begin()
+	context.AfterFunc(ctx, p.end)
 	err = w.Run(ctx)
-	p.ticks.Took = time.Since(p.began)
+	p.end()
 	text, encoding := json.Marshal(p.ticks)
 	if encoding != nil {
 		return encoding

@@ -134,5 +134,5 @@ func refusal(status int, message string, errs []error) *problem {
 	if len(said) > 0 {
 		detail = strings.Join(said, "; ")
 	}
-	return newProblem(status, detail, "/openapi.json describes what this route takes")
+	return newProblem(status, detail, client.UnreadHint)
 }

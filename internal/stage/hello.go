@@ -1,6 +1,9 @@
 package stage
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // Wire is the version of what workers and servers say to each other. It grows by one where
 // one side says something that the other must understand. Build versions say nothing:
@@ -16,6 +19,10 @@ const (
 	OldestWorker = 1
 	OldestServer = 3
 )
+
+// ErrUnread says that the server is older than the worker, and does not know what a report
+// says. The next one that answers may be newer: servers are replaced one after the other.
+var ErrUnread = errors.New("the server is older, and cannot read the report")
 
 // Hello is how a worker introduces itself, before it asks for tasks and now and then later.
 type Hello struct {

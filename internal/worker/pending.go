@@ -135,6 +135,11 @@ func fitting(points []stage.Point) int {
 	return len(points)
 }
 
+// full tells that no more is kept: what comes next drives out the oldest of the rest.
+func (p *pending) full() bool {
+	return p.rest != nil && (len(p.rest.Points) >= mostUnsaid || len(p.rest.Lines) >= mostUnsaidLines)
+}
+
 // lighten leaves the samples and lines out of a report that the server refused, and
 // says so in a line; false where that was done already.
 func (p *pending) lighten(refusal error) bool {

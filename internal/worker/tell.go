@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -142,15 +143,16 @@ func (c *carrying) answered(reply stage.Reply, sent time.Time, report bool) {
 	}
 }
 
-// lighten leaves out of a report what the server refuses to read; false where that is not
-// what is wrong.
+// lighten leaves out of a report what the server refuses; false where that is not what is
+// wrong. What an older server cannot read a newer one will: it is kept for as long as there is
+// room for what comes after it.
 func (c *carrying) lighten(refusal error) bool {
 	if fault.CodeOf(refusal) != fault.Invalid {
 		return false
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.unsaid.lighten(refusal) {
+	if errors.Is(refusal, stage.ErrUnread) && !c.unsaid.full() || !c.unsaid.lighten(refusal) {
 		return false
 	}
 	c.log.Error("The server refuses what was to be reported; it is left out.", "error", refusal)
@@ -167,20 +169,21 @@ func (c *carrying) tellLate(ctx context.Context) (told bool) {
 			return true
 		}
 		_, err := c.w.send(ctx, *report)
-		switch fault.CodeOf(err) {
-		case "":
+		switch code := fault.CodeOf(err); {
+		case err == nil:
 			wait = retryFirst
 			c.mu.Lock()
 			c.unsaid.heard()
 			c.mu.Unlock()
 			continue
-		case fault.Invalid, fault.Conflict:
+		case errors.Is(err, stage.ErrUnread): // the next server may be newer
+		case code == fault.Invalid, code == fault.Conflict:
 			if !c.lighten(err) {
 				c.log.Error("What happened while the worker was cut off cannot be told.", "error", err)
 				return true
 			}
 			continue
-		case fault.Denied:
+		case code == fault.Denied:
 			c.log.Error("What happened while the worker was cut off may not be told; it stays in the journal.", "error", err)
 			return false
 		}

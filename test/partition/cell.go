@@ -43,6 +43,15 @@ func (c *cell) two() bool   { return c.index%2 == 1 }
 func (c *cell) kills() bool { return c.index%4 == 2 }
 func (c *cell) loses() bool { return c.index%4 == 3 }
 
+// share is how many of the cuts, or of the losses, are the cell's.
+func (c *cell) share() int {
+	all, cells, before := c.o.cuts, c.o.cells-c.o.cells/4, c.index-(c.index+1)/4
+	if c.loses() {
+		all, cells, before = c.o.losses, c.o.cells/4, c.index/4
+	}
+	return (all - before + cells - 1) / cells
+}
+
 func newCell(ctx context.Context, r *rig, index int, random *rand.Rand) (c *cell, err error) {
 	c = &cell{
 		rig: r, index: index, random: rand.New(rand.NewPCG(random.Uint64(), 2)),

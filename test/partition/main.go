@@ -9,8 +9,9 @@
 // each worker and the server stands a proxy, which cuts: it swallows what is sent, or breaks
 // every connection. It is the worker that steers which is cut off. In every fourth cell that
 // worker is killed right after the cut, and comes back where no server answers. In another
-// fourth, with two workers, nothing is cut: the one that steers is killed or frozen instead,
-// and gone for as long, so that the other one must take over.
+// fourth, with two workers, nothing is cut: the one that steers is lost, killed or frozen, and
+// gone for as long, so that the other one must take over. Losses come beside the cuts, and
+// are not counted among them.
 //
 // Measured are: steps forward by a worker that was cut off; how long a bad version keeps
 // traffic, cut off and with a connection; for how long nobody looks at a canary whose worker
@@ -35,10 +36,11 @@ import (
 
 // options are what the flags say.
 type options struct {
-	cuts  int
-	cut   time.Duration
-	cells int
-	lease time.Duration
+	// cuts are shared by the cells whose worker is cut off, losses by those that lose it.
+	cuts, losses int
+	cut          time.Duration
+	cells        int
+	lease        time.Duration
 	// harm is the share of answers that fail in a bad version.
 	harm float64
 	// plain is how many bad releases each cell sees with a connection, to compare with.
@@ -52,8 +54,9 @@ type options struct {
 func main() {
 	o := options{out: os.Stdout}
 	flag.IntVar(&o.cuts, "n", 100, "how often to cut")
-	flag.DurationVar(&o.cut, "cut", time.Minute, "how long each cut lasts")
-	flag.IntVar(&o.cells, "cells", 8, "how many regions work at the same time")
+	flag.IntVar(&o.losses, "losses", 32, "how often to lose one of two workers, beside the cuts")
+	flag.DurationVar(&o.cut, "cut", time.Minute, "how long each cut and each loss lasts")
+	flag.IntVar(&o.cells, "cells", 8, "how many regions work at the same time; every fourth one is for losses")
 	flag.DurationVar(&o.lease, "lease", 30*time.Second, "the server's lease")
 	flag.Float64Var(&o.harm, "harm", 0.12, "share of answers that fail in a bad version")
 	flag.IntVar(&o.plain, "plain", 4, "bad releases with a connection in each cell, to compare with")
@@ -73,11 +76,14 @@ func main() {
 	}
 }
 
-// run makes the world, lets every cell work off its share of the cuts, and takes the world
-// away.
+// run makes the world, lets every cell work off its share of the cuts or losses, and
+// takes the world away.
 func run(ctx context.Context, o options) (r *result, err error) {
 	if runtime.GOOS != "linux" {
 		return nil, fmt.Errorf("processes are found by /proc, which %s does not have", runtime.GOOS)
+	}
+	if o.losses > 0 && o.cells < 4 {
+		return nil, fmt.Errorf("of %d cells none has two workers to lose one of; take four cells or -losses 0", o.cells)
 	}
 	ctx, cancel := context.WithTimeout(ctx, o.limit)
 	defer cancel()

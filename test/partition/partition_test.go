@@ -16,7 +16,7 @@ func TestCutOffAWorkerOnlyMakesThingsSafer(t *testing.T) {
 	}
 	t.Chdir("../..")
 	r, err := run(t.Context(), options{
-		cuts: 8, cut: 10 * time.Second, cells: 4, lease: 6 * time.Second, plain: 1, harm: 0.2,
+		cuts: 6, losses: 2, cut: 10 * time.Second, cells: 4, lease: 6 * time.Second, plain: 1, harm: 0.2,
 		seed: uint64(time.Now().UnixNano()), limit: 5 * time.Minute, out: t.Output(),
 	})
 	if err != nil {
@@ -25,8 +25,8 @@ func TestCutOffAWorkerOnlyMakesThingsSafer(t *testing.T) {
 	if err := r.print(t.Output()); err != nil {
 		t.Fatal(err)
 	}
-	if len(r.cuts) != 8 || len(r.faults) > 0 {
-		t.Errorf("%d of 8 cuts were made; what went wrong: %q", len(r.cuts), r.faults)
+	if cuts, losses := r.made(); cuts != 6 || losses != 2 || len(r.faults) > 0 {
+		t.Errorf("%d of 6 cuts and %d of 2 losses were made; what went wrong: %q", cuts, losses, r.faults)
 	}
 	if r.late() > 0 || r.double > 0 || r.accepted == 0 {
 		t.Errorf("%d steps forward while cut off, %d of %d verbs against a newer fence", r.late(), r.double, r.accepted)
@@ -36,6 +36,57 @@ func TestCutOffAWorkerOnlyMakesThingsSafer(t *testing.T) {
 	}
 	if alone, never := r.alone(); len(alone) == 0 || never > 0 {
 		t.Errorf("of %d canaries whose worker was lost, nobody looked at %d until the end of the cut", len(alone), never)
+	}
+}
+
+func TestLossesAreNoneOfTheCuts(t *testing.T) {
+	for _, c := range []struct{ cells, cuts, losses, least, most int }{
+		{8, 100, 32, 16, 17}, {4, 6, 2, 2, 2}, {3, 4, 0, 1, 2}, {1, 5, 0, 5, 5}, {8, 3, 1, 0, 1}, {11, 100, 9, 4, 12},
+	} {
+		var cuts, losses int
+		for i := range c.cells {
+			cell := &cell{rig: &rig{o: options{cells: c.cells, cuts: c.cuts, losses: c.losses}}, index: i}
+			n := cell.share()
+			if n < c.least || n > c.most {
+				t.Errorf("%d are the share of cell %d of %d", n, i, c.cells)
+			}
+			if cell.loses() {
+				losses += n
+			} else {
+				cuts += n
+			}
+		}
+		if cuts != c.cuts || losses != c.losses {
+			t.Errorf("%d cells make %d cuts of %d and %d losses of %d", c.cells, cuts, c.cuts, losses, c.losses)
+		}
+	}
+}
+
+func TestOnlyCutsCountForWhatIsDoneWhileCutOff(t *testing.T) {
+	at := func(s int64) time.Time { return time.Unix(s, 0) }
+	back := cutOff{bad: true, first: at(9), began: at(10), gone: at(13), ends: at(70)}
+	stayed, late, kept, lost := back, back, back, back
+	stayed.gone, late.gone, kept.killed, lost.lost = time.Time{}, at(71), true, true
+	kept.gone, lost.gone, lost.late = time.Time{}, time.Time{}, 1
+	for _, c := range []struct {
+		cuts, losses int
+		made         []cutOff
+		advances, ok bool
+	}{
+		{1, 1, []cutOff{back, lost}, true, true},
+		{2, 0, []cutOff{back, lost}, false, false}, // a loss is no cut
+		{2, 1, []cutOff{back, stayed, lost}, true, false},
+		{2, 1, []cutOff{back, late, lost}, true, false},
+		{2, 1, []cutOff{back, kept, lost}, true, false},
+	} {
+		r := &result{cuts: c.made, plains: []time.Duration{4 * time.Second}, options: options{cuts: c.cuts, losses: c.losses}}
+		all := r.bars()
+		if got := all[0]; got.OK != c.advances || got.Value != 0 {
+			t.Errorf("%d cuts and %d losses asked for, %d in all made: %+v", c.cuts, c.losses, len(c.made), got)
+		}
+		if got := all[1]; got.OK != c.ok || got.Value != 1 {
+			t.Errorf("%+v: %+v", c.made, got)
+		}
 	}
 }
 

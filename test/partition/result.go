@@ -51,10 +51,24 @@ func (r *result) wrong(format string, args ...any) {
 	fmt.Fprintln(r.options.out, "WRONG:", f)
 }
 
-// late are the steps that were made while the worker knew that it was cut off.
+// made are how many workers were cut off, and how many were lost.
+func (r *result) made() (cuts, losses int) {
+	for _, x := range r.cuts {
+		if x.lost {
+			losses++
+		} else {
+			cuts++
+		}
+	}
+	return cuts, losses
+}
+
+// late are the steps that were made by a worker that was cut off, while it knew that.
 func (r *result) late() (n int) {
 	for _, x := range r.cuts {
-		n += x.late
+		if !x.lost {
+			n += x.late
+		}
 	}
 	return n
 }
@@ -95,15 +109,32 @@ func (r *result) print(w io.Writer) error {
 	for _, f := range r.faults {
 		fmt.Fprintln(w, "WRONG:", f)
 	}
-	fine := len(r.cuts) == r.options.cuts && len(r.faults) == 0
-	ratio := bar.AtMost("retreat_cut_off_ratio", r.ratio(), "x", 1.2)
-	ratio.OK = ratio.OK && fine && len(r.plains) > 0 && len(r.retreats()) > 0
-	return bar.Print(w, []bar.Bar{
-		{Name: "advances_while_cut_off", Value: float64(r.late()), Unit: fmt.Sprintf("in %d cuts", len(r.cuts)), Bar: "= 0", OK: r.late() == 0 && fine},
-		ratio,
+	return bar.Print(w, r.bars())
+}
+
+// bars are met only where as many cuts and losses were made as were asked for, and nothing
+// went wrong.
+func (r *result) bars() []bar.Bar {
+	cuts, losses := r.made()
+	fine := cuts == r.options.cuts && losses == r.options.losses && len(r.faults) == 0
+	return []bar.Bar{
+		{Name: "advances_while_cut_off", Value: float64(r.late()), Unit: fmt.Sprintf("in %d cuts", cuts), Bar: "= 0", OK: r.late() == 0 && cuts > 0 && fine},
+		r.slower(fine),
 		r.unwatched(fine),
 		{Name: "double_steering", Value: float64(r.double), Unit: fmt.Sprintf("of %d verbs", r.accepted), Bar: "= 0", OK: r.double == 0 && r.accepted > 0 && fine},
-	})
+	}
+}
+
+// slower is the ratio, which is that of the versions whose traffic was taken back: one that kept
+// it is in no median, so where there is one the bar is missed.
+func (r *result) slower(fine bool) bar.Bar {
+	b := bar.AtMost("retreat_cut_off_ratio", r.ratio(), "x", 1.2)
+	stayed := r.stayed()
+	if stayed > 0 {
+		b.Unit = fmt.Sprintf("x, but %d kept their traffic", stayed)
+	}
+	b.OK = b.OK && stayed == 0 && fine && len(r.plains) > 0 && len(r.retreats()) > 0
+	return b
 }
 
 // unwatched is the longest time that nobody looked at a canary whose worker was lost.

@@ -20,7 +20,7 @@ const (
 	underWay = 700 * time.Millisecond
 )
 
-// cutOff is one cut, and what was seen.
+// cutOff is one cut or loss, and what was seen.
 type cutOff struct {
 	cell        string
 	bad, two    bool
@@ -61,7 +61,7 @@ func (x cutOff) kind() string {
 // retreated tells that the traffic was taken back during the cut.
 func (x cutOff) retreated() bool { return x.gone.After(x.began) && x.gone.Before(x.ends) }
 
-// work works off the cell's share of the cuts. After the first mishap it ends: the next
+// work works off the cell's share of the cuts or losses. After the first mishap it ends: the next
 // release would wait for the one that has not ended.
 func (c *cell) work(ctx context.Context, r *result) {
 	err := c.open(ctx)
@@ -70,7 +70,7 @@ func (c *cell) work(ctx context.Context, r *result) {
 			err = c.plain(ctx, r)
 		}
 	}
-	for n, i := 0, c.index; i < c.o.cuts && err == nil; n, i = n+1, i+c.o.cells {
+	for n := 0; n < c.share() && err == nil; n++ {
 		err = c.cutOnce(ctx, r, n%2 == 0, c.how(n))
 	}
 	if err != nil {

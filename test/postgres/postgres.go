@@ -326,6 +326,12 @@ func (s *Server) Deadlocks(database string) (n int, err error) {
 	return n, err
 }
 
+// Program is the path of one of PostgreSQL's programs.
+func Program(name string) (string, error) {
+	bin, err := programs()
+	return filepath.Join(bin, name), err
+}
+
 // programs is the folder of PostgreSQL's programs, of the newest version that is there.
 func programs() (string, error) {
 	if path, err := exec.LookPath("initdb"); err == nil {

@@ -221,18 +221,27 @@ func (f *fleet) await(limit time.Duration, version string) {
 	})
 }
 
-// under waits until so many releases have told that they have traffic.
-func (f *fleet) under(most int) {
+// under waits until so many releases are under way and have told that they have traffic. Those
+// that have ended do not count: what is replaced next would not have to do with them.
+func (f *fleet) under(some int) {
 	f.t.Helper()
+	busy, ended := 0, 0
 	f.until(2*time.Minute, "releases are in their canaries", func() bool {
-		busy := 0
+		busy, ended = 0, 0
 		for n := range f.size {
-			if strings.Contains(f.why(f.release(n, "v2").ID), "of the traffic") {
+			switch r := f.release(n, "v2"); {
+			case r.State.Final():
+				ended++
+			case strings.Contains(f.why(r.ID), "of the traffic"):
 				busy++
 			}
 		}
-		return busy >= min(most, f.size)
+		if some = min(some, f.size); busy < some && f.size-ended < some {
+			f.t.Fatalf("%d of %d releases have ended before anything was replaced; take more of them", ended, f.size)
+		}
+		return busy >= some
 	})
+	f.t.Logf("%d releases are in mid-flight, and %d have ended", busy, ended)
 }
 
 // nothingLeased checks that the worker has given all back: the server has stages, and

@@ -35,13 +35,13 @@ func roll(t *testing.T, f *fleet) {
 		"{watch: {for: 5s, holdback: 20%, margin: {errors: 20pp, latency: 1000%}, block: 1s, warmUp: 1s, minimumSamples: 20}}]")
 
 	for n, server := range f.servers {
-		f.under(5 + 2*n)
+		f.under(midFlight)
 		took := f.stop(server)
 		f.servers[n] = f.follow(server)
 		f.ready(n)
 		t.Logf("%s gone after %s", server.Name, took.Round(10*time.Millisecond))
 	}
-	f.under(8)
+	f.under(midFlight)
 	took := f.stop(f.worker)
 	if *from == "" { // before that was so, leases had to run out
 		f.nothingLeased()
@@ -64,6 +64,10 @@ func roll(t *testing.T, f *fleet) {
 		}
 	}
 }
+
+// midFlight is how many releases are at least in their canaries when a server or the worker is
+// replaced.
+const midFlight = 5
 
 // bad is every fourth release.
 func bad(n int) bool { return n%4 == 3 }

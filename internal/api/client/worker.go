@@ -2,8 +2,11 @@ package client
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 
+	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/inquiry"
 	"github.com/fairwayhq/fairway/internal/stage"
 )
@@ -18,9 +21,25 @@ func (c *Client) Lease(ctx context.Context, ask stage.LeaseAsk) ([]stage.Task, e
 	return post[[]stage.Task](ctx, c, "/v1/worker/lease", ask)
 }
 
-// Report says what a tick came to, and learns how the task stands.
+// Report says what a tick came to, and learns how the task stands. stage.ErrUnread is in the
+// chain of the error where the server does not know a field of the report.
 func (c *Client) Report(ctx context.Context, r stage.Report) (stage.Reply, error) {
-	return post[stage.Reply](ctx, c, "/v1/worker/report", r)
+	reply, err := post[stage.Reply](ctx, c, "/v1/worker/report", r)
+	if unread(err) {
+		err = fmt.Errorf("%w: %w", stage.ErrUnread, err)
+	}
+	return reply, err
+}
+
+// UnreadHint is the hint of a server that cannot read a request as what the route takes. Servers
+// of every version say it in these words.
+const UnreadHint = "/openapi.json describes what this route takes"
+
+// unread tells that the server knows other fields, or other types of them, than this build. Other
+// texts that it refuses have other hints, and other sizes another status.
+func unread(err error) bool {
+	var status *StatusError
+	return errors.As(err, &status) && status.Status == http.StatusUnprocessableEntity && fault.HintOf(err) == UnreadHint
 }
 
 // Signs gives signs of life of tasks, and learns how each stands.
