@@ -33,7 +33,7 @@ func Backup(ctx context.Context, database, file string) (Inventory, error) {
 	}
 	part := file + ".part"
 	defer os.Remove(part)
-	if err := copyInto(ctx, database, part); err != nil {
+	if err := copyInto(ctx, database, "", part); err != nil {
 		return Inventory{}, err
 	}
 	found, err := Verify(ctx, part)
@@ -43,14 +43,16 @@ func Backup(ctx context.Context, database, file string) (Inventory, error) {
 	return found, os.Rename(part, file)
 }
 
-func copyInto(ctx context.Context, database, part string) (err error) {
+// copyInto writes one instant of the database, with what is in its write-ahead log, into a new
+// file. In the mode "ro" the database stays as it is; in "" its log may be worked in.
+func copyInto(ctx context.Context, database, mode, part string) (err error) {
 	if err := os.Remove(part); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fileFault(err, filepath.Dir(part))
 	}
 	if err := createFile(part); err != nil { // readable by its owner only
 		return err
 	}
-	db, err := openPlain(database, "")
+	db, err := openPlain(database, mode)
 	if err != nil {
 		return err
 	}

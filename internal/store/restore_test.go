@@ -1,0 +1,71 @@
+package store_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/fairwayhq/fairway/internal/store"
+)
+
+// killed leaves a database as the end of its server by kill -9 does: what was committed last
+// is in the write-ahead log beside the file alone.
+func killed(t *testing.T, file, id string) {
+	t.Helper()
+	live := filepath.Join(t.TempDir(), "fairway.db")
+	must(t, shipped(t.Context(), opensAt(t, live), id, 5))
+	for _, suffix := range []string{"", "-wal"} {
+		text, err := os.ReadFile(live + suffix)
+		if err != nil || len(text) == 0 {
+			t.Fatalf("%s%s has %d bytes, %v; the test needs some", live, suffix, len(text), err)
+		}
+		must(t, os.WriteFile(file+suffix, text, 0o600))
+	}
+}
+
+func TestWhatIsInTheLogOfABackupIsRestored(t *testing.T) {
+	dir := t.TempDir()
+	database, file := filepath.Join(dir, "data", "fairway.db"), filepath.Join(dir, "copy")
+	killed(t, file, "r0")
+	before, err := os.ReadFile(file)
+	must(t, err)
+
+	found, _, err := store.Restore(t.Context(), file, database, false, time.Now())
+	if err != nil || found.Releases != 1 || found.Lines != 5 {
+		t.Fatalf("restored %+v, %v; want the release and its 5 lines", found, err)
+	}
+	if there, err := store.Verify(t.Context(), database); err != nil || there != found {
+		t.Errorf("the restored database has %+v, %v; it was said to have %+v", there, err, found)
+	}
+	if after, err := os.ReadFile(file); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("the backup was changed, %v", err)
+	}
+	if again, err := store.Verify(t.Context(), file); err != nil || again.Lines != 5 {
+		t.Errorf("the backup has now %+v, %v", again, err)
+	}
+}
+
+// A database that a restore kept may have a log, too: it is what whoever took the wrong
+// backup restores next.
+func TestWhatWasKeptIsRestoredWhole(t *testing.T) {
+	dir := t.TempDir()
+	database, file := filepath.Join(dir, "fairway.db"), filepath.Join(dir, "copy")
+	killed(t, database, "r0")
+	empty := filepath.Join(dir, "empty.db")
+	must(t, opensAt(t, empty).Close())
+	_, err := store.Backup(t.Context(), empty, file)
+	must(t, err)
+
+	_, kept, err := store.Restore(t.Context(), file, database, true, time.Now())
+	must(t, err)
+	if found, err := store.Verify(t.Context(), database); err != nil || found.Releases != 0 {
+		t.Fatalf("the restored database has %+v, %v; the backup was empty", found, err)
+	}
+	_, _, err = store.Restore(t.Context(), kept, database, true, time.Now())
+	must(t, err)
+	if found, err := store.Verify(t.Context(), database); err != nil || found.Releases != 1 || found.Lines != 5 {
+		t.Errorf("restored from what was kept: %+v, %v; want the release and its 5 lines", found, err)
+	}
+}
