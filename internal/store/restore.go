@@ -3,9 +3,7 @@ package store
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/fault"
@@ -13,8 +11,9 @@ import (
 
 // Restore puts a copy of a backup, which it verifies, into the place of the database, which no
 // server may have open. The backup may be any database of Fairway: what is in a write-ahead
-// log beside it is restored too. With replace a database that is there is kept beside it, under a name that it returns; else it
-// is a fault.Conflict, as is one that was imported into PostgreSQL. The backup itself stays.
+// log beside it is restored too, and it stays. With replace a database that is there is kept
+// beside it, under a name that it returns; else it is a fault.Conflict, as is one that was
+// imported into PostgreSQL.
 func Restore(ctx context.Context, file, database string, replace bool, now time.Time) (found Inventory, kept string, err error) {
 	path, err := prepareFile(database)
 	if err != nil {
@@ -33,13 +32,8 @@ func Restore(ctx context.Context, file, database string, replace bool, now time.
 	if found, err = copyWhole(ctx, file, part); err != nil {
 		return found, "", err
 	}
-	if kept, err = setAside(path, now); err != nil {
-		return found, "", err
-	}
-	if err := os.Rename(part, path); err != nil {
-		return found, kept, err
-	}
-	return found, kept, syncFolder(filepath.Dir(path))
+	kept, err = replaceBy(ctx, part, path, now)
+	return found, kept, err
 }
 
 // copyWhole copies a backup that is whole, and returns what the copy was found to have.
@@ -70,28 +64,4 @@ func mayReplace(ctx context.Context, path string, replace bool) error {
 		return notMoved(ctx, path)
 	}
 	return nil
-}
-
-// setAside renames a database and what belongs to it.
-func setAside(path string, now time.Time) (kept string, err error) {
-	name := path + ".before-" + now.UTC().Format("20060102T150405Z")
-	for _, suffix := range []string{"", "-wal", "-shm"} {
-		err := os.Rename(path+suffix, name+suffix)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-		case err != nil:
-			return "", fileFault(err, filepath.Dir(path))
-		case suffix == "":
-			kept = name
-		}
-	}
-	return kept, nil
-}
-
-func syncFolder(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -60,6 +61,9 @@ func TestWhatWasKeptIsRestoredWhole(t *testing.T) {
 
 	_, kept, err := store.Restore(t.Context(), file, database, true, time.Now())
 	must(t, err)
+	if left, _ := filepath.Glob(kept + "-*"); len(left) > 0 {
+		t.Errorf("the kept database is not one file: beside it are %v", left)
+	}
 	if found, err := store.Verify(t.Context(), database); err != nil || found.Releases != 0 {
 		t.Fatalf("the restored database has %+v, %v; the backup was empty", found, err)
 	}
@@ -67,5 +71,50 @@ func TestWhatWasKeptIsRestoredWhole(t *testing.T) {
 	must(t, err)
 	if found, err := store.Verify(t.Context(), database); err != nil || found.Releases != 1 || found.Lines != 5 {
 		t.Errorf("restored from what was kept: %+v, %v; want the release and its 5 lines", found, err)
+	}
+}
+
+func TestTwoRestoresInOneSecondKeepBothDatabases(t *testing.T) {
+	dir := t.TempDir()
+	database, file := filepath.Join(dir, "fairway.db"), filepath.Join(dir, "copy")
+	now, seen := time.Now(), map[string]bool{}
+	for n := range 3 {
+		live := filepath.Join(t.TempDir(), "fairway.db")
+		st := opensAt(t, live)
+		must(t, shipped(t.Context(), st, "r0", n+1))
+		_, err := store.Backup(t.Context(), live, fmt.Sprint(file, n))
+		must(t, err)
+		_, kept, err := store.Restore(t.Context(), fmt.Sprint(file, n), database, true, now)
+		must(t, err)
+		if n == 0 {
+			continue
+		}
+		if found, err := store.Verify(t.Context(), kept); err != nil || found.Lines != int64(n) || seen[kept] {
+			t.Errorf("restore %d kept %s with %+v, %v; want a new file with %d lines", n, kept, found, err, n)
+		}
+		seen[kept] = true
+	}
+}
+
+// The log of a damaged database cannot be worked in. The new database must not meet it.
+func TestADamagedDatabaseIsKeptWithItsLog(t *testing.T) {
+	dir := t.TempDir()
+	database, file := filepath.Join(dir, "fairway.db"), filepath.Join(dir, "copy")
+	killed(t, file, "r0")
+	killed(t, database, "r1")
+	overwrite(t, database, 0, bytes.Repeat([]byte("no database "), 100))
+	overwrite(t, database+"-wal", 0, bytes.Repeat([]byte("no log "), 10))
+	log, err := os.ReadFile(database + "-wal")
+	must(t, err)
+
+	found, kept, err := store.Restore(t.Context(), file, database, true, time.Now())
+	if err != nil || found.Lines != 5 {
+		t.Fatalf("restored %+v, %v", found, err)
+	}
+	if text, err := os.ReadFile(kept + "-wal"); err != nil || !bytes.Equal(text, log) {
+		t.Errorf("the log of what was there has %d bytes beside %s, %v; it had %d", len(text), kept, err, len(log))
+	}
+	if there, err := store.Verify(t.Context(), database); err != nil || there.Lines != 5 {
+		t.Errorf("the restored database has %+v, %v", there, err)
 	}
 }
