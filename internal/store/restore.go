@@ -41,10 +41,15 @@ func copyWhole(ctx context.Context, file, part string) (found Inventory, err err
 	if found, err = Verify(ctx, file); err != nil {
 		return found, err
 	}
-	if err := copyInto(ctx, file, "ro", part); err != nil {
+	made, err := createNew(part)
+	if err != nil {
 		return found, err
 	}
-	if err := likeFolder(part); err != nil {
+	defer made.Close()
+	if err := likeFolder(made); err != nil {
+		return found, err
+	}
+	if err := copyInto(ctx, file, "ro", made); err != nil {
 		return found, err
 	}
 	return Verify(ctx, part)

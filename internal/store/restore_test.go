@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/store"
 )
 
@@ -116,5 +118,51 @@ func TestADamagedDatabaseIsKeptWithItsLog(t *testing.T) {
 	}
 	if there, err := store.Verify(t.Context(), database); err != nil || there.Lines != 5 {
 		t.Errorf("the restored database has %+v, %v", there, err)
+	}
+}
+
+// The folder is the server's user's, and it may be root who restores.
+func TestARestoreWritesThroughNoLink(t *testing.T) {
+	dir := t.TempDir()
+	file, live := filepath.Join(dir, "copy"), filepath.Join(dir, "live.db")
+	must(t, shipped(t.Context(), opensAt(t, live), "r0", 5))
+	_, err := store.Backup(t.Context(), live, file)
+	must(t, err)
+	for suffix, refused := range map[string]bool{".lock": true, ".part": false} {
+		t.Run(suffix, func(t *testing.T) {
+			database, victim := filepath.Join(t.TempDir(), "fairway.db"), filepath.Join(t.TempDir(), "victim")
+			must(t, os.WriteFile(victim, []byte("precious"), 0o644))
+			must(t, os.Symlink(victim, database+suffix))
+			_, _, err := store.Restore(t.Context(), file, database, false, time.Now())
+			if refused && (fault.CodeOf(err) != fault.Denied || !strings.Contains(err.Error(), "symbolic link")) || !refused && err != nil {
+				t.Errorf("the restore: %v", err)
+			}
+			if text, err := os.ReadFile(victim); err != nil || string(text) != "precious" {
+				t.Errorf("the file that the link leads to has now %.20q, %v", text, err)
+			}
+			if info, err := os.Stat(victim); err != nil || info.Mode().Perm() != 0o644 {
+				t.Errorf("the file that the link leads to is now %v, %v", info.Mode(), err)
+			}
+		})
+	}
+}
+
+// What somebody puts there while the copy is made is neither given away nor restored.
+func TestACopyThatWasExchangedIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	part, other := filepath.Join(dir, "part"), filepath.Join(dir, "other")
+	for _, name := range []string{part, other} {
+		must(t, os.WriteFile(name, nil, 0o600))
+	}
+	f, err := os.Open(part)
+	must(t, err)
+	defer func() { _ = f.Close() }()
+	if err := store.SameFile(f, part); err != nil {
+		t.Errorf("the file that was made: %v", err)
+	}
+	must(t, os.Remove(part))
+	must(t, os.Symlink(other, part))
+	if err := store.SameFile(f, part); fault.CodeOf(err) != fault.Conflict {
+		t.Errorf("a link in its place: %v, want a conflict", err)
 	}
 }
