@@ -64,7 +64,8 @@ first; its workers may go on, and report to the new servers under the old addres
 ledger is verified on both sides, and what does not end well leaves nothing. The file stays;
 its tables are brought up to date, and it gets a mark, with which no server starts on it
 any more. After an import that was broken off in its last step, run it again, into the same
-database: it says so if all is there already. --take-back takes the mark away again, and does nothing else.`,
+database: it says so if all is there already. --take-back takes the mark away again, and
+does nothing else.`,
 		Example: `  fairway server import --from /var/lib/fairway/fairway.db --database postgres://owner@db.internal/fairway`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
