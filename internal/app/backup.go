@@ -49,7 +49,8 @@ func restoreCommand() *cobra.Command {
 		Use:   "restore FILE",
 		Short: "Put a backup into the place of the server's database",
 		Long: `Verify a backup and put a copy of it into the place of the server's database. The server
-must not run. Run it as the server's user, with the server's data folder: what root
+must not run. What is in a write-ahead log beside the backup (FILE-wal, left by a kill) is
+restored too. Run it as the server's user, with the server's data folder: what root
 restores belongs to the owner of that folder. Releases go on from where the backup was
 made: what workers did since is found again by looking at the targets, and a person is
 asked where that is not enough.`,

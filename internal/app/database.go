@@ -2,6 +2,7 @@ package app
 
 import (
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 
@@ -62,7 +63,9 @@ is empty: releases where they are, the ledger, samples, users and tokens. Stop t
 first; its workers may go on, and report to the new servers under the old address. The
 ledger is verified on both sides, and what does not end well leaves nothing. The file stays;
 its tables are brought up to date, and it gets a mark, with which no server starts on it
-any more. --take-back takes the mark away again, and does nothing else.`,
+any more. After an import that was broken off in its last step, run it again, into the same
+database: it says so if all is there already. --take-back takes the mark away again, and
+does nothing else.`,
 		Example: `  fairway server import --from /var/lib/fairway/fairway.db --database postgres://owner@db.internal/fairway`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -75,8 +78,7 @@ any more. --take-back takes the mark away again, and does nothing else.`,
 			}
 			got, err := st.Import(cmd.Context(), file)
 			if err == nil {
-				_, err = fmt.Fprintf(cmd.OutOrStdout(), "Imported %d releases with %d lines of the ledger, which is whole on both sides (%d rows in all).\n",
-					got.Releases, got.Lines, got.Rows)
+				err = printImported(cmd.OutOrStdout(), got)
 			}
 			return firstOf(store.Ending(err), st.Close())
 		},
@@ -85,6 +87,17 @@ any more. --take-back takes the mark away again, and does nothing else.`,
 	cmd.Flags().StringVar(&file, "from", databaseFile(cli.DataDir()), "the database file")
 	cmd.Flags().BoolVar(&takeBack, "take-back", false, "let servers go on with the file, which was imported before; those on the other database must be stopped")
 	return cmd
+}
+
+func printImported(out io.Writer, got store.Imported) (err error) {
+	if got.Before {
+		_, err = fmt.Fprintf(out, "All of it is there already, %d releases with %d lines of the ledger: the import that was broken off has ended well.\n",
+			got.Releases, got.Lines)
+		return err
+	}
+	_, err = fmt.Fprintf(out, "Imported %d releases with %d lines of the ledger, which is whole on both sides (%d rows in all).\n",
+		got.Releases, got.Lines, got.Rows)
+	return err
 }
 
 func takeImportBack(cmd *cobra.Command, file string) error {

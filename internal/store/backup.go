@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/fairwayhq/fairway/internal/fault"
 )
@@ -33,7 +34,12 @@ func Backup(ctx context.Context, database, file string) (Inventory, error) {
 	}
 	part := file + ".part"
 	defer os.Remove(part)
-	if err := copyInto(ctx, database, part); err != nil {
+	made, err := createNew(part)
+	if err != nil {
+		return Inventory{}, err
+	}
+	defer made.Close()
+	if err := copyInto(ctx, database, "", made); err != nil {
 		return Inventory{}, err
 	}
 	found, err := Verify(ctx, part)
@@ -43,22 +49,46 @@ func Backup(ctx context.Context, database, file string) (Inventory, error) {
 	return found, os.Rename(part, file)
 }
 
-func copyInto(ctx context.Context, database, part string) (err error) {
-	if err := os.Remove(part); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fileFault(err, filepath.Dir(part))
+// createNew makes a file, readable by its owner only, and follows no link: in the folder of a
+// server root may be the one who does it.
+func createNew(path string) (*os.File, error) {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fileFault(err, filepath.Dir(path))
 	}
-	if err := createFile(part); err != nil { // readable by its owner only
-		return err
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, fileFault(err, filepath.Dir(path))
 	}
-	db, err := openPlain(database, "")
+	return f, nil
+}
+
+// copyInto writes one instant of the database, with what is in its write-ahead log, into the
+// new file. In the mode "ro" the database stays as it is; in "" its log may be worked in.
+func copyInto(ctx context.Context, database, mode string, made *os.File) (err error) {
+	db, err := openPlain(database, mode)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	if _, err := db.ExecContext(ctx, vacuumInto, part); err != nil {
+	if _, err := db.ExecContext(ctx, vacuumInto, made.Name()); err != nil {
 		return fault.Errorf(fault.CodeOf(translate(err)), "copy %s: %w", database, translate(err))
 	}
-	return syncFile(part)
+	if err := sameFile(made, made.Name()); err != nil {
+		return err
+	}
+	return made.Sync()
+}
+
+// sameFile proves that the path still leads to the file, since SQLite knows only the path.
+func sameFile(f *os.File, path string) error {
+	want, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if got, err := os.Lstat(path); err != nil || !os.SameFile(want, got) {
+		return fault.Errorf(fault.Conflict, "somebody has put something else into the place of %s meanwhile", path)
+	}
+	return nil
 }
 
 // openPlain opens a database without changing anything about it.
@@ -76,12 +106,4 @@ func openPlain(file, mode string) (*sql.DB, error) {
 		db.SetMaxOpenConns(1)
 	}
 	return db, err
-}
-
-func syncFile(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }

@@ -52,6 +52,9 @@ func SetSettleLimit(t testing.TB, d time.Duration) {
 	t.Cleanup(func() { settleLimit = old })
 }
 
+// SameFile proves that the path still leads to the file.
+var SameFile = sameFile
+
 const MaxPlans = maxPlans
 
 // CachedPlans counts the decoded plans in memory.

@@ -12,13 +12,13 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/fairwayhq/fairway/internal/fault"
-	"github.com/fairwayhq/fairway/internal/ledger"
-	"github.com/fairwayhq/fairway/internal/release"
 )
 
 // Imported is what an import has brought.
 type Imported struct {
 	Releases, Lines, Rows int64
+	// Before says that an import that was broken off had brought it already.
+	Before bool
 }
 
 // importedTables are all tables of SQLite but the mark, each after those that it refers to.
@@ -35,9 +35,11 @@ var truths = map[string]bool{"tasks.undo": true, "lanes.held": true, "tokens.wor
 // PostgreSQL database, which must be empty, in one transaction. Before it and at its end
 // every chain of the ledger is verified, up to the head that its run knows; an import that
 // does not end well leaves nothing. The file's tables are brought up to date, and it gets a
-// mark, with which no server starts on it. It returns fault.NotFound where there is no such
-// file, and fault.Conflict where a chain is broken, a server has the file open, it was
-// imported before, or the database is not empty.
+// mark, with which no server starts on it. Where an import was broken off and nobody heard how
+// its commit ended, only that place may be tried again, and it ends well also where all is
+// there. It returns fault.NotFound where there is no such file, and fault.Conflict where a
+// chain is broken, a server has the file open, it was imported before, or the database is
+// not empty.
 func (p *Postgres) Import(ctx context.Context, file string) (Imported, error) {
 	if err := mustExist(file); err != nil {
 		return Imported{}, err
@@ -47,13 +49,15 @@ func (p *Postgres) Import(ctx context.Context, file string) (Imported, error) {
 		return Imported{}, err
 	}
 	defer func() { _ = from.Close() }()
-	switch m, err := moveOf(ctx, file); {
+	former, err := moveOf(ctx, file)
+	switch {
 	case err != nil:
 		return Imported{}, err
-	case m != nil && m.ended:
-		return Imported{}, notMoved(ctx, file)
+	case former != nil && former.ended:
+		return Imported{}, former.refuses(file)
 	}
-	if _, err := Verify(ctx, file); err != nil {
+	found, err := Verify(ctx, file)
+	if err != nil {
 		return Imported{}, err
 	}
 	db, err := openDatabase(file, forReading)
@@ -61,7 +65,18 @@ func (p *Postgres) Import(ctx context.Context, file string) (Imported, error) {
 		return Imported{}, openFault(err, file)
 	}
 	defer func() { _ = db.Close() }()
-	return p.importFrom(ctx, db, from)
+	return p.importFrom(ctx, source{file: file, db: db, st: from, found: found, former: former})
+}
+
+// source is a file that is imported.
+type source struct {
+	file string
+	db   *sql.DB
+	st   *SQLite
+	// found is what it has.
+	found Inventory
+	// former is the mark of an import that was broken off; nil where there was none.
+	former *move
 }
 
 func mustExist(file string) error {
@@ -72,7 +87,7 @@ func mustExist(file string) error {
 	return nil
 }
 
-func (p *Postgres) importFrom(ctx context.Context, db *sql.DB, from *SQLite) (got Imported, err error) {
+func (p *Postgres) importFrom(ctx context.Context, from source) (got Imported, err error) {
 	tx, err := p.pool.Begin(ctx)
 	if err != nil {
 		return got, postgresFault(err)
@@ -82,9 +97,38 @@ func (p *Postgres) importFrom(ctx context.Context, db *sql.DB, from *SQLite) (go
 	if _, err := tx.Exec(ctx, "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"); err != nil {
 		return got, postgresFault(err)
 	}
-	if err := mustBeEmpty(ctx, tx); err != nil {
+	switch empty, err := isEmpty(ctx, tx); {
+	case err != nil:
+		return got, err
+	case !empty:
+		return from.endedIn(ctx, tx)
+	case from.former != nil && from.former.place != placeOf(tx):
+		return got, from.former.refuses(from.file)
+	}
+	if got, err = copyAll(ctx, from.db, tx); err != nil {
 		return got, err
 	}
+	// The same transaction reads back what it has brought.
+	session := p.newSession(ctx, tx.Conn())
+	session.sent = true
+	if err := chainsWhole(&Tx{conn: session, plans: p.plans, ctx: ctx}); err != nil {
+		return got, err
+	}
+	return got, from.commit(ctx, tx)
+}
+
+// isEmpty locks everybody else out until the import has ended, so that a commit of an earlier
+// one that is still on its way has ended, too.
+func isEmpty(ctx context.Context, tx pgx.Tx) (bool, error) {
+	if _, err := tx.Exec(ctx, "LOCK TABLE releases, users, events IN EXCLUSIVE MODE"); err != nil {
+		return false, postgresFault(err)
+	}
+	var rows int
+	err := tx.QueryRow(ctx, "SELECT (SELECT count(*) FROM releases) + (SELECT count(*) FROM users) + (SELECT count(*) FROM events)").Scan(&rows)
+	return rows == 0, postgresFault(err)
+}
+
+func copyAll(ctx context.Context, db *sql.DB, tx pgx.Tx) (got Imported, err error) {
 	services, err := column(ctx, db, "SELECT service FROM releases UNION SELECT service FROM tasks UNION SELECT service FROM homes UNION SELECT service FROM components")
 	if err != nil {
 		return got, translate(err)
@@ -112,36 +156,40 @@ func (p *Postgres) importFrom(ctx context.Context, db *sql.DB, from *SQLite) (go
 			return got, postgresFault(err)
 		}
 	}
-	// The same transaction reads back what it has brought.
-	session := p.newSession(ctx, tx.Conn())
-	session.sent = true
-	if err := chainsWhole(&Tx{conn: session, plans: p.plans, ctx: ctx}); err != nil {
-		return got, err
-	}
-	return got, p.commitImport(ctx, tx, from)
+	return got, nil
 }
 
-// commitImport marks the file before the commit, since the process may end right behind it,
-// and takes the mark away where there was surely none.
-func (p *Postgres) commitImport(ctx context.Context, tx pgx.Tx, from *SQLite) error {
-	to := tx.Conn().Config()
-	m := move{place: fmt.Sprintf("the database %s at %s:%d", to.Database, to.Host, to.Port), at: time.Now()}
-	if err := from.mark(ctx, m); err != nil {
+// commit marks the file before the commit, since the process may end right behind it, and
+// puts the mark back that was there where it surely was not made.
+func (from source) commit(ctx context.Context, tx pgx.Tx) error {
+	m := move{place: placeOf(tx), at: time.Now()}
+	if err := from.st.mark(ctx, &m); err != nil {
 		return err
 	}
 	last := context.WithoutCancel(ctx)
 	if err := tx.Commit(ctx); err != nil {
 		if isBroken(err) {
-			return postgresFault(err)
+			return fault.Errorf(fault.Unavailable, "nobody has heard how the import's last step ended: %w", err).
+				WithHint("run the import again, into the same database: it says so if all is there already")
 		}
-		return errors.Join(postgresFault(err), from.unmark(last))
+		return errors.Join(postgresFault(err), from.st.mark(last, from.former))
 	}
+	return from.ended(last, m)
+}
+
+func (from source) ended(ctx context.Context, m move) error {
 	m.ended = true
-	if err := from.mark(last, m); err != nil {
+	if err := from.st.mark(ctx, &m); err != nil {
 		return fault.Errorf(fault.CodeOf(err), "everything is imported, but the file could not be told that the import has ended: %w", err).
 			WithHint("start the servers on the new database; none will start on the file")
 	}
 	return nil
+}
+
+// placeOf is what people know the database by.
+func placeOf(tx pgx.Tx) string {
+	to := tx.Conn().Config()
+	return fmt.Sprintf("the database %s at %s:%d", to.Database, to.Host, to.Port)
 }
 
 // codeOr is the error's code, or internal.
@@ -150,23 +198,6 @@ func codeOr(err error) fault.Code {
 		return code
 	}
 	return fault.Internal
-}
-
-// mustBeEmpty locks everybody else out until the import has ended.
-func mustBeEmpty(ctx context.Context, tx pgx.Tx) error {
-	if _, err := tx.Exec(ctx, "LOCK TABLE releases, users, events IN EXCLUSIVE MODE"); err != nil {
-		return postgresFault(err)
-	}
-	var rows int
-	err := tx.QueryRow(ctx, "SELECT (SELECT count(*) FROM releases) + (SELECT count(*) FROM users) + (SELECT count(*) FROM events)").Scan(&rows)
-	if err != nil {
-		return postgresFault(err)
-	}
-	if rows > 0 {
-		return fault.Errorf(fault.Conflict, "the database is not empty: a server has used it, or something was imported already").
-			WithHint("import into a new database, before the first server is started on it")
-	}
-	return nil
 }
 
 // copyTable copies all rows, by the columns that the file has.
@@ -229,36 +260,4 @@ func column(ctx context.Context, db *sql.DB, query string) (all []string, err er
 		all = append(all, s)
 	}
 	return all, rows.Err()
-}
-
-// chainsWhole verifies every chain of the ledger, up to its run's head where it has one.
-func chainsWhole(tx release.Tx) error {
-	chains, err := tx.Chains()
-	if err != nil {
-		return err
-	}
-	for _, id := range chains {
-		if err := chainWhole(tx, id); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func chainWhole(tx release.Tx, id string) error {
-	lines, err := tx.LoadEvents(id, 0, 0)
-	if err != nil {
-		return err
-	}
-	r, err := tx.LoadRun(id)
-	if fault.CodeOf(err) == fault.NotFound {
-		err = ledger.Verify(lines)
-	} else if err == nil {
-		err = ledger.VerifyTo(lines, ledger.Head{Seq: r.Seq, Hash: r.Hash})
-	}
-	if err != nil {
-		return fault.Errorf(fault.Conflict, "the ledger of release %s is not whole: %w", id, err).
-			WithHint("%s", fmt.Sprintf("see `fairway events %s --verify`; restore the database from a backup", id))
-	}
-	return nil
 }

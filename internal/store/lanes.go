@@ -38,7 +38,7 @@ const updateLaneHeld = `UPDATE lanes SET held = TRUE WHERE lane = $1 AND release
 // HoldLane makes the release the lane's holder. It returns fault.NotFound where
 // the release did not join, and fault.Conflict where another one holds the lane.
 func (tx *Tx) HoldLane(lane, release string) error {
-	return tx.writeOr(func(changed int64, err error) error {
+	return tx.writeIf(func(changed int64, err error) error {
 		switch {
 		case fault.CodeOf(err) == fault.Conflict:
 			return fault.Errorf(fault.Conflict, "another release holds the lane %s", lane)

@@ -17,11 +17,12 @@ import (
 type lock struct{ file *os.File }
 
 func acquireLock(path string) (*lock, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	// Root writes into it, too, in a folder where the server's user may lay links.
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, fileFault(err, filepath.Dir(path))
 	}
-	if err := likeFolder(path); err != nil {
+	if err := likeFolder(f); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
@@ -89,6 +90,9 @@ func fileFault(err error, folder string) error {
 			WithHint("make the folder writable for the user that runs Fairway, or choose another path")
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return diskFull(err)
+	case errors.Is(err, syscall.ELOOP):
+		return fault.Errorf(fault.Denied, "a file beside the database is a symbolic link, which is not followed: %w", err).
+			WithHint("remove the link, after a look at who has laid it")
 	}
 	return fault.Errorf(fault.Unavailable, "open the database's folder %s: %w", folder, err)
 }

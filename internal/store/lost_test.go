@@ -1,8 +1,8 @@
 package store_test
 
 import (
+	"bytes"
 	"context"
-	"io"
 	"net"
 	"net/url"
 	"strings"
@@ -23,8 +23,10 @@ type wire struct {
 	to       string
 	// deaf keeps what the database says from who asked.
 	deaf atomic.Bool
-	mu   sync.Mutex
-	open []net.Conn
+	// deafAt is what makes it so, once it is said to the database.
+	deafAt atomic.Pointer[string]
+	mu     sync.Mutex
+	open   []net.Conn
 }
 
 func newWire(t testing.TB, to string) *wire {
@@ -53,8 +55,24 @@ func (w *wire) accept() {
 		w.mu.Lock()
 		w.open = append(w.open, in, out)
 		w.mu.Unlock()
-		go func() { _, _ = io.Copy(out, in) }()
+		go w.ask(out, in)
 		go w.answer(in, out)
+	}
+}
+
+func (w *wire) ask(out, in net.Conn) {
+	buffer := make([]byte, 64<<10)
+	for {
+		n, err := in.Read(buffer)
+		if err != nil {
+			return
+		}
+		if word := w.deafAt.Load(); word != nil && bytes.Contains(buffer[:n], []byte(*word)) {
+			w.deaf.Store(true)
+		}
+		if _, err := out.Write(buffer[:n]); err != nil {
+			return
+		}
 	}
 }
 

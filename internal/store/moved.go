@@ -28,15 +28,16 @@ const (
 	countMoved = `SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'moved'`
 )
 
-func (s *SQLite) mark(ctx context.Context, m move) error {
-	return s.Update(ctx, func(tx *Tx) error {
-		_, err := tx.exec(upsertMove, m.place, nanos(m.at), m.ended)
+// mark gives the file the mark, or with nil takes away the one that it has.
+func (s *SQLite) mark(ctx context.Context, m *move) error {
+	return s.Update(ctx, func(tx *Tx) (err error) {
+		if m == nil {
+			_, err = tx.exec(deleteMove)
+		} else {
+			_, err = tx.exec(upsertMove, m.place, nanos(m.at), m.ended)
+		}
 		return err
 	})
-}
-
-func (s *SQLite) unmark(ctx context.Context) error {
-	return s.Update(ctx, func(tx *Tx) error { _, err := tx.exec(deleteMove); return err })
 }
 
 // moveOf reads the mark of a file; nil where it has none.
@@ -64,6 +65,11 @@ func notMoved(ctx context.Context, file string) error {
 	if err != nil || m == nil {
 		return err
 	}
+	return m.refuses(file)
+}
+
+// refuses says why nobody goes on with the marked file.
+func (m *move) refuses(file string) error {
 	at := m.at.UTC().Format(time.RFC3339)
 	again := fmt.Sprintf("to go on with the file all the same, stop the servers there and run `fairway server import --take-back --from %s`", file)
 	if m.ended {
@@ -71,7 +77,7 @@ func notMoved(ctx context.Context, file string) error {
 			WithHint("name that one by --database or FAIRWAY_DATABASE, and back it up with pg_dump; %s", again)
 	}
 	return fault.Errorf(fault.Conflict, "an import of the database %s into %s was broken off at %s, in its last step", file, m.place, at).
-		WithHint("run the import again, which says so if all is there already; %s", again)
+		WithHint("run the import again, into the same database: it says so if all is there already; %s", again)
 }
 
 // TakeBack takes the mark of an import away, so that a server may go on with the file, and
@@ -92,5 +98,5 @@ func TakeBack(ctx context.Context, file string) (place string, err error) {
 	if m == nil {
 		return "", fault.Errorf(fault.Conflict, "the database %s was not imported, so a server may go on with it as it is", file)
 	}
-	return m.place, st.unmark(ctx)
+	return m.place, st.mark(ctx, nil)
 }

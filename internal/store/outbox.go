@@ -41,7 +41,7 @@ const updateMessageDue = `UPDATE outbox SET not_before = $3 WHERE id = $1 AND no
 // MoveMessage sets when the message is due, or returns fault.Conflict where it is not there
 // with the former time.
 func (tx *Tx) MoveMessage(id string, former, due time.Time) error {
-	return tx.writeOr(func(changed int64, err error) error {
+	return tx.writeIf(func(changed int64, err error) error {
 		if err == nil && changed == 0 {
 			return fault.Errorf(fault.Conflict, "message %s is not there any more, or due at another time", id)
 		}

@@ -64,8 +64,10 @@ func (s *pgSession) queue(done func(pgx.BatchResults) error, query string, args 
 // ask is queue for a statement whose answer may be no, which done makes an error.
 func (s *pgSession) ask(done func(pgx.BatchResults) error, query string, args ...any) {
 	s.queue(done, query, args...)
-	s.doubtful = true
+	s.doubt()
 }
+
+func (s *pgSession) doubt() { s.doubtful = true }
 
 func (s *pgSession) send(done func(int64, error) error, query string, args ...any) error {
 	s.queue(func(r pgx.BatchResults) error {

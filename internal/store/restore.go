@@ -3,18 +3,17 @@ package store
 import (
 	"context"
 	"errors"
-	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/fault"
 )
 
-// Restore puts a backup into the place of the database, which no server may have open. With
-// replace a database that is there is kept beside it, under a name that it returns; else it
-// is a fault.Conflict, as is one that was imported into PostgreSQL. The backup itself stays.
+// Restore puts a copy of a backup, which it verifies, into the place of the database, which no
+// server may have open. The backup may be any database of Fairway: what is in a write-ahead
+// log beside it is restored too, and it stays. With replace a database that is there is kept
+// beside it, under a name that it returns; else it is a fault.Conflict, as is one that was
+// imported into PostgreSQL.
 func Restore(ctx context.Context, file, database string, replace bool, now time.Time) (found Inventory, kept string, err error) {
 	path, err := prepareFile(database)
 	if err != nil {
@@ -28,21 +27,32 @@ func Restore(ctx context.Context, file, database string, replace bool, now time.
 	if err := mayReplace(ctx, path, replace); err != nil {
 		return found, "", err
 	}
-	if found, err = Verify(ctx, file); err != nil {
-		return found, "", err
-	}
 	part := path + ".part"
 	defer os.Remove(part)
-	if err := errors.Join(copyFile(file, part), likeFolder(part)); err != nil {
+	if found, err = copyWhole(ctx, file, part); err != nil {
 		return found, "", err
 	}
-	if kept, err = setAside(path, now); err != nil {
-		return found, "", err
+	kept, err = replaceBy(ctx, part, path, now)
+	return found, kept, err
+}
+
+// copyWhole copies a backup that is whole, and returns what the copy was found to have.
+func copyWhole(ctx context.Context, file, part string) (found Inventory, err error) {
+	if found, err = Verify(ctx, file); err != nil {
+		return found, err
 	}
-	if err := os.Rename(part, path); err != nil {
-		return found, kept, err
+	made, err := createNew(part)
+	if err != nil {
+		return found, err
 	}
-	return found, kept, syncFolder(filepath.Dir(path))
+	defer made.Close()
+	if err := likeFolder(made); err != nil {
+		return found, err
+	}
+	if err := copyInto(ctx, file, "ro", made); err != nil {
+		return found, err
+	}
+	return Verify(ctx, part)
 }
 
 // mayReplace tells whether a backup may be put into the path. A database there that is damaged
@@ -59,45 +69,4 @@ func mayReplace(ctx context.Context, path string, replace bool) error {
 		return notMoved(ctx, path)
 	}
 	return nil
-}
-
-// setAside renames a database and what belongs to it.
-func setAside(path string, now time.Time) (kept string, err error) {
-	name := path + ".before-" + now.UTC().Format("20060102T150405Z")
-	for _, suffix := range []string{"", "-wal", "-shm"} {
-		err := os.Rename(path+suffix, name+suffix)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-		case err != nil:
-			return "", fileFault(err, filepath.Dir(path))
-		case suffix == "":
-			kept = name
-		}
-	}
-	return kept, nil
-}
-
-func copyFile(from, to string) error {
-	in, err := os.Open(from)
-	if err != nil {
-		return fileFault(err, filepath.Dir(from))
-	}
-	defer in.Close()
-	out, err := os.OpenFile(to, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return fileFault(err, filepath.Dir(to))
-	}
-	_, err = io.Copy(out, in)
-	if err := errors.Join(err, out.Sync(), out.Close()); err != nil {
-		return fileFault(err, filepath.Dir(to))
-	}
-	return nil
-}
-
-func syncFolder(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }

@@ -91,6 +91,8 @@ func (tx *Tx) SaveRun(r drive.Record, wake time.Time) error {
 		return err
 	}
 	delete(tx.ahead, r.Release)
+	// No writeIf, though every transition comes by here: who saves a run has read it, and has
+	// the turn of its service.
 	return tx.writeOr(func(changed int64, err error) error {
 		if err == nil && changed == 0 {
 			return noRelease(r.Release)

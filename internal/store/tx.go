@@ -15,6 +15,9 @@ type session interface {
 	// ends: it may be kept back until the next query or the commit. done turns its
 	// outcome into what the transaction fails with.
 	send(done func(changed int64, err error) error, query string, args ...any) error
+	// doubt says that done may make an error of what the database takes for a success: the
+	// commit then waits for the answer.
+	doubt()
 	query(query string, args ...any) (rows, error)
 	// turns waits until nobody else changes what belongs to the services. Without
 	// services it waits for that of the release.
@@ -99,6 +102,16 @@ func (tx *Tx) writeOr(done func(changed int64, err error) error, query string, a
 	}
 	tx.loud = true
 	return tx.conn.send(func(changed int64, err error) error { return done(changed, tx.fail(err)) }, query, args...)
+}
+
+// writeIf is writeOr for a statement that may find no row to change, of which done makes an
+// error. On PostgreSQL that costs a round trip, unless something is read after it.
+func (tx *Tx) writeIf(done func(changed int64, err error) error, query string, args ...any) error {
+	if err := tx.writeOr(done, query, args...); err != nil {
+		return err
+	}
+	tx.conn.doubt()
+	return nil
 }
 
 // writeQuietly is write for what nobody waits for.

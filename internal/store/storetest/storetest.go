@@ -36,6 +36,7 @@ func Run(t *testing.T, open func(t testing.TB) Store) {
 		test func(t *testing.T, s Store)
 	}{
 		{"a failed update leaves nothing", failedUpdateLeavesNothing},
+		{"an update of which a part is refused leaves nothing", refusedPartLeavesNothing},
 		{"a panic in an update leaves nothing and breaks nobody", panicLeavesNothing},
 		{"an update that ends its goroutine breaks nobody", exitLeavesNothing},
 		{"a cancelled update does not begin", cancelledUpdate},

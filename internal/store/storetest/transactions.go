@@ -30,6 +30,28 @@ func failedUpdateLeavesNothing(t *testing.T, s Store) {
 	}
 }
 
+// A store may hear only at the commit that a statement found no row to change: where the
+// function has read something before, and does not look.
+func refusedPartLeavesNothing(t *testing.T, s Store) {
+	s.addRelease(t, "r1", "shop")
+	for name, refused := range map[string]struct {
+		part func(tx release.Tx) error
+		code fault.Code
+	}{
+		"HoldLane of who did not join": {func(tx release.Tx) error { return tx.HoldLane(lane, "r9") }, fault.NotFound},
+		"MoveMessage of none":          {func(tx release.Tx) error { return tx.MoveMessage("none", at(1), at(2)) }, fault.Conflict},
+	} {
+		err := s.Release.Update(t.Context(), func(tx release.Tx) error {
+			if _, err := tx.LoadRun("r1"); err != nil {
+				return err
+			}
+			return errors.Join(tx.JoinLane(lane, "r1", "staging"), refused.part(tx))
+		})
+		wantCode(t, name, err, refused.code)
+		equal(t, "lane after "+name, inLane(t, s), "")
+	}
+}
+
 func panicLeavesNothing(t *testing.T, s Store) {
 	var others sync.WaitGroup
 	for i := range 20 {

@@ -1,0 +1,168 @@
+package store_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fairwayhq/fairway/internal/fault"
+	"github.com/fairwayhq/fairway/internal/store"
+)
+
+// killed leaves a database as the end of its server by kill -9 does: what was committed last
+// is in the write-ahead log beside the file alone.
+func killed(t *testing.T, file, id string) {
+	t.Helper()
+	live := filepath.Join(t.TempDir(), "fairway.db")
+	must(t, shipped(t.Context(), opensAt(t, live), id, 5))
+	for _, suffix := range []string{"", "-wal"} {
+		text, err := os.ReadFile(live + suffix)
+		if err != nil || len(text) == 0 {
+			t.Fatalf("%s%s has %d bytes, %v; the test needs some", live, suffix, len(text), err)
+		}
+		must(t, os.WriteFile(file+suffix, text, 0o600))
+	}
+}
+
+func TestWhatIsInTheLogOfABackupIsRestored(t *testing.T) {
+	dir := t.TempDir()
+	database, file := filepath.Join(dir, "data", "fairway.db"), filepath.Join(dir, "copy")
+	killed(t, file, "r0")
+	before, err := os.ReadFile(file)
+	must(t, err)
+
+	found, _, err := store.Restore(t.Context(), file, database, false, time.Now())
+	if err != nil || found.Releases != 1 || found.Lines != 5 {
+		t.Fatalf("restored %+v, %v; want the release and its 5 lines", found, err)
+	}
+	if there, err := store.Verify(t.Context(), database); err != nil || there != found {
+		t.Errorf("the restored database has %+v, %v; it was said to have %+v", there, err, found)
+	}
+	if after, err := os.ReadFile(file); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("the backup was changed, %v", err)
+	}
+	if again, err := store.Verify(t.Context(), file); err != nil || again.Lines != 5 {
+		t.Errorf("the backup has now %+v, %v", again, err)
+	}
+}
+
+// A database that a restore kept may have a log, too: it is what whoever took the wrong
+// backup restores next.
+func TestWhatWasKeptIsRestoredWhole(t *testing.T) {
+	dir := t.TempDir()
+	database, file := filepath.Join(dir, "fairway.db"), filepath.Join(dir, "copy")
+	killed(t, database, "r0")
+	empty := filepath.Join(dir, "empty.db")
+	must(t, opensAt(t, empty).Close())
+	_, err := store.Backup(t.Context(), empty, file)
+	must(t, err)
+
+	_, kept, err := store.Restore(t.Context(), file, database, true, time.Now())
+	must(t, err)
+	if left, _ := filepath.Glob(kept + "-*"); len(left) > 0 {
+		t.Errorf("the kept database is not one file: beside it are %v", left)
+	}
+	if found, err := store.Verify(t.Context(), database); err != nil || found.Releases != 0 {
+		t.Fatalf("the restored database has %+v, %v; the backup was empty", found, err)
+	}
+	_, _, err = store.Restore(t.Context(), kept, database, true, time.Now())
+	must(t, err)
+	if found, err := store.Verify(t.Context(), database); err != nil || found.Releases != 1 || found.Lines != 5 {
+		t.Errorf("restored from what was kept: %+v, %v; want the release and its 5 lines", found, err)
+	}
+}
+
+func TestTwoRestoresInOneSecondKeepBothDatabases(t *testing.T) {
+	dir := t.TempDir()
+	database, file := filepath.Join(dir, "fairway.db"), filepath.Join(dir, "copy")
+	now, seen := time.Now(), map[string]bool{}
+	for n := range 3 {
+		live := filepath.Join(t.TempDir(), "fairway.db")
+		st := opensAt(t, live)
+		must(t, shipped(t.Context(), st, "r0", n+1))
+		_, err := store.Backup(t.Context(), live, fmt.Sprint(file, n))
+		must(t, err)
+		_, kept, err := store.Restore(t.Context(), fmt.Sprint(file, n), database, true, now)
+		must(t, err)
+		if n == 0 {
+			continue
+		}
+		if found, err := store.Verify(t.Context(), kept); err != nil || found.Lines != int64(n) || seen[kept] {
+			t.Errorf("restore %d kept %s with %+v, %v; want a new file with %d lines", n, kept, found, err, n)
+		}
+		seen[kept] = true
+	}
+}
+
+// The log of a damaged database cannot be worked in. The new database must not meet it.
+func TestADamagedDatabaseIsKeptWithItsLog(t *testing.T) {
+	dir := t.TempDir()
+	database, file := filepath.Join(dir, "fairway.db"), filepath.Join(dir, "copy")
+	killed(t, file, "r0")
+	killed(t, database, "r1")
+	overwrite(t, database, 0, bytes.Repeat([]byte("no database "), 100))
+	overwrite(t, database+"-wal", 0, bytes.Repeat([]byte("no log "), 10))
+	log, err := os.ReadFile(database + "-wal")
+	must(t, err)
+
+	found, kept, err := store.Restore(t.Context(), file, database, true, time.Now())
+	if err != nil || found.Lines != 5 {
+		t.Fatalf("restored %+v, %v", found, err)
+	}
+	if text, err := os.ReadFile(kept + "-wal"); err != nil || !bytes.Equal(text, log) {
+		t.Errorf("the log of what was there has %d bytes beside %s, %v; it had %d", len(text), kept, err, len(log))
+	}
+	if there, err := store.Verify(t.Context(), database); err != nil || there.Lines != 5 {
+		t.Errorf("the restored database has %+v, %v", there, err)
+	}
+}
+
+// The folder is the server's user's, and it may be root who restores.
+func TestARestoreWritesThroughNoLink(t *testing.T) {
+	dir := t.TempDir()
+	file, live := filepath.Join(dir, "copy"), filepath.Join(dir, "live.db")
+	must(t, shipped(t.Context(), opensAt(t, live), "r0", 5))
+	_, err := store.Backup(t.Context(), live, file)
+	must(t, err)
+	for suffix, refused := range map[string]bool{".lock": true, ".part": false} {
+		t.Run(suffix, func(t *testing.T) {
+			database, victim := filepath.Join(t.TempDir(), "fairway.db"), filepath.Join(t.TempDir(), "victim")
+			must(t, os.WriteFile(victim, []byte("precious"), 0o644))
+			must(t, os.Symlink(victim, database+suffix))
+			_, _, err := store.Restore(t.Context(), file, database, false, time.Now())
+			if refused && (fault.CodeOf(err) != fault.Denied || !strings.Contains(err.Error(), "symbolic link")) || !refused && err != nil {
+				t.Errorf("the restore: %v", err)
+			}
+			if text, err := os.ReadFile(victim); err != nil || string(text) != "precious" {
+				t.Errorf("the file that the link leads to has now %.20q, %v", text, err)
+			}
+			if info, err := os.Stat(victim); err != nil || info.Mode().Perm() != 0o644 {
+				t.Errorf("the file that the link leads to is now %v, %v", info.Mode(), err)
+			}
+		})
+	}
+}
+
+// What somebody puts there while the copy is made is neither given away nor restored.
+func TestACopyThatWasExchangedIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	part, other := filepath.Join(dir, "part"), filepath.Join(dir, "other")
+	for _, name := range []string{part, other} {
+		must(t, os.WriteFile(name, nil, 0o600))
+	}
+	f, err := os.Open(part)
+	must(t, err)
+	defer func() { _ = f.Close() }()
+	if err := store.SameFile(f, part); err != nil {
+		t.Errorf("the file that was made: %v", err)
+	}
+	must(t, os.Remove(part))
+	must(t, os.Symlink(other, part))
+	if err := store.SameFile(f, part); fault.CodeOf(err) != fault.Conflict {
+		t.Errorf("a link in its place: %v, want a conflict", err)
+	}
+}
