@@ -112,7 +112,7 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 	identities.Now = clock.Now
 	desk := openDesk(st, clock.Now)
 	control := release.New(release.Config{Store: measured.Release(seamOfRelease(st.Release())), Drive: d, Inquirer: desk, Now: clock.Now})
-	house := newHousekeeping(control, c.Log, chores{measured.Drive(st.Drive()), clock.Now})
+	house := newHousekeeping(control, c.Log, rota{measured.Drive(st.Drive()), clock.Now})
 	closing := make(chan struct{})
 	handler := api.New(api.Config{
 		Releases: control, Auth: identities, Drive: d, Desk: desk, UI: web.Handler(), Version: Version(), Now: clock.Now,
@@ -139,7 +139,7 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 	parts := group{stop: stop}
 	c.keepTime(ctx, &parts, st, clock, d)
 	parts.run("others", func() error { hearOthers(ctx, st, d, desk); return nil })
-	parts.run("drift", func() error { lookForDrift(ctx, c.DriftEvery, mine(st, clock), control, c.Log); return nil })
+	parts.run("drift", func() error { lookForDrift(ctx, c.DriftEvery, rota{st.Drive(), clock.Now}, control, c.Log); return nil })
 	parts.run("housekeeping", func() error { house.run(ctx, c.VerifyEvery, c.Keep); return nil })
 	parts.run("persons", func() error { lookForPersons(ctx, control, c.Log); return nil })
 	parts.run("drive", func() error { return d.Run(ctx) })
