@@ -90,6 +90,7 @@ router as a process of its own, which goes on serving when the server stops.`,
 	flags.DurationVar(&c.LeaseFor, "lease", 30*time.Second, "how long a worker holds a task without a sign of life")
 	flags.DurationVar(&c.DatabaseWait, "database-wait", time.Minute, "how long to try to reach a PostgreSQL at the start")
 	flags.DurationVar(&c.Drain, "drain", 10*time.Second, "how long requests in flight may go on once it was told to stop")
+	flags.DurationVar(&c.Announce, "announce", time.Second, "the part of --drain, at most half of it, in which /readyz tells balancers while connections are still taken")
 	flags.DurationVar(&c.DriftEvery, "drift-every", 5*time.Minute, "how often workers look whether what runs is as released; 0 is never")
 	flags.DurationVar(&c.VerifyEvery, "verify-every", 24*time.Hour, "how often the whole ledger is verified; 0 is never")
 	flags.Var(period{&c.Keep.Samples}, "keep-samples", "how long samples are kept of releases that have ended and are not at home, for instance 90d; 0 is for ever")

@@ -52,6 +52,9 @@ type ServerConfig struct {
 	DatabaseWait time.Duration
 	// Drain is how long requests in flight may go on once the server is told to stop; default 10 s.
 	Drain time.Duration
+	// Announce is the part of Drain, at most half of it, in which /readyz says that the server
+	// stops while it still takes connections, so that a balancer hears of it.
+	Announce time.Duration
 	// DriftEvery is how often lanes at rest are looked at for drift; 0 is never.
 	DriftEvery time.Duration
 	// VerifyEvery is how often the whole ledger is verified; 0 is never.
@@ -255,13 +258,19 @@ func (s *server) keepTime(ctx context.Context) {
 	s.parts.run("clock", func() error { watchClock(ctx, s.clock, jumped); return nil })
 }
 
-// drain lets the requests in flight finish: reports of workers are taken in, streams have
+// drain tells who asks for it that the server stops, and takes connections meanwhile. Then
+// it lets the requests in flight finish: reports of workers are taken in, streams have
 // been told to end, and nobody gets a new task (see drive.Lease).
 func (s *server) drain(ctx context.Context, srv *http.Server) error {
-	s.Log.Info("The server is stopping.", "drain", s.Drain)
+	announce := min(s.Announce, s.Drain/2)
+	s.Log.Info("The server is stopping.", "announce", announce, "drain", s.Drain)
 	grace, cancel := context.WithTimeout(ctx, s.Drain)
 	defer cancel()
 	close(s.closing)
+	srv.SetKeepAlivesEnabled(false) // who comes back may be led elsewhere
+	announced := time.NewTimer(announce)
+	defer announced.Stop()
+	<-announced.C
 	err := srv.Shutdown(grace)
 	if errors.Is(err, context.DeadlineExceeded) {
 		s.Log.Warn("Requests in flight were broken off.", "after", s.Drain)
