@@ -41,6 +41,9 @@ type ServerConfig struct {
 	TLS certificate.Files
 	// NoWorker leaves the built-in worker out.
 	NoWorker bool
+	// ReadOnly only shows what the database has: nothing acts by itself, and the API
+	// refuses changes. It is for a copy, whose releases are another server's.
+	ReadOnly bool
 	// WorkerEnvironments are those whose tasks the built-in worker takes; all if empty.
 	WorkerEnvironments []string
 	// OpeningKeyFile has the keys with which the built-in worker opens values of Secrets;
@@ -138,6 +141,9 @@ func (c ServerConfig) assemble(st store.Store, clock *clock, traces func(http.Ha
 	s := &server{ServerConfig: c, store: st, clock: clock, closing: make(chan struct{}), desk: openDesk(st, clock.Now)}
 	measured, transitions := telemetry.NewStore(), telemetry.NewTransitions()
 	ofDrive, ofRelease := measured.Drive(seamOfDrive(st.Drive())), measured.Release(seamOfRelease(st.Release()))
+	if c.ReadOnly {
+		ofDrive, ofRelease = shownDrive{ofDrive}, shownRelease{ofRelease}
+	}
 	s.drive = drive.New(drive.Config{
 		Store: ofDrive, Now: clock.Now, Deliver: notify.NewWebhook().Deliver, Log: c.Log,
 		LeaseFor: c.LeaseFor, Moved: transitions.Moved,
@@ -148,7 +154,7 @@ func (c ServerConfig) assemble(st store.Store, clock *clock, traces func(http.Ha
 	s.house = newHousekeeping(s.control, c.Log, rota{measured.Drive(st.Drive()), clock.Now})
 	s.handler = api.New(api.Config{
 		Releases: s.control, Auth: s.identities, Drive: s.drive, Desk: s.desk, UI: web.Handler(), Version: Version(), Now: clock.Now,
-		Log: c.Log, Wrap: traces, Closing: s.closing, WorkerCertificates: c.TLS.CA != "",
+		Log: c.Log, Wrap: traces, Closing: s.closing, WorkerCertificates: c.TLS.CA != "", ReadOnly: c.ReadOnly,
 		Collectors: append(s.house.collectors(), measured, transitions, clockGauge(clock)),
 	})
 	return s
@@ -156,10 +162,13 @@ func (c ServerConfig) assemble(st store.Store, clock *clock, traces func(http.Ha
 
 // introduce prints the first token, where one is wanted, and the address.
 func (s *server) introduce(ctx context.Context, url string) error {
-	if err := s.reach(ctx, func() error { return firstToken(ctx, s.ServerConfig, s.identities) }); err != nil {
+	says := "Fairway listens on %s\n"
+	if s.ReadOnly {
+		says = "Fairway only shows what the database has, and listens on %s\n"
+	} else if err := s.reach(ctx, func() error { return firstToken(ctx, s.ServerConfig, s.identities) }); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(s.Out, "Fairway listens on %s\n", url)
+	_, err := fmt.Fprintf(s.Out, says, url)
 	return err
 }
 
@@ -181,13 +190,17 @@ func (s *server) run(ctx context.Context, listener net.Listener, url string) err
 
 // begin starts the parts. Where it fails, some of them may run.
 func (s *server) begin(ctx context.Context, listener net.Listener) error {
-	if err := s.reach(ctx, func() error { return s.store.Join(ctx, s.drive.CatchUp) }); err != nil {
-		return err
+	if !s.ReadOnly {
+		if err := s.reach(ctx, func() error { return s.store.Join(ctx, s.drive.CatchUp) }); err != nil {
+			return err
+		}
 	}
 	s.keepTime(ctx)
 	s.parts.run("others", func() error { hearOthers(ctx, s.store, s.drive, s.desk); return nil })
-	if err := s.act(ctx); err != nil {
-		return err
+	if !s.ReadOnly {
+		if err := s.act(ctx); err != nil {
+			return err
+		}
 	}
 	if s.Pprof != "" {
 		if err := serveProfiles(ctx, s.Pprof, &s.parts); err != nil {
@@ -254,6 +267,9 @@ func (s *server) keepTime(ctx context.Context) {
 			return s.drive.Returned(ctx, s.clock.wall())
 		}
 		s.parts.run("shared clock", func() error { s.clock.keepShared(ctx, s.store.Ahead); return nil })
+	}
+	if s.ReadOnly { // nothing is made up for
+		jumped = func(time.Time) error { return nil }
 	}
 	s.parts.run("clock", func() error { watchClock(ctx, s.clock, jumped); return nil })
 }

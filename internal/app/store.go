@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"os"
 	"strings"
 	"time"
 
@@ -16,7 +17,12 @@ import (
 // openStore opens the database that the server is started with.
 func openStore(ctx context.Context, c ServerConfig) (store.Store, error) {
 	if c.Database == "" {
-		return store.Open(ctx, store.Config{Path: databaseFile(c.DataDir)})
+		file := databaseFile(c.DataDir)
+		if _, err := os.Stat(file); c.ReadOnly && err != nil {
+			return nil, fault.Errorf(fault.NotFound, "there is no database to show: %w", err).
+				WithHint("restore a backup first, with `fairway server restore FILE`, or name its folder with --data-dir")
+		}
+		return store.Open(ctx, store.Config{Path: file})
 	}
 	if !isPostgres(c.Database) {
 		return nil, notPostgres()
