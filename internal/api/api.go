@@ -63,6 +63,8 @@ type Config struct {
 	// WorkerCertificates demands a client certificate of workers. That it is from a known
 	// authority has been seen to when the connection was made.
 	WorkerCertificates bool
+	// ReadOnly refuses all changes but logging in and out.
+	ReadOnly bool
 	// Closing ends live streams when it is closed, so that a shutdown need not wait for them.
 	Closing <-chan struct{}
 	// Collectors are more metrics to expose.
@@ -101,6 +103,9 @@ func New(c Config) http.Handler {
 	s.register(humago.New(s.mux, humaConfig(c.Version)))
 	s.registerPlain()
 	var h http.Handler = s.mux
+	if c.ReadOnly {
+		h = refuseChanges(h)
+	}
 	h = s.identify(h)
 	h = limitBodies(h)
 	h = secureHeaders(h)

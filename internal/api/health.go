@@ -35,7 +35,7 @@ func (s *server) readyz(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	// The loop beats by the system's clock, whatever clock releases go by.
-	if at := s.Drive.Alive(); time.Since(at) > beatLimit {
+	if at := s.Drive.Alive(); !s.ReadOnly && time.Since(at) > beatLimit {
 		writeProblem(w, newProblem(http.StatusServiceUnavailable, "releases are not being woken", "the server's log says why; restart it"))
 		return
 	}

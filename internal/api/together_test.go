@@ -474,3 +474,24 @@ func TestNobodyTakesAnothersReleaseBackWhileItMoves(t *testing.T) {
 		t.Errorf("while ben's goes back: %v", err)
 	}
 }
+
+// anna's newest release goes back to ben's, which will then be at home.
+func TestNobodyTakesBackWhatAnotherReleaseIsAboutToGoBackTo(t *testing.T) {
+	r := newRig(t)
+	anna, ben, sre := r.person("anna", auth.Developer), r.person("ben", auth.Developer), r.person("ines", auth.SRE)
+	worker, digest4 := r.worker("w", "production"), "sha256:"+strings.Repeat("d", 64)
+	proven(t, anna, digest1, digest2, digest3, digest4)
+	shipped(t, anna, worker, alone("v1", digest1))
+	mine := shipped(t, anna, worker, alone("v2", digest2))
+	shipped(t, ben, worker, alone("v3", digest3))
+	newest := shipped(t, anna, worker, alone("v4", digest4))
+	if _, err := anna.Rollback(t.Context(), newest.ID, client.Rollback{Environment: "production"}); err != nil {
+		t.Fatal(err)
+	}
+	back := client.Rollback{To: "v1", Environment: "production"}
+	_, err := anna.Rollback(t.Context(), mine.ID, back)
+	refused(t, err, fault.Denied, "anna may not replace shop@v3 of ben in production")
+	if _, err := sre.Rollback(t.Context(), mine.ID, back); err != nil {
+		t.Errorf("who has the role: %v", err)
+	}
+}

@@ -8,8 +8,11 @@ import (
 	"github.com/fairwayhq/fairway/internal/release"
 )
 
+// driftPatience is how long the others wait for a server that was killed while it looked.
+const driftPatience = time.Minute
+
 // lookForDrift looks again and again, until ctx ends, where no other server does.
-func lookForDrift(ctx context.Context, every time.Duration, mine chore, control *release.Control, log *slog.Logger) {
+func lookForDrift(ctx context.Context, every time.Duration, rota rota, control *release.Control, log *slog.Logger) {
 	if every <= 0 {
 		return
 	}
@@ -21,14 +24,7 @@ func lookForDrift(ctx context.Context, every time.Duration, mine chore, control 
 			return
 		case <-ticker.C:
 		}
-		switch due, err := mine(ctx, "look for drift", every); {
-		case err != nil && ctx.Err() == nil:
-			log.Warn("Looking for drift was put off.", "error", err)
-			continue
-		case !due:
-			continue
-		}
-		if err := control.LookForDrift(ctx); err != nil && ctx.Err() == nil {
+		if err := rota.once(ctx, "look for drift", every, driftPatience, control.LookForDrift); err != nil && ctx.Err() == nil {
 			log.Warn("Not every lane could be looked at for drift.", "error", err)
 		}
 	}

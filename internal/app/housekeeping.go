@@ -19,15 +19,15 @@ import (
 type housekeeping struct {
 	control *release.Control
 	log     *slog.Logger
-	chores  chores
+	rota    rota
 
 	broken   atomic.Int64
 	verified atomic.Int64 // the end of the last look at all chains, in Unix seconds; 0 is never
 	removed  *prometheus.CounterVec
 }
 
-func newHousekeeping(control *release.Control, log *slog.Logger, chores chores) *housekeeping {
-	h := &housekeeping{control: control, log: log, chores: chores, removed: prometheus.NewCounterVec(prometheus.CounterOpts{
+func newHousekeeping(control *release.Control, log *slog.Logger, rota rota) *housekeeping {
+	h := &housekeeping{control: control, log: log, rota: rota, removed: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "fairway_retention_removed_total", Help: "What was removed because it was old: samples, and lines of the ledger.",
 	}, []string{"what"})}
 	for _, what := range []string{"samples", "events"} {
@@ -128,7 +128,7 @@ type look struct {
 // see takes over what is known of the work and, where that is wanted, does it if it is due.
 func (h *housekeeping) see(ctx context.Context, l look, do bool) {
 	err := func() error {
-		c, due, err := h.chores.look(ctx, l.work)
+		c, due, err := h.rota.look(ctx, l.work)
 		if err != nil {
 			return err
 		}
@@ -136,15 +136,15 @@ func (h *housekeeping) see(ctx context.Context, l look, do bool) {
 		if !do || !due {
 			return nil
 		}
-		if mine, err := h.chores.claim(ctx, l.work, min(l.every, lookAgain)); err != nil || !mine {
+		if mine, err := h.rota.claim(ctx, l.work, min(l.every, lookAgain)); err != nil || !mine {
 			return err
 		}
 		found, err := l.do(ctx)
 		if err == nil {
-			err = h.chores.done(ctx, l.work, l.every, found)
+			err = h.rota.done(ctx, l.work, l.every, found)
 		}
 		if err == nil {
-			l.known(drive.Chore{Done: h.chores.now(), Found: found})
+			l.known(drive.Chore{Done: h.rota.now(), Found: found})
 		}
 		return err
 	}()

@@ -56,7 +56,7 @@ func TestAChangedHistoryIsFoundAndTold(t *testing.T) {
 	now := time.Now()
 	control := release.New(release.Config{Store: st.Release(), Drive: drive.New(drive.Config{Store: st.Drive()})})
 	server := func() *housekeeping {
-		return newHousekeeping(control, slog.New(slog.NewTextHandler(&log, nil)), chores{st.Drive(), func() time.Time { return now }})
+		return newHousekeeping(control, slog.New(slog.NewTextHandler(&log, nil)), rota{st.Drive(), func() time.Time { return now }})
 	}
 	look := func(h *housekeeping, do bool) {
 		t.Helper()
@@ -122,7 +122,7 @@ func TestWhatDidNotComeToItsEndIsSoonTriedAgain(t *testing.T) {
 	}
 	defer st.Close()
 	now, tries, fails := time.Now(), 0, true
-	h := newHousekeeping(nil, slog.New(slog.DiscardHandler), chores{st.Drive(), func() time.Time { return now }})
+	h := newHousekeeping(nil, slog.New(slog.DiscardHandler), rota{st.Drive(), func() time.Time { return now }})
 	l := look{work: "sweep", every: 24 * time.Hour, known: func(drive.Chore) {}, do: func(context.Context) (int64, error) {
 		if tries++; fails {
 			return 0, errors.New("the database is away")
@@ -152,7 +152,7 @@ func TestWithNothingToDoTheServerEndsAsToldTo(t *testing.T) {
 	defer st.Close()
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
-	newHousekeeping(nil, slog.New(slog.DiscardHandler), chores{st.Drive(), time.Now}).run(ctx, 0, release.Retention{})
+	newHousekeeping(nil, slog.New(slog.DiscardHandler), rota{st.Drive(), time.Now}).run(ctx, 0, release.Retention{})
 }
 
 func TestAPeriodMayBeGivenInDays(t *testing.T) {

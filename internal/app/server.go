@@ -13,7 +13,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"sync"
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/api"
@@ -42,6 +41,9 @@ type ServerConfig struct {
 	TLS certificate.Files
 	// NoWorker leaves the built-in worker out.
 	NoWorker bool
+	// ReadOnly only shows what the database has: nothing acts by itself, and the API
+	// refuses changes. It is for a copy, whose releases are another server's.
+	ReadOnly bool
 	// WorkerEnvironments are those whose tasks the built-in worker takes; all if empty.
 	WorkerEnvironments []string
 	// OpeningKeyFile has the keys with which the built-in worker opens values of Secrets;
@@ -53,6 +55,9 @@ type ServerConfig struct {
 	DatabaseWait time.Duration
 	// Drain is how long requests in flight may go on once the server is told to stop; default 10 s.
 	Drain time.Duration
+	// Announce is the part of Drain, at most half of it, in which /readyz says that the server
+	// stops while it still takes connections, so that a balancer hears of it.
+	Announce time.Duration
 	// DriftEvery is how often lanes at rest are looked at for drift; 0 is never.
 	DriftEvery time.Duration
 	// VerifyEvery is how often the whole ledger is verified; 0 is never.
@@ -93,6 +98,7 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 		return fault.Errorf(fault.Unavailable, "the server cannot listen on %s: %w", c.Listen, err).
 			WithHint("another process has the address; stop it or choose another with --listen")
 	}
+	defer listener.Close()
 	clock, err := c.openClock(ctx, st)
 	if err != nil {
 		return err
@@ -102,121 +108,188 @@ func Server(ctx context.Context, c ServerConfig) (err error) {
 		return err
 	}
 	defer stopTraces()
-
-	measured, transitions := telemetry.NewStore(), telemetry.NewTransitions()
-	d := drive.New(drive.Config{
-		Store: measured.Drive(seamOfDrive(st.Drive())), Now: clock.Now, Deliver: notify.NewWebhook().Deliver, Log: c.Log,
-		LeaseFor: c.LeaseFor, Moved: transitions.Moved,
-	})
-	identities := auth.New(st.Auth())
-	identities.Now = clock.Now
-	desk := openDesk(st, clock.Now)
-	control := release.New(release.Config{Store: measured.Release(seamOfRelease(st.Release())), Drive: d, Inquirer: desk, Now: clock.Now})
-	house := newHousekeeping(control, c.Log, chores{measured.Drive(st.Drive()), clock.Now})
-	closing := make(chan struct{})
-	handler := api.New(api.Config{
-		Releases: control, Auth: identities, Drive: d, Desk: desk, UI: web.Handler(), Version: Version(), Now: clock.Now,
-		Log: c.Log, Wrap: traces, Closing: closing, WorkerCertificates: c.TLS.CA != "",
-		Collectors: append(house.collectors(), measured, transitions, clockGauge(clock)),
-	})
+	s := c.assemble(st, clock, traces)
 	url := "http://" + listener.Addr().String()
 	if secure != nil {
 		url = "https://" + listener.Addr().String()
 		listener = tls.NewListener(listener, secure)
 	}
-	if err := c.reach(ctx, func() error { return firstToken(ctx, c, identities) }); err != nil {
+	if err := s.introduce(ctx, url); err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintf(c.Out, "Fairway listens on %s\n", url); err != nil {
-		return err
-	}
-
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	if err := c.reach(ctx, func() error { return st.Join(ctx, d.CatchUp) }); err != nil {
-		return err
-	}
-	parts := group{stop: stop}
-	c.keepTime(ctx, &parts, st, clock, d)
-	parts.run("others", func() error { hearOthers(ctx, st, d, desk); return nil })
-	parts.run("drift", func() error { lookForDrift(ctx, c.DriftEvery, mine(st, clock), control, c.Log); return nil })
-	parts.run("housekeeping", func() error { house.run(ctx, c.VerifyEvery, c.Keep); return nil })
-	parts.run("persons", func() error { lookForPersons(ctx, control, c.Log); return nil })
-	parts.run("drive", func() error { return d.Run(ctx) })
-	if !c.NoWorker {
-		host, err := c.runWorker(ctx, &parts, clock, d, desk)
-		if err != nil {
-			return err
-		}
-		defer host.clusters.Close()
-	}
-	if c.Pprof != "" {
-		if err := serveProfiles(ctx, c.Pprof, &parts); err != nil {
-			return err
-		}
-	}
-	srv := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelWarn)}
-	parts.run("api", func() error { return ignoreClosed(srv.Serve(listener)) })
-	parts.run("shutdown", func() error {
-		<-ctx.Done()
-		close(closing)
-		return drain(context.WithoutCancel(ctx), srv, c)
-	})
-	c.Log.Info("The server is ready.", "url", url, "version", Version())
-	if c.Ready != nil {
-		c.Ready(url)
-	}
-	return parts.wait()
+	return s.run(ctx, listener, url)
 }
 
-// runWorker runs the built-in worker. The caller closes its connections to clusters.
-func (c ServerConfig) runWorker(ctx context.Context, parts *group, clock *clock, d *drive.Drive, desk desk) (*hostParts, error) {
-	host, err := newHost(hostConfig{dataDir: c.DataDir, log: c.Log, clock: clock, keyFile: c.OpeningKeyFile})
-	if err != nil {
-		return nil, err
+// server is a server's rooms, wired together.
+type server struct {
+	ServerConfig
+	store      store.Store
+	clock      *clock
+	drive      *drive.Drive
+	desk       desk
+	control    *release.Control
+	identities *auth.Service
+	house      *housekeeping
+	handler    http.Handler
+	// closing is closed when the server has been told to stop.
+	closing chan struct{}
+	parts   group
+}
+
+// assemble wires the rooms together. Nothing runs yet.
+func (c ServerConfig) assemble(st store.Store, clock *clock, traces func(http.Handler) http.Handler) *server {
+	s := &server{ServerConfig: c, store: st, clock: clock, closing: make(chan struct{}), desk: openDesk(st, clock.Now)}
+	measured, transitions := telemetry.NewStore(), telemetry.NewTransitions()
+	ofDrive, ofRelease := measured.Drive(seamOfDrive(st.Drive())), measured.Release(seamOfRelease(st.Release()))
+	if c.ReadOnly {
+		ofDrive, ofRelease = shownDrive{ofDrive}, shownRelease{ofRelease}
 	}
-	parts.run("router", func() error { return host.keepRouter(ctx) })
-	parts.run("keeper", func() error { host.platform.Keep(ctx); return nil })
+	s.drive = drive.New(drive.Config{
+		Store: ofDrive, Now: clock.Now, Deliver: notify.NewWebhook().Deliver, Log: c.Log,
+		LeaseFor: c.LeaseFor, Moved: transitions.Moved,
+	})
+	s.identities = auth.New(st.Auth())
+	s.identities.Now = clock.Now
+	s.control = release.New(release.Config{Store: ofRelease, Drive: s.drive, Inquirer: s.desk, Now: clock.Now})
+	s.house = newHousekeeping(s.control, c.Log, rota{measured.Drive(st.Drive()), clock.Now})
+	s.handler = api.New(api.Config{
+		Releases: s.control, Auth: s.identities, Drive: s.drive, Desk: s.desk, UI: web.Handler(), Version: Version(), Now: clock.Now,
+		Log: c.Log, Wrap: traces, Closing: s.closing, WorkerCertificates: c.TLS.CA != "", ReadOnly: c.ReadOnly,
+		Collectors: append(s.house.collectors(), measured, transitions, clockGauge(clock)),
+	})
+	return s
+}
+
+// introduce prints the first token, where one is wanted, and the address.
+func (s *server) introduce(ctx context.Context, url string) error {
+	says := "Fairway listens on %s\n"
+	if s.ReadOnly {
+		says = "Fairway only shows what the database has, and listens on %s\n"
+	} else if err := s.reach(ctx, func() error { return firstToken(ctx, s.ServerConfig, s.identities) }); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(s.Out, says, url)
+	return err
+}
+
+// run runs the parts until ctx ends, and returns when all have ended.
+func (s *server) run(ctx context.Context, listener net.Listener, url string) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	s.parts.stop = stop
+	if err := s.begin(ctx, listener); err != nil {
+		stop()
+		return errors.Join(err, s.parts.wait())
+	}
+	s.Log.Info("The server is ready.", "url", url, "version", Version())
+	if s.Ready != nil {
+		s.Ready(url)
+	}
+	return s.parts.wait()
+}
+
+// begin starts the parts. Where it fails, some of them may run.
+func (s *server) begin(ctx context.Context, listener net.Listener) error {
+	if !s.ReadOnly {
+		if err := s.reach(ctx, func() error { return s.store.Join(ctx, s.drive.CatchUp) }); err != nil {
+			return err
+		}
+	}
+	s.keepTime(ctx)
+	s.parts.run("others", func() error { hearOthers(ctx, s.store, s.drive, s.desk); return nil })
+	if !s.ReadOnly {
+		if err := s.act(ctx); err != nil {
+			return err
+		}
+	}
+	if s.Pprof != "" {
+		if err := serveProfiles(ctx, s.Pprof, &s.parts); err != nil {
+			return err
+		}
+	}
+	srv := &http.Server{Handler: s.handler, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelWarn)}
+	s.parts.run("api", func() error { return ignoreClosed(srv.Serve(listener)) })
+	s.parts.run("shutdown", func() error {
+		<-ctx.Done()
+		return s.drain(context.WithoutCancel(ctx), srv)
+	})
+	return nil
+}
+
+// act starts what changes anything by itself.
+func (s *server) act(ctx context.Context) error {
+	s.parts.run("drift", func() error {
+		lookForDrift(ctx, s.DriftEvery, rota{s.store.Drive(), s.clock.Now}, s.control, s.Log)
+		return nil
+	})
+	s.parts.run("housekeeping", func() error { s.house.run(ctx, s.VerifyEvery, s.Keep); return nil })
+	s.parts.run("persons", func() error { lookForPersons(ctx, s.control, s.Log); return nil })
+	s.parts.run("drive", func() error { return s.drive.Run(ctx) })
+	if s.NoWorker {
+		return nil
+	}
+	return s.runWorker(ctx)
+}
+
+// runWorker runs the built-in worker.
+func (s *server) runWorker(ctx context.Context) error {
+	host, err := newHost(hostConfig{dataDir: s.DataDir, log: s.Log, clock: s.clock, keyFile: s.OpeningKeyFile})
+	if err != nil {
+		return err
+	}
+	s.parts.after(host.clusters.Close)
+	s.parts.run("router", func() error { return host.keepRouter(ctx) })
+	s.parts.run("keeper", func() error { host.platform.Keep(ctx); return nil })
 	name := "built-in"
-	if c.Database != "" { // other servers have one too
+	if s.Database != "" { // other servers have one too
 		if machine, err := os.Hostname(); err == nil {
 			name += "@" + machine
 		}
 	}
 	w := worker.New(worker.Config{
-		Name: name, Environments: c.WorkerEnvironments, Server: d, Executors: host.executors(), Log: c.Log,
-		Desk: desk, Respond: host.respondent(name).Respond, Now: clock.Now,
+		Name: name, Environments: s.WorkerEnvironments, Server: s.drive, Executors: host.executors(), Log: s.Log,
+		Desk: s.desk, Respond: host.respondent(name).Respond, Now: s.clock.Now,
 	})
-	parts.run("worker", func() error { return w.Run(ctx) })
-	return host, nil
+	s.parts.run("worker", func() error { return w.Run(ctx) })
+	return nil
 }
 
 // keepTime lets the clock follow the store's, or this machine's. Where no other server can
 // have been there while this machine stood still, nobody suffers from that.
-func (c ServerConfig) keepTime(ctx context.Context, parts *group, st store.Store, clock *clock, d *drive.Drive) {
-	jumped := func(now time.Time) error { return d.StoodStill(ctx, now) }
-	if c.Database != "" {
+func (s *server) keepTime(ctx context.Context) {
+	jumped := func(now time.Time) error { return s.drive.StoodStill(ctx, now) }
+	if s.Database != "" {
 		// Either this machine stood still, or its clock was set: the database knows.
 		jumped = func(time.Time) error {
-			if err := clock.ask(ctx, st.Ahead); err != nil {
+			if err := s.clock.ask(ctx, s.store.Ahead); err != nil {
 				return err
 			}
-			return d.Returned(ctx, clock.wall())
+			return s.drive.Returned(ctx, s.clock.wall())
 		}
-		parts.run("shared clock", func() error { clock.keepShared(ctx, st.Ahead); return nil })
+		s.parts.run("shared clock", func() error { s.clock.keepShared(ctx, s.store.Ahead); return nil })
 	}
-	parts.run("clock", func() error { watchClock(ctx, clock, jumped); return nil })
+	if s.ReadOnly { // nothing is made up for
+		jumped = func(time.Time) error { return nil }
+	}
+	s.parts.run("clock", func() error { watchClock(ctx, s.clock, jumped); return nil })
 }
 
-// drain lets the requests in flight finish: reports of workers are taken in, streams have
+// drain tells who asks for it that the server stops, and takes connections meanwhile. Then
+// it lets the requests in flight finish: reports of workers are taken in, streams have
 // been told to end, and nobody gets a new task (see drive.Lease).
-func drain(ctx context.Context, srv *http.Server, c ServerConfig) error {
-	c.Log.Info("The server is stopping.", "drain", c.Drain)
-	grace, cancel := context.WithTimeout(ctx, c.Drain)
+func (s *server) drain(ctx context.Context, srv *http.Server) error {
+	announce := min(s.Announce, s.Drain/2)
+	s.Log.Info("The server is stopping.", "announce", announce, "drain", s.Drain)
+	grace, cancel := context.WithTimeout(ctx, s.Drain)
 	defer cancel()
+	close(s.closing)
+	srv.SetKeepAlivesEnabled(false) // who comes back may be led elsewhere
+	announced := time.NewTimer(announce)
+	defer announced.Stop()
+	<-announced.C
 	err := srv.Shutdown(grace)
 	if errors.Is(err, context.DeadlineExceeded) {
-		c.Log.Warn("Requests in flight were broken off.", "after", c.Drain)
+		s.Log.Warn("Requests in flight were broken off.", "after", s.Drain)
 		err = srv.Close()
 	}
 	return ignoreClosed(err)
@@ -237,30 +310,4 @@ func ignoreClosed(err error) error {
 		return nil
 	}
 	return err
-}
-
-// group runs the parts of a process: when one ends with an error, all are stopped.
-type group struct {
-	stop context.CancelFunc
-	all  sync.WaitGroup
-	mu   sync.Mutex
-	errs []error
-}
-
-func (g *group) run(name string, f func() error) {
-	g.all.Add(1)
-	go func() {
-		defer g.all.Done()
-		if err := f(); err != nil {
-			g.mu.Lock()
-			g.errs = append(g.errs, fmt.Errorf("%s: %w", name, err))
-			g.mu.Unlock()
-			g.stop()
-		}
-	}()
-}
-
-func (g *group) wait() error {
-	g.all.Wait()
-	return errors.Join(g.errs...)
 }

@@ -18,7 +18,6 @@ import (
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/api/client"
-	"github.com/fairwayhq/fairway/internal/store"
 	"github.com/fairwayhq/fairway/test/postgres"
 )
 
@@ -188,53 +187,5 @@ func TestWhatAServerIsNotToldOfItSeesWithinSeconds(t *testing.T) {
 		if way.lost.Load() == before {
 			t.Error("no ring was lost, so nothing was tried")
 		}
-	}
-}
-
-// Of several servers that ask at the same time, one does what is due.
-func TestPeriodicWorkIsDoneByOneOfSeveralServers(t *testing.T) {
-	url, err := postgres.ForTest(t, "fsync=off").Create("fairway")
-	if err != nil {
-		t.Fatal(err)
-	}
-	const servers, rounds = 2, 10
-	chores, began := make([]chore, servers), time.Now()
-	var passed atomic.Int64 // the same time on all servers
-	for i := range chores {
-		st, err := store.OpenPostgres(t.Context(), store.PostgresConfig{URL: url, Log: slog.New(slog.DiscardHandler)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = st.Close() })
-		chores[i] = mine(st, &clock{
-			start: began, log: slog.New(slog.DiscardHandler),
-			wall:  func() time.Time { return began.Add(time.Duration(passed.Load())) },
-			since: func(time.Time) time.Duration { return time.Duration(passed.Load()) },
-		})
-	}
-	for round := range rounds {
-		var done atomic.Int64
-		var all sync.WaitGroup
-		start := make(chan struct{})
-		for _, mine := range chores {
-			for range 3 {
-				all.Go(func() {
-					<-start
-					due, err := mine(t.Context(), "work", time.Hour)
-					if err != nil {
-						t.Error(err)
-					}
-					if due {
-						done.Add(1)
-					}
-				})
-			}
-		}
-		close(start)
-		all.Wait()
-		if n := done.Load(); n != 1 {
-			t.Errorf("in round %d the work was done by %d", round, n)
-		}
-		passed.Add(int64(time.Hour))
 	}
 }

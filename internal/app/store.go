@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"os"
 	"strings"
 	"time"
 
@@ -16,7 +17,12 @@ import (
 // openStore opens the database that the server is started with.
 func openStore(ctx context.Context, c ServerConfig) (store.Store, error) {
 	if c.Database == "" {
-		return store.Open(ctx, store.Config{Path: databaseFile(c.DataDir)})
+		file := databaseFile(c.DataDir)
+		if _, err := os.Stat(file); c.ReadOnly && err != nil {
+			return nil, fault.Errorf(fault.NotFound, "there is no database to show: %w", err).
+				WithHint("restore a backup first, with `fairway server restore FILE`, or name its folder with --data-dir")
+		}
+		return store.Open(ctx, store.Config{Path: file})
 	}
 	if !isPostgres(c.Database) {
 		return nil, notPostgres()
@@ -103,54 +109,4 @@ func hearOthers(ctx context.Context, st store.Store, d *drive.Drive, desk desk) 
 		}
 		d.Heard(st.Freed()...)
 	}
-}
-
-// chore tells whether work that one of all servers does every so often is due, and this
-// server's.
-type chore func(ctx context.Context, work string, every time.Duration) (bool, error)
-
-// mine claims chores in the store. They are due a little early, so that the same server
-// does not miss its own next turn.
-func mine(st store.Store, clock *clock) chore {
-	return func(ctx context.Context, work string, every time.Duration) (due bool, err error) {
-		err = st.Drive().Update(ctx, func(tx drive.Tx) (err error) {
-			now := clock.Now()
-			due, err = tx.Claim(work, now, now.Add(every-every/10))
-			return err
-		})
-		return due, err
-	}
-}
-
-// chores are what the servers on a store know together of work that one of them does.
-type chores struct {
-	store drive.Store
-	now   func() time.Time
-}
-
-// look tells how it stands about the work, and whether it is due.
-func (c chores) look(ctx context.Context, work string) (found drive.Chore, due bool, err error) {
-	err = c.store.View(ctx, func(tx drive.Tx) (err error) {
-		found, err = tx.Chore(work)
-		return err
-	})
-	return found, err == nil && !c.now().Before(found.Until), err
-}
-
-// claim makes the work this server's for so long, if no other one has it.
-func (c chores) claim(ctx context.Context, work string, patience time.Duration) (mine bool, err error) {
-	err = c.store.Update(ctx, func(tx drive.Tx) (err error) {
-		now := c.now()
-		mine, err = tx.Claim(work, now, now.Add(patience))
-		return err
-	})
-	return mine, err
-}
-
-// done tells all servers what was found.
-func (c chores) done(ctx context.Context, work string, every time.Duration, found int64) error {
-	return c.store.Update(ctx, func(tx drive.Tx) error {
-		now := c.now()
-		return tx.ChoreDone(work, now, now.Add(every), found)
-	})
 }

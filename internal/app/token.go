@@ -15,7 +15,9 @@ import (
 // token once. Its file lets the command line on the same machine find it.
 func firstToken(ctx context.Context, c ServerConfig, a *auth.Service) error {
 	path := filepath.Join(c.DataDir, "admin-token")
-	secret, err := a.Bootstrap(ctx, func(token string) error { return keepToken(path, token) })
+	keep := func(token string) error { return keepToken(path, token) }
+	drop := func(token string) error { return dropToken(path, token) }
+	secret, err := a.Bootstrap(ctx, keep, drop)
 	if err != nil || secret == "" {
 		return err
 	}
@@ -49,4 +51,17 @@ func keepToken(path, token string) (err error) {
 		return err
 	}
 	return errors.Join(d.Sync(), d.Close())
+}
+
+// dropToken removes the file of a token that does not count, unless another server has put
+// its own into it meanwhile.
+func dropToken(path, token string) error {
+	text, err := os.ReadFile(path)
+	if err == nil && string(text) == token+"\n" {
+		err = os.Remove(path)
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fault.Errorf(fault.Unavailable, "remove a token that does not count: %w", err).WithHint("remove the file %s", path)
+	}
+	return nil
 }

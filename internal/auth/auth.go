@@ -3,7 +3,7 @@
 // may change users and tokens is decided here.
 //
 //	a := auth.New(store)
-//	secret, err := a.Bootstrap(ctx, keep)            // the first start: an admin's token, shown once
+//	secret, err := a.Bootstrap(ctx, keep, drop)      // the first start: an admin's token, shown once
 //	who, err := a.Authenticate(ctx, secret)          // each request with a token
 //	login, err := a.Login(ctx, "ann", "pass phrase") // a browser
 //	who, session, err := a.Resume(ctx, login.Secret) // each request with a cookie

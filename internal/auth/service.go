@@ -57,7 +57,21 @@ const FirstAdmin = "admin"
 // the token where its owner finds it, and has it on disk when it returns: the
 // token counts only then. So a kill at any point leaves a kept token that works, or
 // an admin without one, to whom the next Bootstrap gives another.
-func (s *Service) Bootstrap(ctx context.Context, keep func(token string) error) (string, error) {
+//
+// Of several servers that start on one store at the same time, one gives the token. The
+// others return "", and drop takes away what they have kept.
+func (s *Service) Bootstrap(ctx context.Context, keep, drop func(token string) error) (string, error) {
+	text, err := s.bootstrap(ctx, keep, drop)
+	// Another server came first: with the user, or then with the token.
+	for range 2 {
+		if fault.CodeOf(err) == fault.Conflict {
+			text, err = s.bootstrap(ctx, keep, drop)
+		}
+	}
+	return text, err
+}
+
+func (s *Service) bootstrap(ctx context.Context, keep, drop func(token string) error) (string, error) {
 	wanted := false
 	err := s.Store.Update(ctx, func(tx Tx) (err error) {
 		wanted, err = s.firstAdmin(tx)
@@ -70,7 +84,13 @@ func (s *Service) Bootstrap(ctx context.Context, keep func(token string) error) 
 	if err := keep(text); err != nil {
 		return "", err
 	}
-	return text, s.Store.Update(ctx, func(tx Tx) error { return tx.AddToken(token) })
+	err = s.Store.Update(ctx, func(tx Tx) error { return tx.AddToken(token) })
+	if fault.CodeOf(err) == fault.Conflict {
+		if failed := drop(text); failed != nil {
+			return "", failed
+		}
+	}
+	return text, err
 }
 
 // firstAdmin creates the first admin where there is no user, and tells whether the

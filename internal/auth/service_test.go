@@ -41,7 +41,7 @@ func service(t *testing.T) (*auth.Service, *clock) {
 	return a, c
 }
 
-// nowhere keeps a first token only in the test's own hands.
+// nowhere keeps a first token, or drops it, only in the test's own hands.
 func nowhere(string) error { return nil }
 
 var admin = auth.Identity{User: "admin", Roles: []auth.Role{auth.Admin}}
@@ -71,7 +71,7 @@ func wantNoIdentity(t *testing.T, what string, err error) {
 
 func TestTheFirstStartGivesOneAdminToken(t *testing.T) {
 	a, _ := service(t)
-	secret, err := a.Bootstrap(t.Context(), nowhere)
+	secret, err := a.Bootstrap(t.Context(), nowhere, nowhere)
 	if err != nil || !strings.HasPrefix(secret, "fw_") {
 		t.Fatalf("Bootstrap = %q, %v; want a token", secret, err)
 	}
@@ -79,7 +79,7 @@ func TestTheFirstStartGivesOneAdminToken(t *testing.T) {
 	if err != nil || who.User != auth.FirstAdmin || !who.Has(auth.Admin) || who.Worker {
 		t.Errorf("Authenticate = %+v, %v; want the admin", who, err)
 	}
-	if again, err := a.Bootstrap(t.Context(), nowhere); again != "" || err != nil {
+	if again, err := a.Bootstrap(t.Context(), nowhere, nowhere); again != "" || err != nil {
 		t.Errorf("a second Bootstrap = %q, %v; want nothing", again, err)
 	}
 }
@@ -92,14 +92,54 @@ func TestAnAdminWithoutAWayInGetsTheFirstTokenAtTheNextStart(t *testing.T) {
 	if err := a.Store.Update(t.Context(), add); err != nil {
 		t.Fatal(err)
 	}
-	if secret, err := a.Bootstrap(t.Context(), nowhere); secret == "" || err != nil {
+	if secret, err := a.Bootstrap(t.Context(), nowhere, nowhere); secret == "" || err != nil {
 		t.Errorf("Bootstrap after a kill in the middle = %q, %v; want a token", secret, err)
+	}
+}
+
+// overtaken is a store on which another server makes its first token while this one is about
+// to commit for the nth time.
+type overtaken struct {
+	auth.Store
+	nth  int
+	make func()
+}
+
+func (o *overtaken) Update(ctx context.Context, f func(auth.Tx) error) error {
+	if o.nth--; o.nth == 0 {
+		o.make()
+	}
+	return o.Store.Update(ctx, f)
+}
+
+func TestOfTwoFirstServersOneGivesTheToken(t *testing.T) {
+	for nth := 1; nth <= 2; nth++ {
+		one, _ := service(t)
+		var first string
+		two := auth.New(&overtaken{Store: one.Store, nth: nth, make: func() {
+			var err error
+			if first, err = one.Bootstrap(t.Context(), nowhere, nowhere); err != nil || first == "" {
+				t.Errorf("the first server got the token %q, %v", first, err)
+			}
+		}})
+		kept := map[string]bool{}
+		keep := func(token string) error { kept[token] = true; return nil }
+		drop := func(token string) error { delete(kept, token); return nil }
+		if second, err := two.Bootstrap(t.Context(), keep, drop); second != "" || err != nil {
+			t.Errorf("overtaken at commit %d, Bootstrap = %q, %v; want no token and no error", nth, second, err)
+		}
+		if len(kept) > 0 {
+			t.Errorf("overtaken at commit %d, a token that was never stored is kept", nth)
+		}
+		if _, err := one.Authenticate(t.Context(), first); err != nil {
+			t.Errorf("the token of the first server: %v", err)
+		}
 	}
 }
 
 func TestOnlyTheHashOfATokenIsKept(t *testing.T) {
 	a, _ := service(t)
-	text, err := a.Bootstrap(t.Context(), nowhere)
+	text, err := a.Bootstrap(t.Context(), nowhere, nowhere)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +158,7 @@ func TestOnlyTheHashOfATokenIsKept(t *testing.T) {
 
 func TestAWrongTokenIsNobodys(t *testing.T) {
 	a, _ := service(t)
-	good, err := a.Bootstrap(t.Context(), nowhere)
+	good, err := a.Bootstrap(t.Context(), nowhere, nowhere)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -232,7 +272,7 @@ func TestASessionLastsFromLoginToLogout(t *testing.T) {
 
 func TestATokenStartsASession(t *testing.T) {
 	a, _ := service(t)
-	secret, err := a.Bootstrap(t.Context(), nowhere)
+	secret, err := a.Bootstrap(t.Context(), nowhere, nowhere)
 	if err != nil {
 		t.Fatal(err)
 	}

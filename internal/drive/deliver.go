@@ -151,12 +151,12 @@ func (d *Drive) deliverOne(ctx context.Context, m Message) error {
 		backoff := min(time.Second<<min(m.Attempts, 12), time.Hour)
 		m.Attempts++
 		m.NotBefore = t.now.Add(backoff)
-		if gaveUp := backoff >= time.Hour && m.Attempts > int(messageGiveUp/time.Hour)+12; gaveUp || fault.CodeOf(failed) == fault.Invalid {
-			return t.giveUp(m, failed)
-		}
 		// Another server may have sent it meanwhile, where this one stood still.
 		if err := t.tx.MoveMessage(m.ID, was, m.NotBefore); err != nil {
 			return err
+		}
+		if gaveUp := backoff >= time.Hour && m.Attempts > int(messageGiveUp/time.Hour)+12; gaveUp || fault.CodeOf(failed) == fault.Invalid {
+			return t.giveUp(m, failed)
 		}
 		return t.tx.PutMessage(m)
 	}))

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/drive"
+	"github.com/fairwayhq/fairway/internal/fault"
 )
 
 // withMessages returns a rig with so many messages that are due, and a drive on it which
@@ -98,5 +99,37 @@ func TestMessagesOfASlowReceiverStayClaimedAndThoseOfADeadServerDoNot(t *testing
 	stop()
 	if err := <-ended; err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A server that stood still while it sent a message gives up none that another one has claimed.
+func TestAMessageThatAnotherServerHasIsNotGivenUp(t *testing.T) {
+	next, sent := make(chan struct{}), 0
+	r, d := withMessages(t, 2, func(ctx context.Context, r *rig) error {
+		if sent++; sent == 2 {
+			close(next)
+		}
+		if sent > 1 {
+			return nil
+		}
+		r.update(func(tx drive.Tx) error {
+			due, err := tx.DueMessages(r.clock().Add(time.Hour), 1)
+			if err != nil {
+				return err
+			}
+			return tx.MoveMessage(due[0].ID, due[0].NotBefore, r.clock().Add(time.Minute))
+		})
+		return fault.Errorf(fault.Invalid, "the receiver does not know it any more")
+	})
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- d.Run(ctx) }()
+	<-next
+	stop()
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	if n := r.dueIn(time.Hour); n != 1 {
+		t.Errorf("%d messages are left, want the one of the other server", n)
 	}
 }

@@ -185,7 +185,7 @@ func (d *Drive) excuseTasks(ctx context.Context, o pipeline.Outage) error {
 	})
 }
 
-// moveBack moves tasks and messages back with the clock, in one transaction with the
+// moveBack moves tasks, messages and chores back with the clock, in one transaction with the
 // sign of life that tells by how much, so that nothing is moved twice. Only where one
 // server goes by its own clock can it have been set back.
 func (t *transition) moveBack(o pipeline.Outage, leaseFor time.Duration) error {
@@ -205,6 +205,9 @@ func (t *transition) moveBack(o pipeline.Outage, leaseFor time.Duration) error {
 		}
 	}
 	if err := t.moveMessages(by); err != nil {
+		return err
+	}
+	if err := t.tx.MoveChores(o.Ended, by); err != nil {
 		return err
 	}
 	return t.tx.NoteAlive(o.Ended)

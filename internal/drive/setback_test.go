@@ -97,6 +97,38 @@ func TestAMessageIsTriedAgainThoughTheClockWasSetBack(t *testing.T) {
 	})
 }
 
+func TestChoresDoNotWaitForATimeThatAWrongClockHasShown(t *testing.T) {
+	const year, day = 365 * 24 * time.Hour, 24 * time.Hour
+	r := newRig(t)
+	right := r.clock()
+	r.pass(year)
+	r.update(func(tx drive.Tx) error {
+		if mine, err := tx.Claim("sweep", r.clock(), r.clock().Add(time.Hour)); err != nil || !mine {
+			t.Errorf("the first claim: %v, %v", mine, err)
+		}
+		return tx.ChoreDone("sweep", r.clock(), r.clock().Add(day), 0)
+	})
+	r.alive()
+	r.restart(-year)
+	r.update(func(tx drive.Tx) error {
+		if c, err := tx.Chore("sweep"); err != nil || !c.Done.Equal(right) {
+			t.Errorf("it was done at %s, %v, want %s", c.Done, err, right)
+		}
+		if mine, err := tx.Claim("sweep", r.clock().Add(day), r.clock().Add(2*day)); err != nil || !mine {
+			t.Errorf("a day later it is due: %v, %v", mine, err)
+		}
+		return nil
+	})
+}
+
+// update runs a transaction on the store.
+func (r *rig) update(f func(drive.Tx) error) {
+	r.t.Helper()
+	if err := r.store.Drive().Update(context.Background(), f); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
 func TestAClockSetBackMovesAllOnceWhereverTheServerIsKilledMeanwhile(t *testing.T) {
 	for commits := range 5 {
 		r := newRig(t)

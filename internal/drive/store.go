@@ -51,6 +51,8 @@ type Turns interface {
 	ChoreDone(work string, at, until time.Time, found int64) error
 	// Chore is how it stands about such work; zero where nobody has claimed it yet.
 	Chore(work string) (Chore, error)
+	// MoveChores moves what is said to be done, or due again, after now back by so much.
+	MoveChores(now time.Time, by time.Duration) error
 }
 
 // Chore is work that one of all servers does once every so often.

@@ -44,8 +44,9 @@ func mayReplace(tx Tx, who auth.Identity, older subject, plan *pipeline.Plan) er
 	return nil
 }
 
-// comingTo are the releases that move to the entry or wait for it: they will be at home before
-// one that queues behind them, unless they go back already.
+// comingTo are the releases that will be at home in the entry before one that queues behind all
+// that is in its lane: those that move to it or wait for it, and in the place of one that goes
+// back already what it goes back to.
 func comingTo(tx Tx, plan *pipeline.Plan, e *pipeline.Environment) (all []string, err error) {
 	lane, err := tx.Lane(drive.LaneOf(plan, plan.ServiceOf(e), e.In()))
 	if err != nil {
@@ -58,6 +59,10 @@ func comingTo(tx Tx, plan *pipeline.Plan, e *pipeline.Environment) (all []string
 		}
 		if record.Run.StateOf(e.In()) != pipeline.EnvironmentRollingBack {
 			all = append(all, entry.Release)
+			continue
+		}
+		if back := record.Run.Plan.At(plan.ServiceOf(e), e.Place()); back != nil {
+			all = append(all, record.Run.Environment(back.Name).Before)
 		}
 	}
 	return all, nil

@@ -32,3 +32,13 @@ func (tx *Tx) Chore(work string) (c drive.Chore, err error) {
 	_, err = tx.row([]any{timeInto{&c.Until}, timeInto{&c.Done}, &c.Found}, selectChore, work)
 	return c, err
 }
+
+const moveChores = `UPDATE chores SET
+	until = CASE WHEN until > $1 THEN until - $2 ELSE until END,
+	done = CASE WHEN done > $1 THEN done - $2 ELSE done END`
+
+// MoveChores moves the instants after now back by so much.
+func (tx *Tx) MoveChores(now time.Time, by time.Duration) error {
+	_, err := tx.exec(moveChores, nanos(now), int64(by))
+	return err
+}

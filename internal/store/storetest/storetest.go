@@ -70,6 +70,7 @@ func Run(t *testing.T, open func(t testing.TB) Store) {
 		{"fences grow for ever", fencesGrow},
 		{"a chore is one caller's until it is due again", chores},
 		{"what a chore has found is known to all", choresDone},
+		{"chores move back with a clock that was ahead", choresMoved},
 
 		{"a lane keeps its order", laneOrder},
 		{"a lane has one holder", laneHolder},

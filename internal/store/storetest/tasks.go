@@ -221,3 +221,26 @@ func choresDone(t *testing.T, s Store) {
 	})
 	is(drive.Chore{Until: at(70), Done: at(3), Found: 2})
 }
+
+func choresMoved(t *testing.T, s Store) {
+	s.update(t, func(tx release.Tx) error {
+		for work, done := range map[string]int{"sweep": 103, "count": 2} {
+			if _, err := tx.Claim(work, at(0), at(1)); err != nil {
+				return err
+			}
+			if err := tx.ChoreDone(work, at(done), at(done+5), 7); err != nil {
+				return err
+			}
+		}
+		_, err := tx.Claim("never done", at(100), at(110))
+		return err
+	})
+	s.update(t, func(tx release.Tx) error { return tx.MoveChores(at(9), at(100).Sub(at(0))) })
+	for work, want := range map[string]drive.Chore{
+		"sweep":      {Until: at(8), Done: at(3), Found: 7},
+		"count":      {Until: at(7), Done: at(2), Found: 7},
+		"never done": {Until: at(10)},
+	} {
+		equal(t, work, get(t, s, func(tx release.Tx) (drive.Chore, error) { return tx.Chore(work) }), want)
+	}
+}
