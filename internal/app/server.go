@@ -44,6 +44,9 @@ type ServerConfig struct {
 	NoWorker bool
 	// WorkerEnvironments are those whose tasks the built-in worker takes; all if empty.
 	WorkerEnvironments []string
+	// WorkerParallel is how many stages the built-in worker carries at the same time, and
+	// WorkerParallelJobs how many of them may run a command; 0 is the default.
+	WorkerParallel, WorkerParallelJobs int
 	// OpeningKeyFile has the keys with which the built-in worker opens values of Secrets;
 	// empty where it has none.
 	OpeningKeyFile string
@@ -186,6 +189,7 @@ func (c ServerConfig) runWorker(ctx context.Context, parts *group, clock *clock,
 	w := worker.New(worker.Config{
 		Name: name, Environments: c.WorkerEnvironments, Server: d, Executors: host.executors(), Log: c.Log,
 		Desk: desk, Respond: host.respondent(name).Respond, Now: clock.Now,
+		Parallel: c.WorkerParallel, ParallelJobs: c.WorkerParallelJobs,
 	})
 	parts.run("worker", func() error { return w.Run(ctx) })
 	return host, nil
