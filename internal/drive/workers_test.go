@@ -143,7 +143,7 @@ func TestAllThatADeadWorkerHadIsCarriedOnByOneWithFewerPlaces(t *testing.T) {
 			r.ship(service(fmt.Sprint("b", i), "canary, promote"))
 		}
 		w.run("B", each+2)
-		waitFor(t, func() bool { return w.looksAt("B", time.Time{}) == each })
+		waitFor(t, func() bool { return w.looksAt("B", time.Time{}) >= each }) // on a busy machine also what A was late with
 		died := time.Now()
 		die()
 		waitFor(t, func() bool { return w.looksAt("B", died.Add(shortLease/2)) == 2*each })
