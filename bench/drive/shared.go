@@ -25,7 +25,8 @@ import (
 
 const (
 	sharedWorkers = 4
-	// tasksAtOnce is how many tasks each worker has at the same time.
+	// tasksAtOnce is how many tasks each worker has at the same time (--parallel), and how
+	// many of them may be jobs (--parallel-jobs).
 	tasksAtOnce = 25
 	// sharedStages is how many jobs a release of the shared part goes through before it
 	// is deployed; each passed one is a transition, which ends one stage and begins the next.
@@ -223,7 +224,7 @@ func asWorker(ctx context.Context, name, url string) error {
 		return err
 	}
 	w := worker.New(worker.Config{
-		Name: name, Server: api, Parallel: tasksAtOnce,
+		Name: name, Server: api, Parallel: tasksAtOnce, ParallelJobs: tasksAtOnce,
 		Executors: map[pipeline.Kind]stage.Executor{pipeline.KindJob: instant{}, pipeline.KindDeploy: instant{}},
 		Log:       slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})

@@ -2,8 +2,11 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"time"
+
+	"github.com/fairwayhq/fairway/internal/worker"
 )
 
 // load is what is asked of Fairway.
@@ -16,8 +19,9 @@ type load struct {
 	// Canary is how long a judge takes in a region, Watch how long it looks on after that,
 	// and Interval is between two samples.
 	Canary, Watch, Interval time.Duration
-	// Workers wait in each region.
-	Workers int
+	// Workers are in each region, and more where they have not Places enough together for what
+	// is released to at once.
+	Workers, Places int
 	// KeepSamples and KeepEvents are the days of --keep-samples and --keep-events; Years is
 	// how long the database has been growing.
 	KeepSamples, KeepEvents, Years float64
@@ -36,7 +40,7 @@ func asked() load {
 	return load{
 		Regions: 200, Services: 10_000, Releases: 100_000, Peak: 3,
 		Mix:    []part{{0.7, 1}, {0.25, 10}, {0.05, 200}},
-		Canary: 10 * time.Minute, Watch: 10 * time.Minute, Interval: interval, Workers: 2,
+		Canary: 10 * time.Minute, Watch: 10 * time.Minute, Interval: interval, Workers: 2, Places: worker.DefaultParallel,
 		KeepSamples: 30, KeepEvents: 365, Years: 3, DriftEvery: 5 * time.Minute,
 	}
 }
@@ -81,8 +85,8 @@ type need struct {
 	Day cost
 	// Kept are the bytes in the database after Years; Samples, Events and the Rest of them.
 	Kept, KeptSamples, KeptEvents, KeptRest float64
-	// Connections of workers.
-	Connections float64
+	// Workers are needed, and their Connections.
+	Workers, Connections float64
 	// Drift are looks for drift a second.
 	Drift float64
 	// Turn is the part of the time in which the turn of a service is taken whose release
@@ -132,13 +136,13 @@ func waiting(u *units, workers, updates, tasks float64) (c cost, looks float64) 
 func (l load) needs(u *units) (n need) {
 	const day = 86_400
 	w := l.work(u, l.Releases/day*l.Peak, l.Interval)
-	workers := float64(l.Regions * l.Workers)
 	n.Releases, n.Samples, n.Legs = w.Releases, w.Samples, w.LegSeconds
+	workers := max(float64(l.Regions*l.Workers), math.Ceil(n.Legs/float64(l.Places)))
 	n.Held = w.Held.plus(min(workers, n.Legs), u.Holder)
 	n.Waiting, n.Looks = waiting(u, workers, w.sum().Updates, n.Legs)
 	n.Second = w.Releases.plus(1, w.Samples).plus(1, n.Held).plus(1, n.Waiting)
 	n.Day = l.work(u, l.Releases, l.Interval).sum()
-	n.Connections = workers * u.Connections
+	n.Workers, n.Connections = workers, workers*u.Connections
 	targets := float64(l.Services) * l.regionsOfService()
 	n.Drift = targets / l.DriftEvery.Seconds()
 	l.keep(u, &n)

@@ -24,7 +24,7 @@ func known() *units {
 func simple() load {
 	return load{
 		Regions: 10, Services: 100, Releases: 86_400, Peak: 2, Mix: []part{{1, 1}}, Canary: 300 * time.Second, Watch: 300 * time.Second, Interval: 15 * time.Second,
-		Workers: 1, KeepSamples: 10, KeepEvents: 100, Years: 1, DriftEvery: 100 * time.Second,
+		Workers: 1, Places: 1000, KeepSamples: 10, KeepEvents: 100, Years: 1, DriftEvery: 100 * time.Second,
 	}
 }
 
@@ -52,6 +52,19 @@ func TestNeedsAreWhatOneReckonsByHeart(t *testing.T) {
 	near(t, "the rest kept", n.KeptRest, 86_400*4000*365+100*200)
 	near(t, "connections", n.Connections, 30)
 	near(t, "looks for drift", n.Drift, 1)
+}
+
+func TestWorkersThatHaveNotPlacesEnoughAreMore(t *testing.T) {
+	l, u := simple(), known()
+	l.Places = 60 // of 1200 that are needed
+	n := l.needs(u)
+	near(t, "workers", n.Workers, 20)
+	near(t, "connections", n.Connections, 60)
+	for _, w := range l.walls(u, assumed()) {
+		if w.Name == "places of workers" && math.Abs(w.At-0.5) > 1e-9 {
+			t.Errorf("ten workers have places for half of it, and the wall is %+v", w)
+		}
+	}
 }
 
 func TestWhatIsKeptIsNotOlderThanTheDatabase(t *testing.T) {

@@ -50,7 +50,7 @@ func printNeeds(name string, l load, u *units) {
 	line("MB workers to servers", func(c cost) float64 { return c.WorkerWire / 1e6 })
 	line("MB servers to database", func(c cost) float64 { return c.DatabaseWire / 1e6 })
 	t.Flush()
-	fmt.Printf("  %.0f regions are released to at once; %.0f connections of workers, %.0f looks for drift a second\n", n.Legs, n.Connections, n.Drift)
+	fmt.Printf("  %.0f regions are released to at once; %.0f workers have %.0f connections; %.0f looks for drift a second\n", n.Legs, n.Workers, n.Connections, n.Drift)
 	fmt.Printf("  a day adds %.3g rows and %.3g GB and writes %.3g GB of log\n", n.Day.Rows, n.Day.Bytes/1e9, n.Day.Log/1e9)
 	fmt.Printf("  after %g years %.3g TB: samples of %g days %.3g, lines of %g days %.3g, what is always kept %.3g\n",
 		l.Years, n.Kept/1e12, l.KeepSamples, n.KeptSamples/1e12, l.KeepEvents, n.KeptEvents/1e12, n.KeptRest/1e12)

@@ -49,6 +49,7 @@ func (l load) walls(u *units, lim limits) []wall {
 		{"the network to PostgreSQL", "MB/s", lim.Wire, func(n need) float64 { return n.Second.DatabaseWire }},
 		{"looks for drift", "/s", lim.Drift, func(n need) float64 { return n.Drift }},
 		{"the turn of a service", "of the time", lim.Busy, func(n need) float64 { return n.Turn }},
+		{"places of workers", "", float64(l.Regions * l.Workers * l.Places), func(n need) float64 { return n.Legs }},
 		{"the lane of a service", "of the time", lim.Busy, func(n need) float64 { return n.Lane }},
 	}
 	now := l.needs(u)

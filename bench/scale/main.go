@@ -43,7 +43,7 @@ func main() {
 	flag.DurationVar(&c.settles, "settle", 2*time.Minute, "how long to wait before that, once all releases are ticked")
 	name := flag.String("as-worker", "", "be the worker of that name (this program starts itself so)")
 	url := flag.String("server", "", "the worker's server")
-	parallel := flag.Int("parallel", 0, "how many tasks the worker carries out at the same time")
+	parallel := flag.Int("parallel", 0, "how many tasks the worker carries out at the same time, as --parallel of fairway worker says")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()

@@ -21,7 +21,8 @@ const (
 	moment   = 200 * time.Millisecond
 )
 
-// work leases tasks and carries them out side by side, until the context ends.
+// work leases tasks and carries them out side by side, until the context ends. Of 200 regions
+// there are fewer at a time than one worker may carry.
 func (w *world) work(ctx context.Context, name string, running *sync.WaitGroup) {
 	for ctx.Err() == nil {
 		tasks, err := w.drive.Lease(ctx, drive.LeaseAsk{Entries: true, Worker: name, Max: 100, Wait: 10 * time.Second})

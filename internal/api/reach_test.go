@@ -106,3 +106,24 @@ func TestAServerGreetsWorkers(t *testing.T) {
 	_, err = r.person("ann", auth.Developer).Hello(t.Context(), hello)
 	refused(t, err, fault.Denied, "ann is not a worker")
 }
+
+// Workers and servers of two versions work together: a word that a server does not know is
+// refused in a way that the worker takes for that.
+func TestAWishForTasksIsUnderstoodFromVersionToVersion(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	ann := r.person("ann", auth.Developer)
+	ship(t, ann, newRelease("v1", digest1))
+	token := map[string]string{"Authorization": "Bearer " + r.token(auth.NewToken{User: "ann", Name: "w", Worker: true})}
+	for ask, want := range map[string]int{
+		`{"worker":"w","max":1,"wait":0}`:                                 http.StatusOK, // as workers of version 3 of the wire ask
+		`{"worker":"w","max":1,"wait":0,"jobs":0}`:                        http.StatusOK,
+		`{"worker":"w","max":100,"wait":0,"jobs":0,"full":true}`:          http.StatusOK,
+		`{"worker":"w","max":1,"wait":0,"jobs":0,"full":true,"later":1}`:  http.StatusUnprocessableEntity,
+		`{"worker":"w","max":1,"wait":0,"jobs":"none","holding":["one"]}`: http.StatusUnprocessableEntity,
+	} {
+		if res, body := r.call(http.MethodPost, "/v1/worker/lease", ask, token); res.StatusCode != want {
+			t.Errorf("%s: %s: %s", ask, res.Status, body)
+		}
+	}
+}

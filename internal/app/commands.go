@@ -71,6 +71,9 @@ router as a process of its own, which goes on serving when the server stops.`,
 					return err
 				}
 			}
+			if err := checkParallel("worker-", c.WorkerParallel, c.WorkerParallelJobs); err != nil {
+				return err
+			}
 			c.Out = cmd.OutOrStdout()
 			return store.Ending(Server(cmd.Context(), c))
 		},
@@ -80,9 +83,12 @@ router as a process of its own, which goes on serving when the server stops.`,
 	flags.StringVar(&c.Listen, "listen", strings.TrimPrefix(cli.DefaultServer, "http://"), "address of the API and the UI; only this machine reaches the default")
 	flags.BoolVar(&c.NoWorker, "no-worker", false, "run no worker inside")
 	flags.BoolVar(&c.ReadOnly, "read-only", false, "only show what the database, a copy, has: no worker, no notifications, no wake-ups, and the API refuses changes")
+	addParallel(cmd, "worker-", &c.WorkerParallel, &c.WorkerParallelJobs)
 	flags.StringSliceVar(&c.WorkerEnvironments, workerEnvironments, nil, "let the worker inside take tasks of these environments only (default: all)")
-	cmd.MarkFlagsMutuallyExclusive("no-worker", workerEnvironments)
-	cmd.MarkFlagsMutuallyExclusive("read-only", workerEnvironments)
+	for _, of := range []string{workerEnvironments, "worker-parallel", "worker-parallel-jobs"} {
+		cmd.MarkFlagsMutuallyExclusive("no-worker", of)
+		cmd.MarkFlagsMutuallyExclusive("read-only", of)
+	}
 	addDatabase(cmd, &c.Database)
 	cmd.AddCommand(databaseCommands()...)
 	addOpeningKey(cmd, &c.OpeningKeyFile)
@@ -140,6 +146,9 @@ traffic, and may hold it or take it back, never give it more.`,
 			if c.Log, err = logs.logger(cmd.ErrOrStderr()); err != nil {
 				return err
 			}
+			if err := checkParallel("", c.Parallel, c.ParallelJobs); err != nil {
+				return err
+			}
 			return Worker(cmd.Context(), c)
 		},
 	}
@@ -161,6 +170,7 @@ traffic, and may hold it or take it back, never give it more.`,
 	flags.StringSliceVar(&c.Environments, "environment", nil, "take tasks of these environments only")
 	flags.StringVar(&c.MetricsListen, "metrics-listen", "", "address of the worker's own /metrics and /healthz, for instance 127.0.0.1:7879")
 	flags.StringSliceVar(&c.Regions, "region", nil, "take tasks of these regions only")
+	addParallel(cmd, "", &c.Parallel, &c.ParallelJobs)
 	flags.StringVar(&c.TLS.CA, "ca", "", "file with the authorities of the server's certificate, in PEM (default: the system's)")
 	flags.StringVar(&c.TLS.Cert, "client-cert", "", "file with the certificate to show to the server, in PEM")
 	flags.StringVar(&c.TLS.Key, "client-key", "", "file with its key, in PEM")

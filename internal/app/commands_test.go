@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
+
 	"github.com/fairwayhq/fairway/internal/fault"
 )
 
@@ -29,5 +31,24 @@ func TestTheWorkersEnvironmentsAreNamed(t *testing.T) {
 	cmd.SetErr(io.Discard)
 	if err := cmd.ExecuteContext(t.Context()); err == nil || !strings.Contains(err.Error(), "worker-environments") {
 		t.Errorf("without a worker the flag makes no sense, but the error is %v", err)
+	}
+}
+
+func TestAWorkerIsNotStartedWithoutPlaces(t *testing.T) {
+	for flag, values := range map[string][]string{"parallel": {"0", "-1", "10001"}, "parallel-jobs": {"0", "-1"}} {
+		for _, value := range values {
+			inside := serverCommand()
+			inside.SetArgs([]string{"--data-dir", t.TempDir(), "--listen", "127.0.0.1:0", "--worker-" + flag, value})
+			beside := workerCommand()
+			beside.Flags().String("server", "http://127.0.0.1:1", "")
+			beside.SetArgs([]string{"--data-dir", t.TempDir(), "--token-file", "none", "--" + flag, value})
+			for name, cmd := range map[string]*cobra.Command{"--worker-" + flag: inside, "--" + flag: beside} {
+				cmd.SetOut(io.Discard)
+				cmd.SetErr(io.Discard)
+				if err := cmd.ExecuteContext(t.Context()); fault.CodeOf(err) != fault.Invalid || !strings.Contains(err.Error(), name+" is "+value) {
+					t.Errorf("%s %s: %v", name, value, err)
+				}
+			}
+		}
 	}
 }

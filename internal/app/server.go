@@ -46,6 +46,9 @@ type ServerConfig struct {
 	ReadOnly bool
 	// WorkerEnvironments are those whose tasks the built-in worker takes; all if empty.
 	WorkerEnvironments []string
+	// WorkerParallel is how many stages the built-in worker carries at the same time, and
+	// WorkerParallelJobs how many of them may run a command; 0 is the default.
+	WorkerParallel, WorkerParallelJobs int
 	// OpeningKeyFile has the keys with which the built-in worker opens values of Secrets;
 	// empty where it has none.
 	OpeningKeyFile string
@@ -249,6 +252,7 @@ func (s *server) runWorker(ctx context.Context) error {
 	w := worker.New(worker.Config{
 		Name: name, Environments: s.WorkerEnvironments, Server: s.drive, Executors: host.executors(), Log: s.Log,
 		Desk: s.desk, Respond: host.respondent(name).Respond, Now: s.clock.Now,
+		Parallel: s.WorkerParallel, ParallelJobs: s.WorkerParallelJobs,
 	})
 	s.parts.run("worker", func() error { return w.Run(ctx) })
 	return nil

@@ -30,6 +30,9 @@ type WorkerConfig struct {
 	// Name must be the worker's own; default: the host's name.
 	Name                  string
 	Environments, Regions []string
+	// Parallel is how many stages it carries at the same time, ParallelJobs how many of them
+	// may run a command; 0 is the default.
+	Parallel, ParallelJobs int
 	// DataDir holds what the host platform needs.
 	DataDir string
 	// OpeningKeyFile has the keys that open values of Secrets; empty where it has none.
@@ -74,7 +77,7 @@ func Worker(ctx context.Context, c WorkerConfig) error {
 		Name: c.Name, Environments: c.Environments, Regions: c.Regions, Server: measured.Server(server), Executors: host.executors(), Log: c.Log,
 		Desk: server, Respond: host.respondent(c.Name).Respond,
 		Greeter: measured.Greeter(server), Version: Version(), ClockOff: clock.correct, Now: clock.Now,
-		Journal: journal,
+		Journal: journal, Parallel: c.Parallel, ParallelJobs: c.ParallelJobs,
 	})
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()

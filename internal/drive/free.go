@@ -6,7 +6,11 @@ import (
 )
 
 // Place is where tasks are carried out: an environment and, where it has them, a region.
-type Place struct{ Environment, Region string }
+type Place struct {
+	Environment, Region string
+	// Urgent says that what became free there cannot wait for a worker that has a place.
+	Urgent bool `json:",omitempty"`
+}
 
 // Anywhere stands for every place.
 var Anywhere = Place{Environment: "*"}
@@ -48,7 +52,9 @@ func (w *wishes) tell(free []Place) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for ch, ask := range w.all {
-		if !slices.ContainsFunc(free, func(p Place) bool { return p == Anywhere || p.within(ask.Environments, ask.Regions) }) {
+		if !slices.ContainsFunc(free, func(p Place) bool {
+			return p == Anywhere || p.within(ask.Environments, ask.Regions) && (p.Urgent || !ask.Full)
+		}) {
 			continue
 		}
 		select {

@@ -17,7 +17,7 @@ func (d *Drive) Lease(ctx context.Context, ask LeaseAsk) ([]stage.Task, error) {
 	if ask.Worker == "" {
 		return nil, fault.Errorf(fault.Invalid, "a worker needs a name")
 	}
-	ask.Max = min(max(ask.Max, 1), 100)
+	ask.Max = min(max(ask.Max, 1), mostTasks)
 	if d.drained() {
 		return nil, fault.Errorf(fault.Unavailable, "the server is stopping and gives no more tasks").
 			WithHint("ask again: another server, or this one when it is back, gives them")
@@ -60,6 +60,9 @@ func (d *Drive) Lease(ctx context.Context, ask LeaseAsk) ([]stage.Task, error) {
 			return nil, nil
 		case <-freed:
 			pause(ctx, lookInterval)
+			if ask.Full { // who has a place goes first
+				pause(ctx, fullPause)
+			}
 		case <-look.C:
 		}
 		look.Stop()
@@ -73,11 +76,11 @@ func (d *Drive) takeBack(ctx context.Context, tasks []stage.Task) error {
 	for _, task := range tasks {
 		fences[task.ID] = task.Fence
 	}
-	given := func(tx Tx) ([]TaskRow, error) {
+	unheard := func(tx Tx) ([]TaskRow, error) {
 		rows, err := tx.HeldTasks(tasks[0].Held)
 		return slices.DeleteFunc(rows, func(row TaskRow) bool { return fences[row.ID] != row.Fence }), err
 	}
-	return d.eachTask(ctx, given, func(t *transition, row TaskRow) error {
+	return d.eachTask(ctx, unheard, func(t *transition, row TaskRow) error {
 		if fences[row.ID] != row.Fence {
 			return nil
 		}
@@ -92,14 +95,17 @@ const unreadableWait = time.Minute
 // leaseInterval is how often a waiting worker looks for leases that ran out.
 const leaseInterval = time.Second
 
+// fullPause is how much later a worker without a place looks.
+const fullPause = 5 * lookInterval
+
 // lease gives what is free now. busy says that there was something of which another
 // transaction had the turn.
 func (d *Drive) lease(ctx context.Context, ask LeaseAsk) (tasks []stage.Task, busy bool, err error) {
 	// A look without the writer's lock first: most looks find nothing.
 	found := false
 	err = d.store.View(ctx, func(tx Tx) error {
-		rows, err := tx.LeasableTasks(d.now(), ask.Environments, ask.Regions, 1+len(ask.Holding))
-		found = len(withoutHeld(rows, ask)) > 0
+		rows, err := tx.LeasableTasks(d.now(), wantedBy(ask, 1))
+		found = len(given(rows, ask)) > 0
 		return err
 	})
 	if err != nil || !found {
@@ -107,11 +113,11 @@ func (d *Drive) lease(ctx context.Context, ask LeaseAsk) (tasks []stage.Task, bu
 	}
 	err = d.update(ctx, func(t *transition) error {
 		tasks = nil
-		rows, err := t.tx.LeasableTasks(t.now, ask.Environments, ask.Regions, ask.Max+len(ask.Holding))
+		rows, err := t.tx.LeasableTasks(t.now, wantedBy(ask, ask.Max))
 		if err != nil {
 			return err
 		}
-		for _, row := range withoutHeld(rows, ask) {
+		for _, row := range given(rows, ask) {
 			task, err := t.leaseTask(row, ask.Worker, d.leaseFor)
 			if fault.CodeOf(err) == fault.Unavailable {
 				return err // it is the store's trouble, not the task's
@@ -132,16 +138,6 @@ func (d *Drive) lease(ctx context.Context, ask LeaseAsk) (tasks []stage.Task, bu
 	return tasks, len(tasks) == 0, err
 }
 
-// withoutHeld leaves out what the worker has in hand: it goes on with that under the fence
-// that it has, also where its lease ran out while it was cut off. And it leaves out regions
-// where the worker is too old to know them.
-func withoutHeld(rows []TaskRow, ask LeaseAsk) []TaskRow {
-	rest := slices.DeleteFunc(rows, func(row TaskRow) bool {
-		return slices.Contains(ask.Holding, row.ID) || !ask.Entries && row.Entry != row.Environment
-	})
-	return rest[:min(len(rest), ask.Max)]
-}
-
 // giveBack ends the leases of a worker that has just started again: who it was
 // before is gone, so its tasks need not wait for their leases to run out.
 func (d *Drive) giveBack(ctx context.Context, ask LeaseAsk) error {
@@ -157,7 +153,7 @@ func (d *Drive) giveBack(ctx context.Context, ask LeaseAsk) error {
 }
 
 // place is where the task is carried out.
-func (row TaskRow) place() Place { return Place{row.Environment, row.Region} }
+func (row TaskRow) place() Place { return Place{Environment: row.Environment, Region: row.Region} }
 
 // taskBatch is how many tasks are changed in one transaction.
 const taskBatch = 100
@@ -246,6 +242,7 @@ func (t *transition) leaseTask(row TaskRow, worker string, leaseFor time.Duratio
 	if err != nil {
 		return stage.Task{}, err
 	}
+	row.Job = task.Stage.RunsCommand()
 	return *task, t.putTask(row)
 }
 

@@ -163,7 +163,7 @@ func setBack(o pipeline.Outage) time.Duration {
 }
 
 // allTasks are those that are held too.
-func allTasks(tx Tx) ([]TaskRow, error) { return tx.LeasableTasks(distant, nil, nil, 0) }
+func allTasks(tx Tx) ([]TaskRow, error) { return tx.LeasableTasks(distant, Wanted{}) }
 
 // excuseTasks lets those who held a task at the last sign of life hold it for a lease's
 // time more.

@@ -119,6 +119,11 @@ type TaskRow struct {
 	LeaseUntil time.Time
 	// Reported is the number of the last report taken in under the fence.
 	Reported int64
+	// Job says that the stage runs a command on the worker's machine. In a row that a server
+	// from before there was this field wrote it may be wrong until the task is leased.
+	Job bool
+	// Exposed says that users have got something of the release there by an earlier stage.
+	Exposed bool
 }
 
 // Tasks keeps the stages that workers carry out.
@@ -129,10 +134,10 @@ type Tasks interface {
 	// LoadTask returns the task of the entry, or fault.NotFound.
 	LoadTask(release, entry string) (TaskRow, error)
 	DeleteTask(release, entry string) error
-	// LeasableTasks returns at most limit tasks of the environments and regions (all if
-	// empty) whose lease has run out and whose NotBefore is not after now, oldest first. An
-	// update takes the turns of their services, and leaves out those that are taken.
-	LeasableTasks(now time.Time, environments, regions []string, limit int) ([]TaskRow, error)
+	// LeasableTasks returns the wanted tasks whose lease has run out and whose NotBefore is
+	// not after now: first what undoes, then what else is urgent, then the oldest. An update
+	// takes the turns of their services, and leaves out those that are taken.
+	LeasableTasks(now time.Time, w Wanted) ([]TaskRow, error)
 	// HeldTasks returns the tasks that the worker of that name holds.
 	HeldTasks(holder string) ([]TaskRow, error)
 	// TasksByID returns those of the tasks that there are, without State, Progress

@@ -53,8 +53,10 @@ func (t *transition) saveRun(rec Record, wake time.Time) error {
 func (t *transition) free() []Place {
 	var all []Place
 	for _, row := range t.put {
-		if row.Holder == "" && !slices.Contains(all, row.place()) {
-			all = append(all, row.place())
+		place := row.place()
+		place.Urgent = row.Urgent()
+		if row.Holder == "" && !slices.Contains(all, place) {
+			all = append(all, place)
 		}
 	}
 	return all
@@ -182,7 +184,7 @@ func (t *transition) startTask(rec Record, c pipeline.Command) error {
 	row := TaskRow{
 		ID: newID(t.now), Release: rec.Release, Service: rec.Run.Plan.ServiceOf(env), Entry: env.Name,
 		Environment: env.In(), Region: env.Region, Stage: c.Stage, Undo: c.Undo,
-		Deadline: c.At, NotBefore: t.now,
+		Deadline: c.At, NotBefore: t.now, Job: env.RunsCommand(c.Stage), Exposed: rec.Run.Environment(env.Name).Exposed(),
 	}
 	if was := t.cancelled[[2]string{row.Release, row.Entry}]; c.Undo && was.Stage == c.Stage {
 		row.State = was.State

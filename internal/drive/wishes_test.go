@@ -2,6 +2,7 @@ package drive
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,17 +14,21 @@ func TestOnlyWhoMayHaveAFreeTaskIsWoken(t *testing.T) {
 		"production": {Environments: []string{"production"}},
 		"eu":         {Environments: []string{"production"}, Regions: []string{"eu"}},
 		"staging":    {Environments: []string{"staging"}},
+		"full":       {Environments: []string{"production"}, Full: true},
+		"full eu":    {Environments: []string{"production"}, Regions: []string{"eu"}, Full: true},
 	}
 	for _, c := range []struct {
 		free  []Place
 		woken []string
 	}{
 		{nil, nil},
-		{[]Place{{"production", "eu"}}, []string{"all", "production", "eu"}},
-		{[]Place{{"production", "us"}}, []string{"all", "production"}},
-		{[]Place{{"production", "us"}, {"staging", ""}}, []string{"all", "production", "staging"}},
-		{[]Place{{"test", ""}}, []string{"all"}},
-		{[]Place{Anywhere}, []string{"all", "production", "eu", "staging"}},
+		{[]Place{{"production", "eu", false}}, []string{"all", "production", "eu"}},
+		{[]Place{{"production", "eu", true}}, []string{"all", "production", "eu", "full", "full eu"}},
+		{[]Place{{"production", "us", false}, {"production", "us", true}}, []string{"all", "production", "full"}},
+		{[]Place{{"production", "us", false}}, []string{"all", "production"}},
+		{[]Place{{"production", "us", false}, {"staging", "", false}}, []string{"all", "production", "staging"}},
+		{[]Place{{"test", "", false}}, []string{"all"}},
+		{[]Place{Anywhere}, []string{"all", "production", "eu", "staging", "full", "full eu"}},
 	} {
 		var w wishes
 		waiting := map[string]<-chan struct{}{}
@@ -64,8 +69,12 @@ func TestATransitionTellsWhereItLeavesFreeTasks(t *testing.T) {
 	free := TaskRow{Release: "r1", Entry: "production/eu", Environment: "production", Region: "eu"}
 	same, held := free, free
 	same.Release, held.Entry, held.Region, held.Holder = "r2", "production/us", "us", "w1"
-	if got := put(free, same, held); len(got) != 1 || got[0] != (Place{"production", "eu"}) {
+	if got := put(free, same, held); len(got) != 1 || got[0] != (Place{"production", "eu", false}) {
 		t.Errorf("free tasks are in %v", got)
+	}
+	same.Undo = true
+	if got := put(free, same, held); len(got) != 2 || !slices.Contains(got, Place{"production", "eu", true}) {
+		t.Errorf("free tasks, one of which undoes, are in %v", got)
 	}
 }
 
@@ -83,7 +92,7 @@ func (s *taken) Update(_ context.Context, f func(Tx) error) error {
 	return f(&taken{writable: true})
 }
 
-func (s *taken) LeasableTasks(time.Time, []string, []string, int) ([]TaskRow, error) {
+func (s *taken) LeasableTasks(time.Time, Wanted) ([]TaskRow, error) {
 	if s.writable {
 		return nil, nil
 	}

@@ -14,8 +14,11 @@ import (
 //	1  leases, reports with numbers, inquiries; nobody tells a version
 //	2  Hello; reports with parts of a state (Report.Part) and late ones (Report.Late)
 //	3  signs of life of all tasks at once (Signs); the next task with an answer (Report.Next)
+//	4  a wish for tasks tells jobs apart (LeaseAsk.Jobs), and may be for what cannot wait
+//	   (LeaseAsk.Full); a worker leaves both out where the server speaks 3
 const (
-	Wire         = 3
+	Wire         = 4
+	WirePlaces   = 4 // from where a server understands Jobs and Full
 	OldestWorker = 1
 	OldestServer = 3
 )

@@ -14,6 +14,12 @@ type LeaseAsk struct {
 	Regions      []string `json:"regions,omitempty"`
 	// Max is how many tasks to lease at most, 1 to 100.
 	Max int `json:"max"`
+	// Jobs is how many of them may be jobs, or other stages that run a command; without it
+	// all may be.
+	Jobs *int `json:"jobs,omitempty"`
+	// Full says that the worker has as much in hand as it should. It takes only what cannot
+	// wait: an undoing, and what users have got something of, unless it runs a command.
+	Full bool `json:"full,omitempty"`
 	// Wait is how long to wait for the first task, at most 30 s.
 	Wait time.Duration `json:"wait"`
 	// Resume is for the first ask of a worker that has just started: it gets back

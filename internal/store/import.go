@@ -29,7 +29,7 @@ var importedTables = []string{
 }
 
 // truths are the columns that are 0 or 1 in SQLite.
-var truths = map[string]bool{"tasks.undo": true, "lanes.held": true, "tokens.worker": true}
+var truths = map[string]bool{"tasks.undo": true, "tasks.job": true, "tasks.exposed": true, "lanes.held": true, "tokens.worker": true}
 
 // Import brings everything from a database file, which no server may have open, into the
 // PostgreSQL database, which must be empty, in one transaction. Before it and at its end

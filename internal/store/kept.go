@@ -52,5 +52,5 @@ func (tx *Tx) note(key taskKey, t *drive.TaskRow) {
 	if tx.free == nil {
 		tx.free = map[taskKey]drive.Place{}
 	}
-	tx.free[key] = drive.Place{Environment: t.Environment, Region: t.Region}
+	tx.free[key] = drive.Place{Environment: t.Environment, Region: t.Region, Urgent: t.Urgent()}
 }

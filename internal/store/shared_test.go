@@ -285,7 +285,7 @@ func TestServersHearOfEachOthersCommits(t *testing.T) {
 	two.Freed()
 	put := func(st *store.Postgres, entry, region, holder string) error {
 		return st.Drive().Update(t.Context(), func(tx drive.Tx) error {
-			return tx.PutTask(drive.TaskRow{ID: entry, Release: "r1", Entry: entry, Environment: "production", Region: region, Holder: holder})
+			return tx.PutTask(drive.TaskRow{ID: entry, Release: "r1", Entry: entry, Environment: "production", Region: region, Holder: holder, Undo: true})
 		})
 	}
 	if err := errors.Join(put(one, "production/us", "us", "w1"), put(one, "production/eu", "eu", "")); err != nil {
@@ -296,7 +296,7 @@ func TestServersHearOfEachOthersCommits(t *testing.T) {
 		free = append(free, two.Freed()...)
 		return len(free) > 0
 	})
-	if want := (drive.Place{Environment: "production", Region: "eu"}); len(free) != 1 || free[0] != want {
+	if want := (drive.Place{Environment: "production", Region: "eu", Urgent: true}); len(free) != 1 || free[0] != want {
 		t.Errorf("free tasks were told in %v, want %v", free, want)
 	}
 	// A lost connection costs nothing but time, and then tasks may be free anywhere.

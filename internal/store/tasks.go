@@ -11,15 +11,16 @@ import (
 )
 
 const taskColumns = `release, entry, environment, id, service, region, stage, undo, state, progress, hold, decision,
-	deadline, not_before, holder, fence, lease_until, reported`
+	deadline, not_before, holder, fence, lease_until, reported, job, exposed`
 
 const upsertTask = `INSERT INTO tasks (` + taskColumns + `)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
 	ON CONFLICT (release, entry) DO UPDATE SET
 	environment = excluded.environment, id = excluded.id, service = excluded.service, region = excluded.region, stage = excluded.stage, undo = excluded.undo,
 	state = excluded.state, progress = excluded.progress, hold = excluded.hold, decision = excluded.decision,
 	deadline = excluded.deadline, not_before = excluded.not_before, holder = excluded.holder,
-	fence = excluded.fence, lease_until = excluded.lease_until, reported = excluded.reported`
+	fence = excluded.fence, lease_until = excluded.lease_until, reported = excluded.reported,
+	job = excluded.job, exposed = excluded.exposed`
 
 // PutTask inserts the task, or replaces the one of the same release and entry. It is written
 // with the commit: see keptTasks.
@@ -32,7 +33,7 @@ func (tx *Tx) writeTask(key taskKey, t *drive.TaskRow) error {
 	}
 	return tx.write(upsertTask, t.Release, t.Entry, t.Environment, t.ID, t.Service, t.Region, t.Stage, t.Undo,
 		rawText(t.State), rawText(t.Progress), t.Hold, t.Decision,
-		nanos(t.Deadline), nanos(t.NotBefore), t.Holder, t.Fence, nanos(t.LeaseUntil), t.Reported)
+		nanos(t.Deadline), nanos(t.NotBefore), t.Holder, t.Fence, nanos(t.LeaseUntil), t.Reported, t.Job, t.Exposed)
 }
 
 const (
@@ -69,7 +70,7 @@ func (tx *Tx) LoadTask(release, entry string) (t drive.TaskRow, err error) {
 func taskInto(t *drive.TaskRow) []any {
 	return []any{&t.Release, &t.Entry, &t.Environment, &t.ID, &t.Service, &t.Region, &t.Stage, &t.Undo,
 		rawInto{&t.State}, rawInto{&t.Progress}, &t.Hold, &t.Decision,
-		timeInto{&t.Deadline}, timeInto{&t.NotBefore}, &t.Holder, &t.Fence, timeInto{&t.LeaseUntil}, &t.Reported}
+		timeInto{&t.Deadline}, timeInto{&t.NotBefore}, &t.Holder, &t.Fence, timeInto{&t.LeaseUntil}, &t.Reported, &t.Job, &t.Exposed}
 }
 
 const deleteTask = `DELETE FROM tasks WHERE release = $1 AND entry = $2`
@@ -79,23 +80,34 @@ func (tx *Tx) DeleteTask(release, entry string) error { return tx.keepTask(relea
 
 const (
 	selectLeasableTasks = `SELECT ` + taskColumns + ` FROM tasks WHERE not_before <= $1 AND lease_until <= $1`
+	// urgentTask is drive.TaskRow.Urgent.
+	urgentTask = `(undo OR NOT job AND (exposed OR fence > 0))`
+	noJob      = ` AND (undo OR NOT job)`
+	// What cannot wait is found before all that waits longer.
+	leaseOrder = ` ORDER BY undo DESC, ` + urgentTask + ` DESC, not_before, id LIMIT $%d`
 	// A service whose turn is taken is left out, so that leasing never waits.
 	joinFreeTurns = ` FROM tasks JOIN turns ON turns.name = tasks.service`
 	lockFreeTurns = ` FOR UPDATE SKIP LOCKED`
 )
 
-// LeasableTasks returns at most limit tasks of the environments and regions (all if
-// empty) whose lease has run out and whose NotBefore is not after now, oldest first. An
-// update takes the turns of their services, and leaves out those that are taken.
-func (tx *Tx) LeasableTasks(now time.Time, environments, regions []string, limit int) ([]drive.TaskRow, error) {
+// LeasableTasks returns the wanted tasks whose lease has run out and whose NotBefore is
+// not after now: first what undoes, then what else is urgent, then the oldest. An update
+// takes the turns of their services, and leaves out those that are taken.
+func (tx *Tx) LeasableTasks(now time.Time, w drive.Wanted) ([]drive.TaskRow, error) {
 	if err := tx.writeTasks(); err != nil {
 		return nil, err
 	}
 	query, args := selectLeasableTasks, []any{nanos(now)}
-	query, args = among(query, args, "environment", environments)
-	query, args = among(query, args, "region", regions)
-	args = append(args, limited(limit))
-	query += fmt.Sprintf(" ORDER BY not_before, id LIMIT $%d", len(args))
+	query, args = among(query, args, "environment", w.Environments)
+	query, args = among(query, args, "region", w.Regions)
+	switch {
+	case w.OnlyUrgent:
+		query += " AND " + urgentTask
+	case w.NoJobs:
+		query += noJob
+	}
+	args = append(args, limited(w.Limit))
+	query += fmt.Sprintf(leaseOrder, len(args))
 	if tx.writable && tx.conn.dialect() == dialectPostgres {
 		query = strings.Replace(query, " FROM tasks", joinFreeTurns, 1) + lockFreeTurns
 	}

@@ -131,7 +131,7 @@ func TestOneServerHoldsAServicesTurnAndTheOtherLeasesWithoutWaiting(t *testing.T
 			return err
 		}
 		return two.Drive().Update(t.Context(), func(tx drive.Tx) error {
-			rows, err := tx.LeasableTasks(day, nil, nil, 0)
+			rows, err := tx.LeasableTasks(day, drive.Wanted{})
 			if len(rows) != 1 || rows[0].Service != "till" {
 				t.Errorf("beside a turn of shop there were %v to lease, want till's", rows)
 			}

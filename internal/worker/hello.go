@@ -59,7 +59,7 @@ func (w *Worker) greet(ctx context.Context) error {
 		w.c.Log.Info("The worker and its server understand each other.", "worker", w.c.Name,
 			"environments", w.c.Environments, "regions", w.c.Regions, "version", welcome.Version, "clockOff", w.off)
 	}
-	w.greeted = time.Now()
+	w.greeted, w.wire = time.Now(), welcome.Wire
 	return nil
 }
 

@@ -116,7 +116,7 @@ func TestAWorkerTakesNoTasksFromAServerThatItDoesNotUnderstand(t *testing.T) {
 			g    *greeter
 			says string
 		}{
-			"a newer one":        {&greeter{welcome: stage.Welcome{Wire: stage.Wire + 5, OldestWire: stage.Wire + 1, Version: "v9"}}, "the server (v9) the versions 4 to 8"},
+			"a newer one":        {&greeter{welcome: stage.Welcome{Wire: stage.Wire + 5, OldestWire: stage.Wire + 1, Version: "v9"}}, "the server (v9) the versions 5 to 9"},
 			"one before this":    {&greeter{err: fault.Errorf(fault.NotFound, "there is no route")}, "and the server (older) the versions 1 to 1"},
 			"one that refuses":   {&greeter{err: fault.Errorf(fault.Denied, "the token t1 has expired").WithHint("ask an admin")}, "the token t1 has expired; ask an admin"},
 			"one that is silent": {&greeter{err: fault.Errorf(fault.Unavailable, "connection refused")}, "connection refused"},

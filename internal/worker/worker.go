@@ -10,6 +10,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"maps"
@@ -55,21 +56,25 @@ type Config struct {
 	// system's. ClockOff is told how far Wall is behind the server's clock; may be nil.
 	Now, Wall func() time.Time
 	ClockOff  func(off time.Duration)
-	// Parallel is how many tasks run at the same time; default 16.
-	Parallel int
-	Log      *slog.Logger
+	// Parallel is how many stages are carried at the same time, 1 to MostParallel, and
+	// ParallelJobs how many of them may run a command, at least 1; what cannot wait comes on
+	// top. Default: DefaultParallel and DefaultParallelJobs.
+	Parallel, ParallelJobs int
+	Log                    *slog.Logger
 }
 
 // Worker carries out tasks until its context ends.
 type Worker struct {
-	c     Config
-	tasks sync.WaitGroup
-	slots chan struct{}
-	signs *signs
+	c      Config
+	tasks  sync.WaitGroup
+	places *places
+	signs  *signs
 
 	// greeted is when server and worker last found that they fit, off what its clock was
 	// found to be off by.
+	// wire is what the server speaks.
 	greeted time.Time
+	wire    int
 	off     time.Duration
 	said    string // the complaint that was logged last
 	saidAt  time.Time
@@ -81,9 +86,8 @@ type Worker struct {
 
 // New returns a worker that does nothing until Run is called.
 func New(c Config) *Worker {
-	if c.Parallel == 0 {
-		c.Parallel = 16
-	}
+	c.Parallel = cmp.Or(c.Parallel, DefaultParallel)
+	c.ParallelJobs = cmp.Or(c.ParallelJobs, DefaultParallelJobs)
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
@@ -93,18 +97,15 @@ func New(c Config) *Worker {
 	if c.Wall == nil {
 		c.Wall = time.Now
 	}
-	w := &Worker{c: c, slots: make(chan struct{}, c.Parallel), holding: map[string][]int64{}}
+	w := &Worker{c: c, places: newPlaces(c.Parallel, c.ParallelJobs), wire: stage.Wire, holding: map[string][]int64{}}
 	w.signs = newSigns(w)
 	return w
 }
 
-// How long the worker waits: for tasks, and between tries.
+// How long the worker waits between tries.
 const (
-	leaseWait  = 20 * time.Second
 	retryFirst = 200 * time.Millisecond
 	retryMost  = 5 * time.Second
-	// leaseLimit is when a wish for tasks counts as lost on the way.
-	leaseLimit = leaseWait + 10*time.Second
 )
 
 // Run leases and carries out tasks until ctx ends, and returns when all have stopped.
@@ -115,12 +116,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	w.resume(ctx)
 	resume, wait := true, retryFirst
 	for ctx.Err() == nil {
-		free := w.take(ctx)
-		if free == 0 {
-			return nil
-		}
-		tasks, err := w.lease(ctx, free, resume)
-		w.give(free - len(tasks))
+		tasks, err := w.lease(ctx, resume)
 		if err != nil {
 			if ctx.Err() == nil {
 				w.complain(err)
@@ -131,23 +127,34 @@ func (w *Worker) Run(ctx context.Context) error {
 		}
 		resume, wait, w.said = false, retryFirst, ""
 		for _, t := range tasks {
-			if !w.begin(t) { // before the next wish for tasks
-				w.giveBack(ctx, t)
-				w.give(1)
-				continue
-			}
-			w.tasks.Go(func() {
-				defer w.give(1)
-				w.carryOn(ctx, record{Task: t})
-			})
+			w.start(ctx, t)
 		}
 	}
 	return nil
 }
 
+// start carries out a task that was leased. It is in hand, and has its place, before the next
+// wish for tasks.
+func (w *Worker) start(ctx context.Context, t stage.Task) {
+	if !w.begin(t) {
+		w.giveBack(ctx, t)
+		return
+	}
+	p := w.places.take()
+	if !p.suits(t) {
+		w.leaveOut(ctx, t)
+		p.leave()
+		return
+	}
+	w.tasks.Go(func() {
+		defer p.leave()
+		w.carryOn(ctx, record{Task: t}, p)
+	})
+}
+
 // carryOn carries out a task in hand, and those that follow it and are given with the
-// server's answers.
-func (w *Worker) carryOn(ctx context.Context, r record) {
+// server's answers. They keep the place.
+func (w *Worker) carryOn(ctx context.Context, r record, p *place) {
 	said := word{heard: time.Now()} // a wish for tasks waits at the server, nobody knows how long
 	for {
 		next := w.carryOut(ctx, r, said)
@@ -155,35 +162,27 @@ func (w *Worker) carryOn(ctx context.Context, r record) {
 		if next == nil || !w.begin(next.task) {
 			return
 		}
+		if !p.suits(next.task) {
+			w.leaveOut(ctx, next.task)
+			return
+		}
 		r, said = record{Task: next.task}, next.word
 	}
 }
 
 // resume goes on with what an earlier life of the worker could not tell the server. That
-// waits for no slot: users have what was begun.
+// waits for no place: users have what was begun.
 func (w *Worker) resume(ctx context.Context) {
 	for _, r := range readJournals(w.c.Journal, w.c.Log) {
 		w.c.Log.Info("A task goes on from the journal.", "release", r.Task.Release, "service", r.Task.Service, "environment", r.Task.Environment, "task", r.Task.ID, "worker", w.c.Name)
 		w.hold(r.Task) // before the first wish for tasks
-		slot := w.takeNow()
+		p := w.places.take()
+		p.keeps(r.Task)
 		w.tasks.Go(func() {
-			defer w.give(slot)
-			w.carryOn(ctx, r)
+			defer p.leave()
+			w.carryOn(ctx, r, p)
 		})
 	}
-}
-
-// lease asks for tasks, from a server that fits.
-func (w *Worker) lease(ctx context.Context, free int, resume bool) ([]stage.Task, error) {
-	if err := w.greet(ctx); err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, leaseLimit)
-	defer cancel()
-	return w.c.Server.Lease(ctx, stage.LeaseAsk{
-		Entries: true, Worker: w.c.Name, Environments: w.c.Environments, Regions: w.c.Regions, Max: free, Wait: leaseWait,
-		Resume: resume, Holding: w.inHand(),
-	})
 }
 
 // complain tells why there are no tasks: when that changes, and once a minute.
@@ -243,6 +242,19 @@ func (w *Worker) giveBack(ctx context.Context, t stage.Task) {
 	if same {
 		return
 	}
+	w.leaveTask(ctx, t)
+}
+
+// leaveOut gives back a job for which no place is free. The server did not know that, or not
+// that it is one: one that came with an answer, or was begun under an older server.
+func (w *Worker) leaveOut(ctx context.Context, t stage.Task) {
+	w.leaveTask(ctx, t)
+	w.end(t)
+}
+
+func (w *Worker) leaveTask(ctx context.Context, t stage.Task) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveWait)
+	defer cancel()
 	report := w.reportOf(t)
 	report.Left = true
 	if _, err := w.send(ctx, report); err != nil {
@@ -254,36 +266,6 @@ func (w *Worker) inHand() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.Sorted(maps.Keys(w.holding))
-}
-
-// take waits for at least one free slot and takes all that are free.
-func (w *Worker) take(ctx context.Context) int {
-	select {
-	case w.slots <- struct{}{}:
-	case <-ctx.Done():
-		return 0
-	}
-	n := 1
-	for w.takeNow() > 0 {
-		n++
-	}
-	return n
-}
-
-// takeNow takes a slot, if one is free, and tells how many it took.
-func (w *Worker) takeNow() int {
-	select {
-	case w.slots <- struct{}{}:
-		return 1
-	default:
-		return 0
-	}
-}
-
-func (w *Worker) give(n int) {
-	for range n {
-		<-w.slots
-	}
 }
 
 // pause waits, or until ctx ends.

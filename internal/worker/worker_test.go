@@ -43,11 +43,20 @@ func (s *server) Lease(ctx context.Context, ask stage.LeaseAsk) ([]stage.Task, e
 	s.mu.Lock()
 	s.asks = append(s.asks, ask)
 	n := min(len(s.tasks), ask.Max)
+	if ask.Full { // they can all wait
+		n = 0
+	}
 	tasks := s.tasks[:n]
 	s.tasks = s.tasks[n:]
 	s.mu.Unlock()
-	if n == 0 {
-		<-ctx.Done() // a long poll that finds nothing
+	switch { // a long poll that finds nothing
+	case ask.Full:
+		select {
+		case <-ctx.Done():
+		case <-time.After(ask.Wait):
+		}
+	case n == 0:
+		<-ctx.Done()
 	}
 	return tasks, nil
 }

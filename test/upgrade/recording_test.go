@@ -115,7 +115,7 @@ var begunAt = regexp.MustCompile(`"begun":\{"([0-9a-f]+)"`)
 func machine(t *testing.T, st tables) (name string) {
 	t.Helper()
 	err := st.View(context.Background(), func(tx *store.Tx) error {
-		tasks, err := tx.LeasableTasks(time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC), nil, nil, 0)
+		tasks, err := tx.LeasableTasks(time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC), drive.Wanted{})
 		for _, task := range tasks {
 			if found := begunAt.FindSubmatch(task.State); found != nil {
 				name = string(found[1])

@@ -65,6 +65,7 @@ func Run(t *testing.T, open func(t testing.TB) Store) {
 		{"a task comes back as it was put", taskRoundTrip},
 		{"an update sees the tasks that it changed", tasksInOneUpdate},
 		{"tasks are leasable when free and due", leasableTasks},
+		{"urgent tasks are leasable first", urgentTasks},
 		{"tasks are found by their holder", heldTasks},
 		{"leases are renewed by the tasks' IDs", renewedTasks},
 		{"fences grow for ever", fencesGrow},

@@ -18,7 +18,7 @@ func taskRoundTrip(t *testing.T, s Store) {
 	s.addRelease(t, "r1", "shop")
 	task := drive.TaskRow{ID: "t1", Release: "r1", Service: "shop", Entry: "staging", Environment: "staging", Region: "eu", Stage: "canary", Undo: true,
 		State: []byte(` {"level": 1}`), Progress: []byte(`{"now":"<b>"}`), Hold: "frozen", Decision: "promote", Deadline: at(90),
-		NotBefore: at(5), Holder: "worker one", Fence: 3, LeaseUntil: at(30), Reported: 8}
+		NotBefore: at(5), Holder: "worker one", Fence: 3, LeaseUntil: at(30), Reported: 8, Job: true, Exposed: true}
 	bare := drive.TaskRow{ID: "t2", Release: "r1", Entry: "production/eu", Environment: "production"}
 	s.update(t, func(tx release.Tx) error {
 		if err := tx.PutTask(task); err != nil {
@@ -79,9 +79,58 @@ func leasableTasks(t *testing.T, s Store) {
 		{at(30), []string{"staging"}, nil, 10, "leased, early, late"},
 	} {
 		found := get(t, s, func(tx release.Tx) ([]drive.TaskRow, error) {
-			return tx.LeasableTasks(c.now, c.environments, c.regions, c.limit)
+			return tx.LeasableTasks(c.now, drive.Wanted{Environments: c.environments, Regions: c.regions, Limit: c.limit})
 		})
 		equal(t, fmt.Sprintf("leasable at %v in %v %v", c.now, c.environments, c.regions), names(found), c.want)
+	}
+}
+
+// urgentTasks are found before the rest, and by themselves; jobs can be left out.
+func urgentTasks(t *testing.T, s Store) {
+	all := map[string]drive.TaskRow{}
+	for i, task := range []drive.TaskRow{
+		{ID: "new", NotBefore: at(-90)},
+		{ID: "new job", NotBefore: at(-80), Job: true},
+		{ID: "begun job", NotBefore: at(-70), Job: true, Fence: 2, Exposed: true},
+		{ID: "newer", NotBefore: at(-60)},
+		{ID: "begun", NotBefore: at(-30), Fence: 1, LeaseUntil: at(-1), Holder: "one"},
+		{ID: "exposed", NotBefore: at(-20), Exposed: true},
+		{ID: "undoing", NotBefore: at(-10), Undo: true},
+		{ID: "undoing job", NotBefore: at(-5), Undo: true, Job: true},
+		{ID: "leased", NotBefore: at(-99), Undo: true, Fence: 3, LeaseUntil: at(9), Holder: "two"},
+		{ID: "later", NotBefore: at(1), Undo: true},
+	} {
+		task.Release, task.Environment, task.Entry = fmt.Sprintf("r%d", i), "production", "production"
+		all[task.ID] = task
+		s.addRelease(t, task.Release, "shop")
+		s.update(t, func(tx release.Tx) error { return tx.PutTask(task) })
+	}
+	for _, c := range []struct {
+		wanted drive.Wanted
+		want   string
+	}{
+		{drive.Wanted{}, "undoing, undoing job, begun, exposed, new, new job, begun job, newer"},
+		{drive.Wanted{Limit: 5}, "undoing, undoing job, begun, exposed, new"},
+		{drive.Wanted{NoJobs: true}, "undoing, undoing job, begun, exposed, new, newer"},
+		{drive.Wanted{OnlyUrgent: true}, "undoing, undoing job, begun, exposed"},
+		{drive.Wanted{OnlyUrgent: true, NoJobs: true, Limit: 3}, "undoing, undoing job, begun"},
+		{drive.Wanted{OnlyUrgent: true, Environments: []string{"staging"}}, ""},
+	} {
+		look := func(tx release.Tx) ([]drive.TaskRow, error) { return tx.LeasableTasks(at(0), c.wanted) }
+		equal(t, fmt.Sprintf("leasable of %+v", c.wanted), names(get(t, s, look)), c.want)
+		s.update(t, func(tx release.Tx) error { // where turns are taken as well
+			found, err := look(tx)
+			equal(t, fmt.Sprintf("in an update leasable of %+v", c.wanted), names(found), c.want)
+			return err
+		})
+	}
+	for _, found := range get(t, s, func(tx release.Tx) ([]drive.TaskRow, error) {
+		return tx.LeasableTasks(at(0), drive.Wanted{OnlyUrgent: true})
+	}) {
+		if !found.Urgent() {
+			t.Errorf("%s is found as urgent and says that it is not", found.ID)
+		}
+		equal(t, found.ID, found, all[found.ID])
 	}
 }
 

@@ -1126,7 +1126,10 @@ export interface components {
         LeaseAsk: {
             entries?: boolean;
             environments?: string[];
+            full?: boolean;
             holding?: string[];
+            /** Format: int64 */
+            jobs?: number;
             /** Format: int64 */
             max: number;
             regions?: string[];

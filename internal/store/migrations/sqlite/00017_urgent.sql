@@ -1,0 +1,11 @@
+-- Which tasks run a command on their worker's machine, and of which users have got something
+-- by an earlier stage. What stands in the table counts as neither, as does what servers of the
+-- version before write into it; a lease looks the first up.
+
+-- +goose Up
+ALTER TABLE tasks ADD COLUMN job INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE tasks ADD COLUMN exposed INTEGER NOT NULL DEFAULT 0;
+
+-- +goose Down
+ALTER TABLE tasks DROP COLUMN exposed;
+ALTER TABLE tasks DROP COLUMN job;
