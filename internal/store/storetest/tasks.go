@@ -100,7 +100,7 @@ func urgentTasks(t *testing.T, s Store) {
 		{ID: "leased", NotBefore: at(-99), Undo: true, Fence: 3, LeaseUntil: at(9), Holder: "two"},
 		{ID: "later", NotBefore: at(1), Undo: true},
 	} {
-		task.Release, task.Environment, task.Entry = fmt.Sprintf("r%d", i), "production", "production"
+		task.Release, task.Service, task.Environment, task.Entry = fmt.Sprintf("r%d", i), "shop", "production", "production"
 		all[task.ID] = task
 		s.addRelease(t, task.Release, "shop")
 		s.update(t, func(tx release.Tx) error { return tx.PutTask(task) })
