@@ -76,11 +76,11 @@ test: ## Run every test that this machine can run; needs nothing but Go and Node
 	@test/run.sh
 
 .PHONY: crash
-crash: ## Kill server and worker KILLS times (200) and see that nothing is lost
+crash: ## Kill server and workers KILLS times (200) and see that nothing is lost
 	@go run ./test/crash -kills $(KILLS) $(ARGS)
 
 .PHONY: crash-long
-crash-long: ## The same a thousand times with SQLite, then with PostgreSQL: about an hour each
+crash-long: ## The same a thousand times with SQLite, then with two servers on PostgreSQL: about an hour each
 	@test/setup.sh postgresql >&2
 	@go run ./test/crash -kills 1000 -database both -limit 100m $(ARGS)
 

@@ -5,6 +5,7 @@ package app
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,7 +21,8 @@ import (
 //	ID MOMENT COUNT DELAY POINT      7 during 2 1500us route
 //
 // The process dies by SIGKILL the COUNTth time that it comes to the moment (before,
-// during, after) of the point, and leaves the ID in the file with ".hit" added.
+// during, after) of the point, and leaves the file hit-ID beside that one, with its name and
+// all names of the point. Of several processes with the same aim only the first dies.
 // FAIRWAY_CRASH_TRACE names a file that gets a line for every point passed.
 type aims struct {
 	file, traced string
@@ -109,15 +111,23 @@ func parseAim(line string) (aim, bool) {
 	return aim{id: f[0], moment: f[1], count: count, delay: delay, point: f[4]}, err == nil
 }
 
-var dying sync.Once
+var dying sync.Mutex
 
-// die leaves word and kills this process as nothing else can: nothing is
-// flushed, nothing is deferred.
+// die leaves word and kills this process as nothing else can: nothing is flushed, nothing is
+// deferred. It returns only where another process has died of the same aim.
 func die(file, id string, points []string) {
-	dying.Do(func() {
-		_ = os.WriteFile(file+".hit", []byte(id+" "+strings.Join(points, " ")), 0o600)
-		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
-	})
+	dying.Lock()
+	word := file + ".word"
+	err := os.WriteFile(word, []byte(filepath.Base(file)+" "+strings.Join(points, " ")), 0o600)
+	if err == nil {
+		err = os.Link(word, filepath.Join(filepath.Dir(file), "hit-"+id)) // fails where it is there
+	}
+	_ = os.Remove(word)
+	if err != nil {
+		dying.Unlock()
+		return
+	}
+	_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 	select {}
 }
 

@@ -72,7 +72,7 @@ func dyingCommit(update func(*writes) error) error {
 	}
 	points := note.points()
 	for _, l := range note.leases {
-		theAims.trace("lease %s", l)
+		theAims.trace("lease %s %d", l, note.began.UnixNano())
 	}
 	if len(points) > 0 {
 		theAims.trace("commit %s", strings.Join(points, " "))
@@ -83,13 +83,15 @@ func dyingCommit(update func(*writes) error) error {
 
 // writes is what one transaction wrote, which gives its commit a name.
 type writes struct {
+	began  time.Time
 	kinds  []string
-	leases []string
+	fences map[string]int64 // by target, those that were made
+	leases []string         // TARGET FENCE TASK HOLDER
 	other  string
 	done   func()
 }
 
-func (w *writes) reset() { w.kinds, w.leases, w.other = nil, nil, "" }
+func (w *writes) reset() { *w = writes{began: time.Now(), fences: map[string]int64{}, done: w.done} }
 
 // written is called when the function of the transaction has ended well.
 func (w *writes) written() {
@@ -122,11 +124,15 @@ func (w *writes) events(lines []ledger.Event) {
 func (w *writes) fence(target string, fence int64, err error) {
 	if err == nil {
 		w.other = "lease"
-		w.leases = append(w.leases, fmt.Sprintf("%s %d", target, fence))
+		w.fences[target] = fence
 	}
 }
 
-func (w *writes) task() {
+func (w *writes) task(row drive.TaskRow) {
+	target := platform.Target{Service: row.Service, Environment: row.Environment, Region: row.Region}.String()
+	if fence, ok := w.fences[target]; ok && fence == row.Fence && row.Holder != "" {
+		w.leases = append(w.leases, fmt.Sprintf("%s %d %s %s", target, fence, row.ID, row.Holder))
+	}
 	if w.other == "" {
 		w.other = "report"
 	}
@@ -149,7 +155,7 @@ func (t notedDrive) NextFence(target string) (int64, error) {
 }
 
 func (t notedDrive) PutTask(row drive.TaskRow) error {
-	t.note.task()
+	t.note.task(row)
 	return t.Tx.PutTask(row)
 }
 

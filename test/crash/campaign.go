@@ -15,11 +15,14 @@ type campaign struct {
 	*rig
 	result *result
 	round  int
-	flown  int                 // releases
-	queued int                 // those of them that waited for a lane
-	homes  map[string]home     // by target, as they should be
-	steps  map[string][]string // of undisturbed releases, by service and outcome
-	turns  map[*service]int    // how far each service is in its outcomes
+	flown  int // releases
+	queued int // those of them that waited for a lane
+	// compared counts the releases that had the steps of undisturbed ones.
+	compared int
+	homes    map[string]home     // by target, as they should be
+	steps    map[string][]string // of undisturbed releases, by service and outcome
+	seen     bool                // steps are complete: what comes now is compared with them
+	turns    map[*service]int    // how far each service is in its outcomes
 }
 
 // home is who should be at home on a target.
@@ -37,7 +40,8 @@ func (r *rig) campaign(ctx context.Context) (*result, error) {
 	if err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(c.o.out, "undisturbed: %d rounds in %s; %d kinds of commits\n", c.round, time.Since(began).Round(time.Second), len(points))
+	fmt.Fprintf(c.o.out, "undisturbed: %d rounds in %s; %d kinds of releases and %d of commits\n", c.round, time.Since(began).Round(time.Second), len(c.steps), len(points))
+	c.seen, c.result.points = true, points
 	cards := deck(c.o.kills, points, wholeOf(c.o.database), c.random)
 	for len(cards) > 0 {
 		var kills []kill
@@ -50,16 +54,28 @@ func (r *rig) campaign(ctx context.Context) (*result, error) {
 			c.wrong([]string{err.Error()})
 			break
 		}
-		redeal(cards)
+		redeal(cards, c.cycle())
 	}
 	c.sum(time.Since(began))
 	return c.result, nil
 }
 
 func (c *campaign) sum(took time.Duration) {
+	for _, p := range slices.Concat(c.servers, c.workers) {
+		c.result.processes = append(c.result.processes, p.Name)
+	}
+	for _, p := range c.servers {
+		c.result.servers = append(c.result.servers, p.Name)
+	}
+	var err error
+	if c.result.takeovers, err = c.takeovers(); err != nil {
+		c.wrong([]string{err.Error()})
+	}
+	c.result.compared = c.compared
 	c.result.notes = append(c.result.notes, fmt.Sprintf(
 		"\n%d rounds, %d releases, of which %d waited for a lane, %d kills in %s; %d requests of users; %d looks at the router's table",
-		c.round, c.flown, c.queued, len(c.result.kills), took.Round(time.Second), c.traffic.requests(), c.sampler.looks))
+		c.round, c.flown, c.queued, len(c.result.kills), took.Round(time.Second), c.traffic.requests(), c.sampler.looks),
+		fmt.Sprintf("%d releases had the steps of undisturbed ones; %d stages were taken over by the other worker", c.compared, c.result.takeovers))
 }
 
 // wrong notes what must not be, with its round.
@@ -84,20 +100,21 @@ func (c *campaign) undisturbed(ctx context.Context) error {
 		return err
 	}
 	c.sampler = startSampler(c.rig)
-	if c.o.brief {
-		return nil
-	}
-	rounds := 0
-	for _, s := range c.fleet {
-		rounds = max(rounds, len(s.outcomes))
-	}
-	for range rounds {
+	for range c.cycle() {
 		flights := c.fly(ctx, c.nextOutcome)
 		if faults := c.check(ctx, flights); len(faults) > 0 {
 			return errors.New("undisturbed: " + strings.Join(faults, "; "))
 		}
 	}
 	return nil
+}
+
+// cycle is after how many rounds every service has gone through all its outcomes.
+func (c *campaign) cycle() (rounds int) {
+	for _, s := range c.fleet {
+		rounds = max(rounds, len(s.outcomes))
+	}
+	return rounds
 }
 
 func (c *campaign) nextOutcome(s *service) outcome {
@@ -120,7 +137,7 @@ func (c *campaign) disturbed(ctx context.Context, cards []card) ([]kill, []card,
 		return nil, nil, ctx.Err()
 	}
 	faults := k.faults
-	if err := c.awaitServer(ctx); err != nil {
+	if err := c.awaitServers(ctx); err != nil {
 		return k.kills, k.cards, err
 	}
 	faults = append(faults, c.check(ctx, flights)...)

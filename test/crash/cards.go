@@ -1,13 +1,10 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 )
 
@@ -15,7 +12,7 @@ import (
 type card struct {
 	id    int
 	point string // "route", "commit/stage.passed", "at any time"
-	// moment is before, during or after; for "at any time" server, worker or both.
+	// moment is before, during or after; for "at any time" it is who is met.
 	moment string
 	count  int
 	delay  time.Duration
@@ -27,13 +24,15 @@ const anyTime = "at any time"
 
 func (c card) aimed() bool { return c.point != anyTime }
 
-// victim is the process in which the point lies.
-func (c card) victim() string {
-	if strings.HasPrefix(c.point, "commit/") {
-		return "server"
+// role is whose point it is: any server's or any worker's.
+func (c card) role() string {
+	if isCommit(c.point) {
+		return aServer
 	}
-	return "worker"
+	return aWorker
 }
+
+func isCommit(point string) bool { return strings.HasPrefix(point, "commit/") }
 
 // aim is the card as the process to be killed reads it.
 func (c card) aim() string {
@@ -43,19 +42,22 @@ func (c card) aim() string {
 var (
 	verbs   = []string{"observe", "place", "route", "retire", "start"}
 	moments = []string{"before", "during", "after"}
-	whole   = []string{"server", "worker", "both"}
+	whole   = []string{aServer, aWorker, both, everybody}
 )
 
-// Who is killed too where servers share a database.
+// Who is killed at any time.
 const (
-	secondVictim   = "second"
-	databaseVictim = "database"
+	aServer     = "server"
+	aWorker     = "worker"
+	both        = "both" // one of each, at the same time
+	everybody   = "all"
+	theDatabase = "database"
 )
 
 // wholeOf are those who are killed at any time.
 func wholeOf(database string) []string {
 	if database == postgreSQL {
-		return append(slices.Clone(whole), secondVictim, databaseVictim)
+		return append(slices.Clone(whole), theDatabase)
 	}
 	return whole
 }
@@ -106,11 +108,17 @@ func often(point string) int {
 	switch point {
 	case "observe", "commit/report":
 		return 8
-	case "place", "route", "retire", "start", "commit/lease", "commit/stage.started", "commit/stage.passed":
+	case "place", "route", "retire", "start":
+		return 2
+	}
+	if slices.Contains(commonCommits, point) {
 		return 2
 	}
 	return 1
 }
+
+// commonCommits are kinds of commits that every release makes again and again.
+var commonCommits = []string{"commit/report", "commit/lease", "commit/stage.started", "commit/stage.passed"}
 
 // longest is about how many microseconds the call at the point takes.
 func longest(point string) int {
@@ -125,92 +133,15 @@ func longest(point string) int {
 	return 400
 }
 
-// patience is for how many rounds a card waits for its point; by then every
-// service has gone through all its outcomes.
-const patience = 6
-
-// redeal turns cards whose points did not come in time into ones for points that
-// always come.
-func redeal(cards []card) {
+// redeal turns cards that have waited for their points for so many rounds into ones for points
+// that always come: a kill at a commit stays one, and one at a verb too.
+func redeal(cards []card, patience int) {
 	for i := range cards {
 		c := &cards[i]
 		if c.rounds++; c.aimed() && c.rounds > patience {
-			if c.count, c.delay = 1, 0; often(c.point) == 1 {
-				c.point = verbs[i%len(verbs)]
+			if c.count, c.delay = 1, 0; isCommit(c.point) && often(c.point) == 1 {
+				c.point = commonCommits[i%len(commonCommits)]
 			}
 		}
 	}
-}
-
-// printTable prints the kills by point: survived/killed. A kill at a commit that
-// wrote several kinds of lines counts for each of them.
-func printTable(w io.Writer, kills []kill) {
-	type cell struct{ survived, all int }
-	rows := map[string]map[string]*cell{}
-	count := func(k kill, point string) {
-		row := rows[point]
-		if row == nil {
-			row = map[string]*cell{}
-			rows[point] = row
-		}
-		c := row[k.card.moment]
-		if c == nil {
-			c = &cell{}
-			row[k.card.moment] = c
-		}
-		c.all++
-		if k.survived {
-			c.survived++
-		}
-	}
-	aimedAt := map[string]int{}
-	for _, k := range kills {
-		switch {
-		case !k.card.aimed():
-			aimedAt["at any time"]++
-		case k.card.victim() == "server":
-			aimedAt["at commits"]++
-		default:
-			aimedAt["at verbs"]++
-		}
-		for _, p := range k.points {
-			count(k, p)
-		}
-	}
-	fmt.Fprintf(w, "\nkills at verbs: %d, at commits: %d, at any time: %d\n", aimedAt["at verbs"], aimedAt["at commits"], aimedAt["at any time"])
-	points := make([]string, 0, len(rows))
-	for p := range rows {
-		points = append(points, p)
-	}
-	slices.SortFunc(points, func(a, b string) int { return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a, b)) })
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	columns := func(row map[string]*cell, names []string) string {
-		var b strings.Builder
-		for _, n := range names {
-			if c := row[n]; c != nil {
-				fmt.Fprintf(&b, "\t%d/%d", c.survived, c.all)
-			} else {
-				b.WriteString("\t-")
-			}
-		}
-		return b.String()
-	}
-	fmt.Fprintln(table, "\nSURVIVED/KILLED AT\tBEFORE\tDURING\tAFTER")
-	for _, p := range points {
-		if p != anyTime {
-			fmt.Fprintln(table, p+columns(rows[p], moments))
-		}
-	}
-	fmt.Fprintln(table, "\t\t\t\t\t\n\tSERVER\tWORKER\tBOTH\tSECOND\tDATABASE")
-	fmt.Fprintln(table, anyTime+columns(rows[anyTime], wholeOf(postgreSQL)))
-	fmt.Fprintln(table)
-	_ = table.Flush()
-}
-
-// rank puts the verbs first, in their order.
-func rank(point string) int {
-	if i := slices.Index(verbs, point); i >= 0 {
-		return i
-	}
-	return len(verbs)
 }

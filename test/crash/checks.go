@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -76,13 +75,26 @@ func (c *campaign) checkLedger(ctx context.Context, f *flight) []string {
 		seen[step] = true
 		steps = append(steps, step)
 	}
+	return append(faults, c.checkSteps(f, steps)...)
+}
+
+// checkSteps compares with the undisturbed release of the same kind, or keeps the steps of that.
+func (c *campaign) checkSteps(f *flight, steps []string) []string {
 	key := f.service.name + " " + string(f.outcome)
-	if known, ok := c.steps[key]; !ok {
-		c.steps[key] = steps
-	} else if !slices.Equal(known, steps) {
-		faults = append(faults, fmt.Sprintf("%s took other steps than undisturbed:\n  %s\nundisturbed:\n  %s", what, strings.Join(steps, "\n  "), strings.Join(known, "\n  ")))
+	known, ok := c.steps[key]
+	switch {
+	case ok && slices.Equal(known, steps):
+		if c.seen {
+			c.compared++
+		}
+		return nil
+	case ok:
+		return []string{fmt.Sprintf("%s took other steps than undisturbed:\n  %s\nundisturbed:\n  %s", f, strings.Join(steps, "\n  "), strings.Join(known, "\n  "))}
+	case c.seen:
+		return []string{fmt.Sprintf("%s can be compared with none: no such release was seen undisturbed", f)}
 	}
-	return faults
+	c.steps[key] = steps
+	return nil
 }
 
 // checkEffects looks that every job did its work once, whoever was killed meanwhile,
@@ -170,34 +182,6 @@ func (c *campaign) checkInjuries(ctx context.Context) (faults []string) {
 			if arm.Fault != nil {
 				faults = append(faults, fmt.Sprintf("the router still does %+v to revision %s of %s", *arm.Fault, arm.Revision, target))
 			}
-		}
-	}
-	return faults
-}
-
-// checkFences looks that each target's leases have growing fences, and that no
-// verb was done with a fence older than one that was done before.
-func (c *campaign) checkFences() []string {
-	lines, err := c.readTrace()
-	if err != nil {
-		return []string{err.Error()}
-	}
-	var faults []string
-	leased, used := map[string]int64{}, map[string]int64{}
-	for _, l := range lines {
-		switch {
-		case l[2] == "lease" && len(l) == 5:
-			fence, _ := strconv.ParseInt(l[4], 10, 64)
-			if fence <= leased[l[3]] {
-				faults = append(faults, fmt.Sprintf("%s was leased with fence %d after %d", l[3], fence, leased[l[3]]))
-			}
-			leased[l[3]] = fence
-		case l[2] == "verb" && len(l) == 8 && l[6] == "ok":
-			fence, _ := strconv.ParseInt(l[5], 10, 64)
-			if fence < used[l[4]] {
-				faults = append(faults, fmt.Sprintf("%s of %s was done with fence %d after %d", l[3], l[4], fence, used[l[4]]))
-			}
-			used[l[4]] = max(fence, used[l[4]])
 		}
 	}
 	return faults

@@ -31,33 +31,22 @@ func TestEveryReleaseOfTwoServersOnPostgreSQLEndsAsItWouldHave(t *testing.T) {
 
 func shortly(t *testing.T, database string) {
 	if testing.Short() {
-		t.Skip("it starts servers, a worker and services, and takes some minutes")
+		t.Skip("it starts servers, workers and services, and takes some minutes")
 	}
 	t.Chdir("../..")
-	r, err := run(t.Context(), options{
-		kills: *kills, seed: uint64(time.Now().UnixNano()), limit: 11 * time.Minute, brief: true, out: t.Output(), database: database,
-	})
+	o := options{
+		kills: *kills, seed: uint64(time.Now().UnixNano()), limit: 15 * time.Minute, brief: true, out: t.Output(), database: database,
+	}
+	r, err := run(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.print(t.Output())
+	r.print(o)
 	if len(r.kills) != *kills {
 		t.Errorf("%d kills happened, not %d", len(r.kills), *kills)
 	}
-	for _, f := range r.faults {
+	for _, f := range append(r.faults, r.thin(*kills)...) {
 		t.Error(f)
-	}
-	met := map[string]bool{}
-	for _, k := range r.kills {
-		met[k.card.point] = true
-		if !k.card.aimed() {
-			met[k.card.moment] = true
-		}
-	}
-	for _, w := range append(wholeOf(database), verbs...) {
-		if !met[w] && *kills >= 2*len(verbs)+len(wholeOf(database)) {
-			t.Errorf("%q was not met by any kill", w)
-		}
 	}
 }
 
@@ -78,7 +67,7 @@ func TestAShortDeckMeetsEachKindOnce(t *testing.T) {
 			for _, c := range cards {
 				met[c.point], met[c.moment] = true, true
 				switch {
-				case c.victim() == "server":
+				case c.role() == aServer:
 					kinds[c.point] = true
 				case c.aimed():
 					pairs[c.moment+" "+c.point] = true
@@ -141,12 +130,22 @@ func TestTheTableCountsSurvivors(t *testing.T) {
 
 func TestWhatIsNotAsItShouldBeIsFound(t *testing.T) {
 	c := &campaign{rig: &rig{dir: t.TempDir()}}
-	trace := "1 9 lease shop/production 5\n2 9 lease shop/production 5\n3 9 verb route shop/production 7 ok 3\n4 9 verb place shop/production 6 ok 4\n5 9 verb place shop/production 3 fenced 5\n"
-	if err := os.WriteFile(c.path("trace"), []byte(trace), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if faults := c.checkFences(); len(faults) != 2 {
-		t.Errorf("of two faults these were found: %q", faults)
+	for trace, wrong := range map[string]bool{
+		"2 8 lease shop/production 5 t1 worker-1 1\n4 9 lease shop/production 6 t1 worker-2 3\n": false,
+		"2 8 lease shop/production 5 t1 worker-1 1\n4 9 lease shop/production 5 t1 worker-2 3\n": true,  // twice
+		"2 8 lease shop/production 6 t1 worker-1 1\n4 9 lease shop/production 5 t1 worker-2 3\n": true,  // back
+		"4 8 lease shop/production 6 t1 worker-1 3\n9 9 lease shop/production 5 t1 worker-2 1\n": false, // it took so long to say it
+		"3 8 verb route shop/production 7 ok 2\n5 9 verb place shop/production 6 ok 4\n":         true,
+		"3 8 verb route shop/production 7 ok 2\n5 9 verb place shop/production 6 fenced 4\n":     false,
+		"3 8 verb route shop/production 7 ok 2\n5 9 verb place shop/production 6 ok 1\n":         false, // at the same time
+		"3 8 verb route shop/production 7 ok 2\n5 9 verb place bank/production 6 ok 4\n":         false,
+	} {
+		if err := os.WriteFile(c.path("trace"), []byte(trace), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if faults := c.checkFences(); (len(faults) > 0) != wrong {
+			t.Errorf("of this trace it is told %q:\n%s", faults, trace)
+		}
 	}
 }
 

@@ -66,9 +66,10 @@ func (s *service) target(p place) platform.Target {
 func (s *service) last() place { return s.places[len(s.places)-1] }
 
 // Stages as short as the judge allows, with margins so wide that neither a busy
-// machine nor a kill can make a good release look bad.
+// machine nor a kill can make a good release look bad. The canary is observed for long enough
+// that one whose worker was killed, and that waited for the other one, is still decided.
 const (
-	canaryStage = `{canary: {margin: {errors: 20pp, latency: 1000%}, budget: 1000, block: 1s, warmUp: 1s, firstWeight: 20%, every: 1s, dwell: 1s, observation: 20s, minimumSamples: 20}}`
+	canaryStage = `{canary: {margin: {errors: 20pp, latency: 1000%}, budget: 1000, block: 1s, warmUp: 1s, firstWeight: 20%, every: 1s, dwell: 1s, observation: 1m, minimumSamples: 20}}`
 	watchStage  = `{watch: {for: 3s, holdback: 20%, margin: {errors: 20pp, latency: 1000%}, block: 1s, warmUp: 1s, minimumSamples: 20}}`
 	jobStage    = `{name: migrate, job: {run: [SCRIPT, do], undo: [SCRIPT, undo]}}`
 	checkStage  = `{check: {http: [/healthz], run: [SCRIPT, check], attempts: 2, every: 300ms}}`

@@ -68,7 +68,7 @@ func (f *flight) end() pipeline.RunState {
 }
 
 // endsWithin is the most that a release may take, kills and a busy machine included.
-const endsWithin = 3 * time.Minute
+const endsWithin = 5 * time.Minute
 
 // release makes one release and follows it to its end.
 func (c *campaign) release(ctx context.Context, f *flight) error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/fairwayhq/fairway/test/program"
@@ -25,27 +26,48 @@ type killer struct {
 // mostKills bounds the kills of a round, so that releases come to their ends.
 const mostKills = 17 // three rounds for the 50 of the short form
 
-// run kills until ctx ends, and leaves server and worker alive.
+// run kills until ctx ends, and leaves all servers and workers alive.
 func (k *killer) run(ctx context.Context) {
 	defer k.end()
 	for ctx.Err() == nil && len(k.kills) < mostKills && len(k.cards) > 0 {
 		k.arm()
-		chance := time.NewTimer(k.between(1500, 3500))
-		select {
-		case <-ctx.Done():
-		case <-k.server.Ended():
-			k.died(k.server)
-		case <-k.worker.Ended():
-			k.died(k.worker)
-		case <-chance.C:
+		if p := k.firstToEnd(ctx, k.between(1500, 3500)); p != nil {
+			k.died(p)
+		} else if ctx.Err() == nil {
 			k.strike()
 		}
-		chance.Stop()
 		if ctx.Err() == nil {
 			k.disarm()
 			pause(ctx, k.between(200, 900))
 			k.late()
 		}
+	}
+}
+
+// all are those who are killed, and who must not end by themselves.
+func (k *killer) all() []*program.Program { return slices.Concat(k.servers, k.workers) }
+
+// firstToEnd waits for the end of one of them; nil when none came in time.
+func (k *killer) firstToEnd(ctx context.Context, limit time.Duration) *program.Program {
+	ctx, stop := context.WithTimeout(ctx, limit)
+	var waiting sync.WaitGroup
+	defer waiting.Wait()
+	defer stop()
+	ended := make(chan *program.Program, len(k.all()))
+	for _, p := range k.all() {
+		waiting.Go(func() {
+			select {
+			case <-p.Ended():
+				ended <- p
+			case <-ctx.Done():
+			}
+		})
+	}
+	select {
+	case p := <-ended:
+		return p
+	case <-ctx.Done():
+		return nil
 	}
 }
 
@@ -60,7 +82,7 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// mostCommon is how many cards at common points are aimed at one process at once:
+// mostCommon is how many cards at common points are aimed at servers, or workers, at once:
 // more would leave no time for the others.
 const mostCommon = 4
 
@@ -73,7 +95,7 @@ func (k *killer) arm() {
 			continue
 		}
 		if often(c.point) > 1 {
-			if common[c.victim()]++; common[c.victim()] > mostCommon {
+			if common[c.role()]++; common[c.role()] > mostCommon {
 				continue
 			}
 		}
@@ -91,11 +113,15 @@ func (k *killer) disarm() {
 	k.armed = armed // a process may be dying of one of them
 }
 
+// write gives each server the cards for servers, and each worker those for workers: whoever
+// comes to the point first dies, and it alone.
 func (k *killer) write() {
-	for _, p := range []*program.Program{k.server, k.worker} {
-		mine := slices.DeleteFunc(slices.Clone(k.armed), func(c card) bool { return c.victim() != p.Name })
-		if err := k.aimAt(p, mine); err != nil {
-			k.faults = append(k.faults, err.Error())
+	for role, all := range map[string][]*program.Program{aServer: k.servers, aWorker: k.workers} {
+		mine := slices.DeleteFunc(slices.Clone(k.armed), func(c card) bool { return c.role() != role })
+		for _, p := range all {
+			if err := k.aimAt(p, mine); err != nil {
+				k.faults = append(k.faults, err.Error())
+			}
 		}
 	}
 }
@@ -103,7 +129,6 @@ func (k *killer) write() {
 // died deals with the end of a process that an aim should have caused.
 func (k *killer) died(p *program.Program) {
 	at := time.Now()
-	<-p.Ended()
 	word, points := k.hit(p)
 	id, _ := strconv.Atoi(word)
 	killed, how := p.Killed()
@@ -123,16 +148,18 @@ func (k *killer) strike() {
 		return
 	}
 	c := k.cards[i]
-	if c.moment == databaseVictim {
+	if c.moment == theDatabase {
 		k.restartDatabase(c)
 		return
 	}
+	server, worker := k.servers[k.random.IntN(len(k.servers))], k.workers[k.random.IntN(len(k.workers))]
 	victims := map[string][]*program.Program{
-		"server": {k.server}, "worker": {k.worker}, "both": {k.server, k.worker}, secondVictim: {k.second},
+		aServer: {server}, aWorker: {worker}, both: {server, worker}, everybody: k.all(),
 	}[c.moment]
 	for _, p := range victims {
 		p.Kill()
-		k.hit(p) // it may have come to an aim just before; the card stays
+		id, _ := k.hit(p)
+		k.unhit(id) // it came to an aim just before; the card stays
 	}
 	k.played(c, []string{anyTime}, time.Now(), victims...)
 	for _, p := range victims {
@@ -149,7 +176,7 @@ func (k *killer) restartDatabase(c card) {
 		k.faults = append(k.faults, fmt.Sprintf("PostgreSQL does not start again: %v", err))
 	}
 	k.played(c, []string{anyTime}, at)
-	k.kills[len(k.kills)-1].victims = []string{databaseVictim}
+	k.kills[len(k.kills)-1].victims = []string{theDatabase}
 }
 
 func (k *killer) played(c card, points []string, at time.Time, victims ...*program.Program) {
@@ -162,12 +189,14 @@ func (k *killer) played(c card, points []string, at time.Time, victims ...*progr
 }
 
 // revive starts a process again: mostly soon, sometimes only when a worker that
-// cannot reach the server holds, or when leases have run out.
+// cannot reach a server holds, or when leases have run out and the other worker has taken over.
+// Meanwhile that one is left alone.
 func (k *killer) revive(p *program.Program) {
 	absence := k.between(1, 200)
 	switch n := k.random.IntN(10); {
-	case n == 0:
-		absence = k.between(3200, 4500)
+	case n == 0 || n == 1 && slices.Contains(k.workers, p):
+		k.disarm()
+		absence = k.between(3500, 5500)
 	case n <= 2:
 		absence = k.between(500, 1500)
 	}
@@ -179,7 +208,7 @@ func (k *killer) revive(p *program.Program) {
 
 // late revives who was already dying when the aims were taken away.
 func (k *killer) late() {
-	for _, p := range []*program.Program{k.server, k.worker} {
+	for _, p := range k.all() {
 		select {
 		case <-p.Ended():
 			k.died(p)
@@ -188,7 +217,7 @@ func (k *killer) late() {
 	}
 }
 
-// end takes the aims away and sees that both processes live.
+// end takes the aims away and sees that everybody lives.
 func (k *killer) end() {
 	k.disarm()
 	time.Sleep(100 * time.Millisecond) // a call that an aim has counted may still be under way

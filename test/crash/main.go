@@ -1,14 +1,19 @@
-// Command crash kills Fairway's server and worker again and again, by SIGKILL,
+// Command crash kills Fairway's servers and workers again and again, by SIGKILL,
 // while they carry out releases good and bad under real traffic, and looks whether
 // every release ends as it would have. Run it from the repository's root, on Linux:
 //
 //	go run ./test/crash -kills 200
 //
-// First every kind of ending is seen undisturbed (not with -brief). Then come the kills: most are
-// aimed, at a point before, during or after a verb of the platform, the start of a
-// command or a commit of the store (a build with the tag "crash" can do that, see internal/app), the
-// others come at any time. What is killed is started again, on the same data. One service leads
-// another one in its releases; the others are released alone.
+// There are two workers with one data folder. With SQLite they and the releases' owners speak to
+// one server, with PostgreSQL to a balancer before two: who is killed is then replaced by the other
+// one, until it is back. Who ends by itself is a fault.
+//
+// First every kind of ending is seen undisturbed (some of them with -brief). Then come the kills:
+// most are aimed, at a point before, during or after a verb of the platform, the start of a
+// command or a commit of the store (a build with the tag "crash" can do that, see internal/app), and
+// meet the server or worker that is there first; the others come at any time. What is killed is
+// started again, on the same data. One service leads another one in its releases; the others are
+// released alone.
 //
 // All the time the router's table is read (do the weights sum up, does every arm
 // with traffic answer, and does a new version have the new one of the service that goes
@@ -16,7 +21,8 @@
 // each round every release must have come to the same end by the same steps as
 // undisturbed, with no effect twice.
 //
-// It prints a table of the kills by point and, as its last line, the bar as JSON.
+// It prints a table of the kills by point and, as its last line, the bar as JSON. The bar is met
+// only where verbs, commits, servers and workers were met often enough.
 package main
 
 import (
@@ -38,9 +44,8 @@ type options struct {
 	seed  uint64
 	limit time.Duration
 	keep  bool
-	brief bool // begin to kill after the first releases
-	// database is sqlite, or postgres: then a second server shares it, and both it and
-	// PostgreSQL are killed too.
+	brief bool // each service has only some of its outcomes
+	// database is sqlite, or postgres: then two servers share it, and it is killed too.
 	database string
 	out      io.Writer
 }
@@ -51,7 +56,7 @@ func main() {
 	flag.Uint64Var(&o.seed, "seed", uint64(time.Now().UnixNano()), "order of kills and releases, to come close to an earlier run")
 	flag.DurationVar(&o.limit, "limit", 50*time.Minute, "give up after this time")
 	flag.BoolVar(&o.keep, "keep", false, "keep the folder with the data and the logs")
-	flag.BoolVar(&o.brief, "brief", false, "begin to kill after the first releases")
+	flag.BoolVar(&o.brief, "brief", false, "make releases of fewer kinds, so that fewer must be seen undisturbed")
 	flag.StringVar(&o.database, "database", sqlite, "sqlite, or postgres for two servers that share one, or both, one after the other")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -75,7 +80,7 @@ func runAll(ctx context.Context, o options) error {
 		if err != nil {
 			return err
 		}
-		r.print(o.out)
+		r.print(o)
 		bars = append(bars, r.bar(o.kills))
 	}
 	fmt.Fprintf(o.out, "it took %s\n", time.Since(began).Round(time.Second))
@@ -119,6 +124,12 @@ type result struct {
 	kills    []kill
 	faults   []string
 	notes    []string
+	// points are the kinds of commits that undisturbed releases make.
+	points []string
+	// processes are the names of all who can be killed, servers those of the servers.
+	processes, servers []string
+	takeovers          int // stages that another worker went on with
+	compared           int // releases with the steps of undisturbed ones
 }
 
 // kill is one process, or both, that was killed.
@@ -129,7 +140,7 @@ type kill struct {
 	points []string
 	at     time.Time
 	round  int
-	// victims are "server", "worker", both, "second" (another server) or "database".
+	// victims are the names of the processes, or "database".
 	victims []string
 	// survived says that everything in its round was as it should be.
 	survived bool
@@ -145,21 +156,27 @@ func (r *result) survived() int {
 	return n
 }
 
-func (r *result) print(w io.Writer) {
+func (r *result) print(o options) {
+	w := o.out
 	for _, n := range r.notes {
 		fmt.Fprintln(w, n)
 	}
 	printTable(w, r.kills)
+	fmt.Fprintln(w, r.spread())
 	for _, f := range r.faults {
 		fmt.Fprintln(w, "WRONG:", f)
 	}
+	for _, f := range r.thin(o.kills) {
+		fmt.Fprintln(w, "TOO FEW:", f)
+	}
 }
 
-// bar is how many of the wanted kills were survived.
+// bar is how many of the wanted kills were survived. It is not met where they were too few
+// somewhere.
 func (r *result) bar(want int) bar.Bar {
 	n := r.survived()
 	return bar.Bar{
 		Name: "kills_survived_" + r.database, Value: float64(n), Unit: fmt.Sprintf("of %d", want),
-		Bar: fmt.Sprintf("= %d", want), OK: n == want && len(r.kills) == want && len(r.faults) == 0,
+		Bar: fmt.Sprintf("= %d", want), OK: n == want && len(r.kills) == want && len(r.faults) == 0 && len(r.thin(want)) == 0,
 	}
 }

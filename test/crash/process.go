@@ -2,12 +2,13 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/fairwayhq/fairway/test/program"
 )
 
-// process is the server or the worker.
+// process is a server or a worker.
 func (r *rig) process(name string, args ...string) *program.Program {
 	return &program.Program{
 		Name: name, Path: r.path("fairway"), Dir: r.dir, Args: args,
@@ -15,7 +16,7 @@ func (r *rig) process(name string, args ...string) *program.Program {
 	}
 }
 
-// aims is where the process reads what kills it, and what did.
+// aimAt writes what is to kill the process to where it reads that.
 func (r *rig) aimAt(p *program.Program, cards []card) error {
 	var text strings.Builder
 	for _, c := range cards {
@@ -28,14 +29,23 @@ func (r *rig) aimAt(p *program.Program, cards []card) error {
 	return os.Rename(path+".new", path)
 }
 
-// hit returns the ID of the card that killed the process, and all names of the
-// point at which it died, and forgets them.
+// hit returns the ID of the card that killed the process, and all names of the point at which
+// it died. It is told once; nobody else dies of that card.
 func (r *rig) hit(p *program.Program) (id string, points []string) {
-	path := r.path("aims-"+p.Name) + ".hit"
-	text, err := os.ReadFile(path)
-	_ = os.Remove(path)
-	if words := strings.Fields(string(text)); err == nil && len(words) > 0 {
-		return words[0], words[1:]
+	words, _ := filepath.Glob(r.path("hit-*"))
+	for _, path := range words {
+		text, _ := os.ReadFile(path)
+		if said := strings.Fields(string(text)); len(said) > 0 && said[0] == "aims-"+p.Name {
+			_ = os.Truncate(path, 0)
+			return strings.TrimPrefix(filepath.Base(path), "hit-"), said[1:]
+		}
 	}
 	return "", nil
+}
+
+// unhit lets a card kill again whose kill did not count.
+func (r *rig) unhit(id string) {
+	if id != "" {
+		_ = os.Remove(r.path("hit-" + id))
+	}
 }

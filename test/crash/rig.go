@@ -10,28 +10,30 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/api/client"
 	"github.com/fairwayhq/fairway/internal/router"
+	"github.com/fairwayhq/fairway/test/balancer"
 	"github.com/fairwayhq/fairway/test/postgres"
 	"github.com/fairwayhq/fairway/test/program"
 )
 
-// rig is the world in which all happens: a server, a worker, a router, the
+// rig is the world in which all happens: servers, workers, a router, the
 // services with their users, and who looks after them.
 type rig struct {
 	o        options
 	dir      string
 	random   *rand.Rand
-	url      string
 	api      *client.Client
-	server   *program.Program
-	second   *program.Program // another server on the same database; nil without one
-	database *postgres.Server // nil where the server has a file
-	worker   *program.Program
+	servers  []*program.Program // one on a file, or two on one PostgreSQL
+	ready    []string           // where each server says whether it is ready
+	before   *balancer.Balancer // stands before several servers; nil before one
+	database *postgres.Server   // nil where the server has a file
+	workers  []*program.Program // of one machine, so they share their data folder
 	router   *router.Client
 	artifact artifact
 	fleet    []*service
@@ -39,6 +41,9 @@ type rig struct {
 	sampler  *sampler
 	traffic  *traffic
 }
+
+// briefly is how many outcomes each service has with -brief: as many as there are rounds then.
+const briefly = 3
 
 func seeded(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 1)) }
 
@@ -62,6 +67,11 @@ func newRig(ctx context.Context, o options) (r *rig, err error) {
 	}
 	if r.fleet, err = newFleet(r); err != nil {
 		return nil, err
+	}
+	if o.brief {
+		for _, s := range r.fleet {
+			s.outcomes = s.outcomes[:min(briefly, len(s.outcomes))]
+		}
 	}
 	if err := r.startAll(ctx); err != nil {
 		return nil, err
@@ -88,58 +98,71 @@ func (r *rig) path(names ...string) string {
 	return filepath.Join(append([]string{r.dir}, names...)...)
 }
 
-// startAll starts the server, makes a token for the worker, and starts that too.
+// startAll starts the servers, makes tokens for the workers, and starts those too.
 func (r *rig) startAll(ctx context.Context) error {
-	address, err := freeAddress(r.random)
+	url, err := r.startServers(ctx)
 	if err != nil {
 		return err
 	}
-	r.url = "http://" + address
-	serves := func(name, address string) []string {
-		return []string{"server", "--data-dir", r.path(name), "--listen", address, "--no-worker", "--lease", "3s"}
-	}
-	if r.o.database == postgreSQL {
-		if err := r.startDatabase(); err != nil {
-			return err
-		}
-		url := r.database.URL(databaseName)
-		serves = func(name, address string) []string {
-			return []string{"server", "--data-dir", r.path(name), "--listen", address, "--no-worker", "--lease", "3s", "--database", url}
-		}
-	}
-	r.server = r.process("server", serves("server", address)...)
-	if err := r.server.Start(); err != nil {
+	token, err := os.ReadFile(r.path(r.servers[0].Name, "admin-token"))
+	if err != nil {
 		return err
 	}
-	if err := r.awaitServer(ctx); err != nil {
+	if r.api, err = client.New(client.Config{URL: url, Token: strings.TrimSpace(string(token))}); err != nil {
 		return err
 	}
-	if r.database != nil {
-		other, err := freeAddress(r.random)
+	for n := range 2 {
+		name := fmt.Sprint("worker-", n+1)
+		made, err := r.api.AddToken(ctx, client.NewToken{Name: name, Worker: true})
 		if err != nil {
 			return err
 		}
-		r.second = r.process("second", serves("second", other)...)
-		if err := r.second.Start(); err != nil {
+		secret := r.path(name + "-token")
+		if err := os.WriteFile(secret, []byte(made.Secret), 0o600); err != nil {
+			return err
+		}
+		worker := r.process(name, "worker", "--server", url, "--token-file", secret, "--data-dir", r.path("worker"), "--name", name)
+		r.workers = append(r.workers, worker)
+		if err := worker.Start(); err != nil {
 			return err
 		}
 	}
-	token, err := os.ReadFile(r.path("server", "admin-token"))
-	if err != nil {
-		return err
+	return nil
+}
+
+// startServers returns the URL at which the server, or one of them, answers everybody.
+func (r *rig) startServers(ctx context.Context) (url string, err error) {
+	count, more := 1, []string(nil)
+	if r.o.database == postgreSQL {
+		if err := r.startDatabase(); err != nil {
+			return "", err
+		}
+		count, more = 2, []string{"--database", r.database.URL(databaseName)}
 	}
-	if r.api, err = client.New(client.Config{URL: r.url, Token: strings.TrimSpace(string(token))}); err != nil {
-		return err
+	var addresses []string
+	for n := range count {
+		address, err := freeAddress(r.random)
+		if err != nil {
+			return "", err
+		}
+		name := fmt.Sprint("server-", n+1)
+		args := []string{"server", "--data-dir", r.path(name), "--listen", address, "--no-worker", "--lease", "3s"}
+		server := r.process(name, append(args, more...)...)
+		addresses, r.servers, r.ready = append(addresses, address), append(r.servers, server), append(r.ready, "http://"+address+"/readyz")
+		if err := server.Start(); err != nil {
+			return "", err
+		}
+		if err := r.awaitServers(ctx); err != nil {
+			return "", err
+		}
 	}
-	made, err := r.api.AddToken(ctx, client.NewToken{Name: "w1", Worker: true})
-	if err != nil {
-		return err
+	if count == 1 {
+		return "http://" + addresses[0], nil
 	}
-	if err := os.WriteFile(r.path("worker-token"), []byte(made.Secret), 0o600); err != nil {
-		return err
+	if r.before, err = balancer.Start(addresses...); err != nil {
+		return "", err
 	}
-	r.worker = r.process("worker", "worker", "--server", r.url, "--token-file", r.path("worker-token"), "--data-dir", r.path("worker"), "--name", "w1")
-	return r.worker.Start()
+	return r.before.URL(), nil
 }
 
 const databaseName = "fairway"
@@ -158,14 +181,19 @@ func (r *rig) startDatabase() error {
 	return err
 }
 
-func (r *rig) awaitServer(ctx context.Context) error {
-	return until(ctx, 30*time.Second, "the server is ready", func() (bool, error) {
-		res, err := http.Get(r.url + "/readyz")
-		if err != nil {
-			return false, nil
+func (r *rig) awaitServers(ctx context.Context) error {
+	return until(ctx, 30*time.Second, "all servers are ready", func() (bool, error) {
+		for _, url := range r.ready {
+			res, err := http.Get(url)
+			if err != nil {
+				return false, nil
+			}
+			_ = res.Body.Close()
+			if res.StatusCode != http.StatusOK {
+				return false, nil
+			}
 		}
-		defer res.Body.Close()
-		return res.StatusCode == http.StatusOK, nil
+		return true, nil
 	})
 }
 
@@ -177,10 +205,11 @@ func (r *rig) close() error {
 	if r.sampler != nil {
 		r.sampler.stop()
 	}
-	for _, p := range []*program.Program{r.worker, r.server, r.second} {
-		if p != nil {
-			p.Kill()
-		}
+	for _, p := range slices.Concat(r.workers, r.servers) {
+		p.Kill()
+	}
+	if r.before != nil {
+		r.before.Close()
 	}
 	if r.database != nil {
 		r.database.Stop()
@@ -204,7 +233,7 @@ func (r *rig) close() error {
 }
 
 // everyProcess returns the processes that work in the rig's folder or were
-// started with its trace: server, worker, router, services and jobs.
+// started with its trace: servers, workers, router, services and jobs.
 func (r *rig) everyProcess() []int {
 	var found []int
 	for _, pid := range pids() {

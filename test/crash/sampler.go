@@ -125,10 +125,14 @@ func (s *sampler) lookAtRoute(ctx context.Context, target string, route router.R
 	}
 }
 
+// dialWithin is so long that a busy machine, on which this program itself has to wait for its
+// turn, does not look like a dead instance: one that is dead refuses at once.
+const dialWithin = 5 * time.Second
+
 // answers says whether one of the arm's backends takes connections.
 func answers(arm router.Arm) bool {
 	for _, b := range arm.Backends {
-		c, err := net.DialTimeout("tcp", b.Address, time.Second)
+		c, err := net.DialTimeout("tcp", b.Address, dialWithin)
 		if err == nil {
 			_ = c.Close()
 			return true

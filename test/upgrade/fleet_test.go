@@ -14,6 +14,7 @@ import (
 
 	"github.com/fairwayhq/fairway/internal/api/client"
 	"github.com/fairwayhq/fairway/internal/load"
+	"github.com/fairwayhq/fairway/test/balancer"
 	"github.com/fairwayhq/fairway/test/postgres"
 	"github.com/fairwayhq/fairway/test/program"
 )
@@ -75,7 +76,12 @@ func (f *fleet) startServers(fairway string, count int, database string) {
 	}
 	f.url = "http://" + addresses[0]
 	if count > 1 {
-		f.url = newBalancer(t, addresses).url()
+		before, err := balancer.Start(addresses...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(before.Close)
+		f.url = before.URL()
 	}
 	secret, err := os.ReadFile(filepath.Join(f.data(0), "admin-token"))
 	if err != nil {

@@ -1,0 +1,134 @@
+//go:build linux
+
+package main
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/fairwayhq/fairway/test/program"
+)
+
+// played is what a campaign of so many kills comes to where every aim meets.
+func played(kills int) *result {
+	points := append(slices.Clone(commonCommits), "commit/release.created", "commit/release.succeeded")
+	r := &result{database: postgreSQL, points: points, servers: []string{"server-1", "server-2"},
+		processes: []string{"server-1", "server-2", "worker-1", "worker-2"}, takeovers: kills, compared: kills}
+	for i, c := range deck(kills, points, wholeOf(postgreSQL), seeded(1)) {
+		k := kill{card: c, points: []string{c.point}, survived: true}
+		if c.aimed() {
+			k.victims = []string{c.role() + []string{"-1", "-2"}[i%2]}
+		}
+		r.kills = append(r.kills, k)
+	}
+	return r
+}
+
+func TestTheBarIsMetOnlyWhereEverythingWasMet(t *testing.T) {
+	for _, kills := range []int{50, 1000} {
+		for what, spoil := range map[string]func(*result){
+			"":                             func(*result) {},
+			"kills at commits":             func(r *result) { r.turn(isCommit, "route", "") },
+			"kinds of commits met":         func(r *result) { r.turn(isCommit, "commit/lease", "") },
+			"kills at retire":              func(r *result) { r.turn(func(p string) bool { return p == "retire" }, "route", "") },
+			"kills of server-2":            func(r *result) { r.turn(isCommit, "commit/lease", "server-1") },
+			"kills of server-2 at commits": func(r *result) { r.turn(isCommit, "commit/lease", "server-1") },
+			"kills of worker-2": func(r *result) {
+				r.turn(func(p string) bool { return slices.Contains(verbs, p) }, "", "worker-1")
+			},
+			"stages that the other worker took over":   func(r *result) { r.takeovers = 0 },
+			"releases compared with undisturbed ones":  func(r *result) { r.compared = 0 },
+			"kills of " + theDatabase + " at any time": func(r *result) { r.turn(func(p string) bool { return p == anyTime }, "route", "") },
+		} {
+			r := played(kills)
+			spoil(r)
+			told := strings.Join(r.thin(kills), "; ")
+			if (what == "") != (told == "") || !strings.Contains(told, what) {
+				t.Errorf("of %d kills it is told %q, where it is about %q", kills, told, what)
+			}
+			if b := r.bar(kills); b.OK != (what == "") {
+				t.Errorf("the bar is %v where too few are %q", b.OK, what)
+			}
+		}
+	}
+}
+
+// turn makes other kills of those at some points.
+func (r *result) turn(of func(point string) bool, into, victim string) {
+	for i := range r.kills {
+		k := &r.kills[i]
+		if !of(k.card.point) {
+			continue
+		}
+		if into != "" {
+			k.card.point, k.points = into, []string{into}
+		}
+		if victim != "" {
+			k.victims = []string{victim}
+		}
+	}
+}
+
+func TestACardThatWaitsInVainStaysAtAVerbOrACommit(t *testing.T) {
+	cards := []card{{point: "commit/rare", moment: "after"}, {point: "retire", moment: "before", count: 2}, {point: anyTime, moment: both}}
+	for range 4 {
+		redeal(cards, 3)
+	}
+	if !slices.Contains(commonCommits, cards[0].point) || cards[1].point != "retire" || cards[1].count != 1 || cards[2].point != anyTime {
+		t.Errorf("they became %+v", cards)
+	}
+}
+
+func TestACardKillsOneOfSeveralAndIsToldOnce(t *testing.T) {
+	r := &rig{dir: t.TempDir()}
+	first, other := &program.Program{Name: "server-1"}, &program.Program{Name: "server-2"}
+	if err := os.WriteFile(r.path("hit-7"), []byte("aims-server-2 commit/lease"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if id, _ := r.hit(first); id != "" {
+		t.Errorf("the first one died of %s, which met the other one", id)
+	}
+	if id, points := r.hit(other); id != "7" || !slices.Equal(points, []string{"commit/lease"}) {
+		t.Errorf("the other one died of %q at %q", id, points)
+	}
+	if id, _ := r.hit(other); id != "" {
+		t.Errorf("it died once more of %s", id)
+	}
+	if _, err := os.Stat(r.path("hit-7")); err != nil {
+		t.Errorf("another one may die of that card: %v", err)
+	}
+	if r.unhit("7"); !os.IsNotExist(func() error { _, err := os.Stat(r.path("hit-7")); return err }()) {
+		t.Error("the card does not kill again")
+	}
+}
+
+func TestAnotherHolderOfAStageIsATakeover(t *testing.T) {
+	c := &campaign{rig: &rig{dir: t.TempDir()}}
+	trace := "1 8 lease a/p 1 t1 worker-1 1\n2 8 lease b/p 1 t2 worker-2 1\n3 8 lease a/p 2 t1 worker-1 1\n4 9 lease a/p 3 t1 worker-2 1\n"
+	if err := os.WriteFile(c.path("trace"), []byte(trace), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := c.takeovers(); err != nil || n != 1 {
+		t.Errorf("it counts %d, %v", n, err)
+	}
+}
+
+func TestStepsAreComparedWithUndisturbedOnes(t *testing.T) {
+	c := &campaign{steps: map[string][]string{}}
+	f := newFlight(&service{name: "till"}, good, 1)
+	if wrong := c.checkSteps(f, []string{"a", "b"}); wrong != nil {
+		t.Errorf("the undisturbed one: %q", wrong)
+	}
+	c.seen = true
+	if wrong := c.checkSteps(f, []string{"a", "b"}); wrong != nil || c.compared != 1 {
+		t.Errorf("the same steps: %q, and %d were compared", wrong, c.compared)
+	}
+	if wrong := c.checkSteps(f, []string{"a"}); len(wrong) != 1 {
+		t.Errorf("other steps: %q", wrong)
+	}
+	if wrong := c.checkSteps(newFlight(f.service, bad, 2), []string{"a"}); len(wrong) != 1 {
+		t.Errorf("a kind that was not seen: %q", wrong)
+	}
+}
