@@ -24,7 +24,7 @@ func (v Verdict) Sentence() string {
 	case v.Reason == Suspicious && ok:
 		return "Going slowly, because something may be wrong: " + m.compared() + "."
 	case v.Reason == Undecided && v.ForPerson && ok:
-		return "A person should decide: there is no proof either way, and it leans to harm (" + m.compared() + ")."
+		return "A person should decide: there is no proof either way, and it leans to harm (" + v.doubted().compared() + ")."
 	case v.Reason == Undecided && ok:
 		return "There is no proof either way yet: " + m.compared() + "."
 	case v.Detail != "":
@@ -102,6 +102,18 @@ func (v Verdict) leading() (MetricVerdict, bool) {
 		return MetricVerdict{}, false
 	}
 	return v.Metrics[best], true
+}
+
+// doubted is the metric for which a person is asked: the one whose proof went wrong, else
+// the leading one. The first may have next to no evidence of harm.
+func (v Verdict) doubted() MetricVerdict {
+	m, _ := v.leading()
+	for _, other := range v.Metrics {
+		if other.Proof < min(m.Proof, leaningProof) {
+			m = other
+		}
+	}
+	return m
 }
 
 // compared puts the errors, the tightest latency and the custom metrics of both arms

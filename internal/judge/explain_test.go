@@ -22,19 +22,25 @@ func errorsVerdict(kind Kind, reason Reason) Verdict {
 func TestTheSentenceTellsAProductOwner(t *testing.T) {
 	held := errorsVerdict(Hold, Undecided)
 	held.ForPerson = true
+	slow := errorsVerdict(Hold, Undecided)
+	slow.ForPerson = true
+	slow.Metrics = append(slow.Metrics,
+		MetricVerdict{Name: "latency > 250ms", Bound: 0.25, Canary: armVerdict(180, 1000), Stable: armVerdict(100, 1000), Share: 1, Evidence: 2, Proof: -3},
+		MetricVerdict{Name: "latency > 500ms", Bound: 0.5, Canary: armVerdict(30, 1000), Stable: armVerdict(20, 1000), Share: 1, Evidence: 3, Proof: -2})
 	down := errorsVerdict(Hold, NoEvidence)
 	down.Detail = "the source is down"
 	young := Verdict{Kind: Hold, Reason: Collecting, Detail: "the middle level has not been reached"}
 	watched := Verdict{Kind: Pass, Reason: NotWorse, Watching: true, Observed: 10 * time.Minute}
 	for want, v := range map[string]Verdict{
-		"The new version is worse and goes back: errors 0.61 % against 0.21 %.":                                      errorsVerdict(Fail, Worse),
-		"The new version is not worse than the old one: errors 0.61 % against 0.21 %.":                               errorsVerdict(Pass, NotWorse),
-		"Going slowly, because something may be wrong: errors 0.61 % against 0.21 %.":                                errorsVerdict(Hold, Suspicious),
-		"There is no proof either way yet: errors 0.61 % against 0.21 %.":                                            errorsVerdict(Hold, Undecided),
-		"A person should decide: there is no proof either way, and it leans to harm (errors 0.61 % against 0.21 %).": held,
-		"Waiting, because there is nothing to judge by: the source is down.":                                         down,
-		"All is well so far; still collecting (the middle level has not been reached).":                              young,
-		"The new version is fine: watched for 10m0s without harm.":                                                   watched,
+		"The new version is worse and goes back: errors 0.61 % against 0.21 %.":                                                          errorsVerdict(Fail, Worse),
+		"The new version is not worse than the old one: errors 0.61 % against 0.21 %.":                                                   errorsVerdict(Pass, NotWorse),
+		"Going slowly, because something may be wrong: errors 0.61 % against 0.21 %.":                                                    errorsVerdict(Hold, Suspicious),
+		"There is no proof either way yet: errors 0.61 % against 0.21 %.":                                                                errorsVerdict(Hold, Undecided),
+		"A person should decide: there is no proof either way, and it leans to harm (errors 0.61 % against 0.21 %).":                     held,
+		"A person should decide: there is no proof either way, and it leans to harm (requests slower than 250ms 18.0 % against 10.0 %).": slow,
+		"Waiting, because there is nothing to judge by: the source is down.":                                                             down,
+		"All is well so far; still collecting (the middle level has not been reached).":                                                  young,
+		"The new version is fine: watched for 10m0s without harm.":                                                                       watched,
 	} {
 		if got := v.Sentence(); got != want {
 			t.Errorf("the sentence is\n%s\nwant\n%s", got, want)
