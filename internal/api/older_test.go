@@ -78,6 +78,13 @@ func TestAWorkerHearsThatAServerIsOlder(t *testing.T) {
 			}
 		})
 	}
+	newer, err := client.New(client.Config{URL: r.server.URL, Token: token, HTTP: &http.Client{Transport: otherwise{`"max":`, `"shade":1,"max":`}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := newer.Lease(t.Context(), stage.LeaseAsk{Entries: true, Worker: "w", Max: 1}); !errors.Is(err, stage.ErrUnread) {
+		t.Errorf("of a wish for tasks the worker hears %v", err)
+	}
 	if _, err := w.Report(t.Context(), sent); err != nil {
 		t.Errorf("what had been refused is not taken in later: %v", err)
 	}

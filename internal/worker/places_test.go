@@ -2,10 +2,12 @@ package worker_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,13 +22,17 @@ import (
 // only what undoes.
 type roomy struct {
 	*server
-	refuses bool // what a server of version 3 of the wire does not know
+	refuses atomic.Bool // what a server of version 3 of the wire does not know
+	broken  atomic.Bool // a proxy before it does not let anything through
 }
 
 func (s *roomy) Lease(ctx context.Context, ask stage.LeaseAsk) ([]stage.Task, error) {
+	if s.broken.CompareAndSwap(true, false) {
+		return nil, fault.Errorf(fault.Invalid, "too many requests")
+	}
 	given := s.give(ask)
-	if s.refuses && (ask.Jobs != nil || ask.Full) {
-		return nil, fault.Errorf(fault.Invalid, "unexpected property")
+	if s.refuses.Load() && (ask.Jobs != nil || ask.Full) {
+		return nil, errors.Join(stage.ErrUnread, fault.Errorf(fault.Invalid, "unexpected property"))
 	}
 	if len(given) == 0 {
 		select {
@@ -41,7 +47,7 @@ func (s *roomy) give(ask stage.LeaseAsk) (given []stage.Task) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.asks = append(s.asks, ask)
-	if s.refuses && (ask.Jobs != nil || ask.Full) {
+	if s.refuses.Load() && (ask.Jobs != nil || ask.Full) {
 		return nil
 	}
 	jobs := ask.Max
@@ -255,7 +261,8 @@ func TestAJobThatComesWithAnAnswerWaitsForAPlaceOfJobs(t *testing.T) {
 func TestAFullWorkerAsksNoOlderServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		older := &greeter{server: newServer(), welcome: stage.Welcome{Wire: 3, OldestWire: 1}}
-		s, a := &roomy{server: older.server, refuses: true}, newAtWork()
+		s, a := &roomy{server: older.server}, newAtWork()
+		s.refuses.Store(true)
 		s.add(aTask("c1"), aTask("c2"), aTask("c3"))
 		work(t, s, older, a, 2, 5)
 		time.Sleep(time.Minute)
@@ -271,11 +278,47 @@ func TestAFullWorkerAsksNoOlderServer(t *testing.T) {
 	})
 }
 
+// The server may be replaced while it waits for a place, and a rollback cannot wait for that.
+func TestAFullWorkerNoticesThatItsServerIsReplaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &greeter{server: newServer(), welcome: stage.Welcome{Wire: 3, OldestWire: 1}}
+		s, a := &roomy{server: g.server}, newAtWork()
+		s.refuses.Store(true)
+		s.add(aTask("c1"))
+		work(t, s, g, a, 1, 1)
+		time.Sleep(10 * time.Second)
+		s.refuses.Store(false)
+		g.set(func() { g.welcome = now() })
+		undoing := aTask("u1")
+		undoing.Undo = true
+		s.add(undoing)
+		time.Sleep(time.Minute + time.Second)
+		if !a.at("u1") {
+			t.Errorf("it takes back nothing; it asked %+v", s.asked())
+		}
+	})
+}
+
+// What else refuses a wish says nothing about the version of the server.
+func TestAWishThatIsRefusedOtherwiseIsMadeAgainAsItWas(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &greeter{server: newServer(), welcome: now()}
+		s, a := &roomy{server: g.server}, newAtWork()
+		s.broken.Store(true)
+		work(t, s, g, a, 2, 1)
+		time.Sleep(time.Second)
+		if asked := s.asked(); len(asked) == 0 || asked[0].Jobs == nil {
+			t.Errorf("it asked %+v", asked)
+		}
+	})
+}
+
 // Behind one address may be servers of several builds.
 func TestAServerThatRefusesNewWordsIsAskedInOldOnes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mixed := &greeter{server: newServer(), welcome: now()}
-		s, a := &roomy{server: mixed.server, refuses: true}, newAtWork()
+		s, a := &roomy{server: mixed.server}, newAtWork()
+		s.refuses.Store(true)
 		s.add(aTask("c1"))
 		work(t, s, mixed, a, 2, 1)
 		time.Sleep(time.Second)

@@ -2,9 +2,9 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"time"
 
-	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/stage"
 )
 
@@ -24,39 +24,53 @@ const (
 // lease asks for tasks, from a server that fits. A worker always asks, also without a place
 // for more: some tasks cannot wait.
 func (w *Worker) lease(ctx context.Context, resume bool) ([]stage.Task, error) {
-	if err := w.greet(ctx); err != nil {
+	if err := w.ready(ctx); err != nil {
 		return nil, err
 	}
-	ask := w.wish(ctx)
+	ask := w.wish()
 	ask.Resume = resume
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
-	}
 	ctx, cancel := context.WithTimeout(ctx, ask.Wait+leaseMargin)
 	defer cancel()
 	tasks, err := w.c.Server.Lease(ctx, ask)
-	if fault.CodeOf(err) == fault.Invalid && w.wire >= stage.WirePlaces {
+	if errors.Is(err, stage.ErrUnread) && w.wire >= stage.WirePlaces {
 		w.wire = stage.WirePlaces - 1 // servers may be of several builds; until the next greeting
 	}
 	return tasks, err
 }
 
-// wish is what the worker has places for.
-func (w *Worker) wish(ctx context.Context) stage.LeaseAsk {
-	ask := stage.LeaseAsk{Entries: true, Worker: w.c.Name, Environments: w.c.Environments, Regions: w.c.Regions, Wait: leaseWait}
-	free, jobs := w.places.free()
-	if w.wire < stage.WirePlaces {
-		// Whatever such a server gives may be a job, and takes a place.
-		for ; min(free, jobs) == 0 && ctx.Err() == nil; free, jobs = w.places.free() {
-			select {
-			case <-w.places.freed:
-			case <-ctx.Done():
-			}
+// ready returns when the server may be asked. What one gives that speaks version 3 of the wire
+// may be a job, and takes a place: it is not asked where none is free. A newer server may come
+// instead of it meanwhile, so it is greeted all the same.
+func (w *Worker) ready(ctx context.Context) error {
+	for {
+		if err := w.greet(ctx); err != nil {
+			return err
 		}
-		ask.Max, ask.Holding = min(free, jobs), w.inHand()
+		free, jobs := w.places.free()
+		if w.wire >= stage.WirePlaces || min(free, jobs) > 0 {
+			return ctx.Err()
+		}
+		select {
+		case <-w.places.freed:
+		case <-time.After(greetEvery):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// wish is what the worker has places for.
+func (w *Worker) wish() stage.LeaseAsk {
+	free, jobs := w.places.free()
+	ask := stage.LeaseAsk{
+		Entries: true, Worker: w.c.Name, Environments: w.c.Environments, Regions: w.c.Regions, Wait: leaseWait,
+		Max: free, Holding: w.inHand(),
+	}
+	if w.wire < stage.WirePlaces {
+		ask.Max = min(free, jobs)
 		return ask
 	}
-	ask.Max, ask.Jobs, ask.Holding = free, &jobs, w.inHand()
+	ask.Jobs = &jobs
 	if free == 0 {
 		ask.Max, ask.Full = mostUrgent, true
 	}

@@ -141,13 +141,13 @@ func (w *Worker) start(ctx context.Context, t stage.Task) {
 		return
 	}
 	p := w.places.take()
-	if !p.suits(t) {
-		w.leaveOut(ctx, t)
-		p.leave()
-		return
-	}
+	suits := p.suits(t)
 	w.tasks.Go(func() {
 		defer p.leave()
+		if !suits {
+			w.leaveOut(ctx, t)
+			return
+		}
 		w.carryOn(ctx, record{Task: t}, p)
 	})
 }

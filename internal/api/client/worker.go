@@ -18,28 +18,29 @@ func (c *Client) Hello(ctx context.Context, h stage.Hello) (stage.Welcome, error
 
 // Lease asks for tasks, and waits for the first as long as the ask says.
 func (c *Client) Lease(ctx context.Context, ask stage.LeaseAsk) ([]stage.Task, error) {
-	return post[[]stage.Task](ctx, c, "/v1/worker/lease", ask)
+	tasks, err := post[[]stage.Task](ctx, c, "/v1/worker/lease", ask)
+	return tasks, orUnread(err)
 }
 
 // Report says what a tick came to, and learns how the task stands. stage.ErrUnread is in the
 // chain of the error where the server does not know a field of the report.
 func (c *Client) Report(ctx context.Context, r stage.Report) (stage.Reply, error) {
 	reply, err := post[stage.Reply](ctx, c, "/v1/worker/report", r)
-	if unread(err) {
-		err = fmt.Errorf("%w: %w", stage.ErrUnread, err)
-	}
-	return reply, err
+	return reply, orUnread(err)
 }
 
 // UnreadHint is the hint of a server that cannot read a request as what the route takes. Servers
 // of every version say it in these words.
 const UnreadHint = "/openapi.json describes what this route takes"
 
-// unread tells that the server knows other fields, or other types of them, than this build. Other
+// orUnread tells where the server knows other fields, or other types of them, than this build. Other
 // texts that it refuses have other hints, and other sizes another status.
-func unread(err error) bool {
+func orUnread(err error) error {
 	var status *StatusError
-	return errors.As(err, &status) && status.Status == http.StatusUnprocessableEntity && fault.HintOf(err) == UnreadHint
+	if errors.As(err, &status) && status.Status == http.StatusUnprocessableEntity && fault.HintOf(err) == UnreadHint {
+		return fmt.Errorf("%w: %w", stage.ErrUnread, err)
+	}
+	return err
 }
 
 // Signs gives signs of life of tasks, and learns how each stands.
