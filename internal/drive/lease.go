@@ -31,8 +31,9 @@ func (d *Drive) Lease(ctx context.Context, ask LeaseAsk) ([]stage.Task, error) {
 			return nil, err
 		}
 	}
+	told := false // that something became free for the wish
 	for tries := 0; ; {
-		tasks, busy, err := d.lease(ctx, ask)
+		tasks, busy, err := d.lease(ctx, ask, told)
 		if err == nil && len(tasks) > 0 && ctx.Err() != nil {
 			return nil, d.takeBack(context.WithoutCancel(ctx), tasks)
 		}
@@ -48,6 +49,7 @@ func (d *Drive) Lease(ctx context.Context, ask LeaseAsk) ([]stage.Task, error) {
 			tries = 0
 		}
 		look := time.NewTimer(wait)
+		told = false
 		select {
 		case <-ctx.Done():
 			look.Stop()
@@ -59,6 +61,7 @@ func (d *Drive) Lease(ctx context.Context, ask LeaseAsk) ([]stage.Task, error) {
 			look.Stop()
 			return nil, nil
 		case <-freed:
+			told = true
 			pause(ctx, lookInterval)
 			if ask.Full { // who has a place goes first
 				pause(ctx, fullPause)
@@ -95,16 +98,21 @@ const unreadableWait = time.Minute
 // leaseInterval is how often a waiting worker looks for leases that ran out.
 const leaseInterval = time.Second
 
-// fullPause is how much later a worker without a place looks.
-const fullPause = 5 * lookInterval
+const (
+	// fullPause is how much later a worker without a place looks when it is told of something.
+	fullPause = 5 * lookInterval
+	// fullLag is how much longer a lease must have run out before such a worker takes the task:
+	// nobody is told of that, and until then all who have a place have looked.
+	fullLag = leaseInterval + fullPause
+)
 
 // lease gives what is free now. busy says that there was something of which another
 // transaction had the turn.
-func (d *Drive) lease(ctx context.Context, ask LeaseAsk) (tasks []stage.Task, busy bool, err error) {
+func (d *Drive) lease(ctx context.Context, ask LeaseAsk, told bool) (tasks []stage.Task, busy bool, err error) {
 	// A look without the writer's lock first: most looks find nothing.
 	found := false
 	err = d.store.View(ctx, func(tx Tx) error {
-		rows, err := tx.LeasableTasks(d.now(), wantedBy(ask, 1))
+		rows, err := tx.LeasableTasks(d.now(), wantedBy(ask, 1, told))
 		found = len(given(rows, ask)) > 0
 		return err
 	})
@@ -113,7 +121,7 @@ func (d *Drive) lease(ctx context.Context, ask LeaseAsk) (tasks []stage.Task, bu
 	}
 	err = d.update(ctx, func(t *transition) error {
 		tasks = nil
-		rows, err := t.tx.LeasableTasks(t.now, wantedBy(ask, ask.Max))
+		rows, err := t.tx.LeasableTasks(t.now, wantedBy(ask, ask.Max, told))
 		if err != nil {
 			return err
 		}

@@ -46,7 +46,11 @@ func TestAFullWorkerTakesWhatADeadOneHasBegun(t *testing.T) {
 		if tasks := r.wish(full); len(tasks) != 0 {
 			t.Fatalf("while it could wait a full worker got %d tasks", len(tasks))
 		}
-		r.pass(31 * time.Second)
+		r.pass(30*time.Second + time.Second/2)
+		if tasks := r.wish(full); len(tasks) != 0 {
+			t.Fatalf("before those with a place have looked a full worker got %d tasks", len(tasks))
+		}
+		r.pass(time.Second)
 		tasks := r.wish(full)
 		if len(tasks) != 4 {
 			t.Fatalf("a full worker got %d of the four canaries of a dead one", len(tasks))
@@ -135,7 +139,7 @@ func TestAWorkerGetsAsManyJobsAsItHasPlacesFor(t *testing.T) {
 		if tasks := r.wish(drive.LeaseAsk{Worker: "w2", Max: 10}); jobs(tasks) != 2 {
 			t.Errorf("an older worker got %d jobs", jobs(tasks))
 		}
-		r.pass(31 * time.Second)
+		r.pass(32 * time.Second)
 		// A job that was begun waits for a place, as a new one does.
 		if tasks := r.wish(drive.LeaseAsk{Worker: "w3", Max: 100, Jobs: &none, Full: true}); len(tasks) != 2 || jobs(tasks) != 0 {
 			t.Errorf("a full worker got %d of %d tasks, want the deploys", jobs(tasks), len(tasks))

@@ -1,6 +1,9 @@
 package drive
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // Wanted says which tasks are looked for.
 type Wanted struct {
@@ -8,6 +11,8 @@ type Wanted struct {
 	Environments, Regions []string
 	// Limit is how many there are to be at most; 0 means all.
 	Limit int
+	// Lapsed is for how long the lease of one that was leased must have run out.
+	Lapsed time.Duration
 	// NoJobs leaves out jobs that are not urgent, OnlyUrgent all that is not.
 	NoJobs, OnlyUrgent bool
 }
@@ -21,9 +26,15 @@ func (row TaskRow) Urgent() bool {
 // mostTasks is how many tasks are leased at once.
 const mostTasks = 100
 
-// wantedBy are at most so many tasks that the worker does not have in hand.
-func wantedBy(ask LeaseAsk, limit int) Wanted {
+// wantedBy are at most so many tasks that the worker does not have in hand. A worker without
+// a place leaves others the first look at leases that ran out; told says that it was told of something.
+func wantedBy(ask LeaseAsk, limit int, told bool) Wanted {
+	lapsed := time.Duration(0)
+	if ask.Full && !told {
+		lapsed = fullLag
+	}
 	return Wanted{
+		Lapsed:       lapsed,
 		Environments: ask.Environments, Regions: ask.Regions, Limit: limit + len(ask.Holding),
 		NoJobs: jobsFor(ask) <= 0, OnlyUrgent: ask.Full,
 	}

@@ -115,6 +115,8 @@ func urgentTasks(t *testing.T, s Store) {
 		{drive.Wanted{OnlyUrgent: true}, "undoing, undoing job, begun, exposed"},
 		{drive.Wanted{OnlyUrgent: true, NoJobs: true, Limit: 3}, "undoing, undoing job, begun"},
 		{drive.Wanted{OnlyUrgent: true, Environments: []string{"staging"}}, ""},
+		{drive.Wanted{OnlyUrgent: true, Lapsed: time.Second}, "undoing, undoing job, begun, exposed"},
+		{drive.Wanted{OnlyUrgent: true, Lapsed: 2 * time.Second}, "undoing, undoing job, exposed"},
 	} {
 		look := func(tx release.Tx) ([]drive.TaskRow, error) { return tx.LeasableTasks(at(0), c.wanted) }
 		equal(t, fmt.Sprintf("leasable of %+v", c.wanted), names(get(t, s, look)), c.want)
