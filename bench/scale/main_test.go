@@ -26,7 +26,7 @@ func TestWhatTheSystemDropsDoesNotHideAServerThatGrows(t *testing.T) {
 
 func TestReleasesThatNobodyTicksMeetNoBar(t *testing.T) {
 	c := config{releases: 10_000, every: 10 * time.Second}
-	s := seen{servers: []memory{hour(0, 0), hour(0, 0)}, written: map[string]int{"tasks": 5}}
+	s := seen{lasted: time.Hour, servers: []memory{hour(0, 0), hour(0, 0)}, written: map[string]int{"tasks": 5}}
 	for _, w := range []struct {
 		ticks ticks
 		ok    bool
@@ -39,6 +39,23 @@ func TestReleasesThatNobodyTicksMeetNoBar(t *testing.T) {
 		for _, b := range bars(c, s, w.ticks) {
 			if b.OK != w.ok {
 				t.Errorf("%+v: %+v", w.ticks, b)
+			}
+		}
+	}
+}
+
+func TestBarsAboutMemoryAreOfManyReleasesForLong(t *testing.T) {
+	s := seen{servers: []memory{hour(0, 0), hour(0, 0)}}
+	for _, w := range []struct {
+		releases int
+		lasted   time.Duration
+		ok       bool
+	}{{10_000, 30 * time.Minute, true}, {10_000, 4 * time.Minute, false}, {100, time.Hour, false}} {
+		s.lasted = w.lasted
+		c := config{releases: w.releases, every: 10 * time.Second}
+		for _, b := range bars(c, s, ticks{All: w.releases * int(w.lasted/c.every), Took: w.lasted})[:2] {
+			if b.OK != w.ok {
+				t.Errorf("%+v: %+v", w, b)
 			}
 		}
 	}

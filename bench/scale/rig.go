@@ -111,7 +111,7 @@ func (r *rig) startWorkers(ctx context.Context, token string) error {
 	for i := range workers {
 		said := &bytes.Buffer{}
 		w, err := fleet.Worker(ctx, fmt.Sprint("worker-", i), r.servers[i%servers].URL(), token, said,
-			"-every", r.c.every.String(), "-parallel", fmt.Sprint((r.c.releases+workers-1)/workers))
+			"-every", r.c.every.String(), "-parallel", fmt.Sprint((r.c.releases+workers-1)/workers+spare))
 		if err != nil {
 			return err
 		}

@@ -72,7 +72,7 @@ func TestTheServersOfTheManifestsShareADatabaseAndAreReplaced(t *testing.T) {
 	answers, failed := 0, make(chan error, 1)
 	go func() {
 		defer close(failed)
-		for asked.Err() == nil {
+		for ; asked.Err() == nil; time.Sleep(20 * time.Millisecond) {
 			if _, err := g.API.Me(asked); err != nil && asked.Err() == nil {
 				failed <- err
 				return
