@@ -19,21 +19,21 @@ func (tx *Tx) keepTask(release, entry string, t *drive.TaskRow) error {
 	if err := tx.mayWrite(); err != nil {
 		return err
 	}
-	if tx.changed == nil {
-		tx.changed = map[taskKey]*drive.TaskRow{}
+	if tx.kept.changed == nil {
+		tx.kept.changed = map[taskKey]*drive.TaskRow{}
 	}
 	key := taskKey{release, entry}
-	if _, kept := tx.changed[key]; !kept {
-		tx.order = append(tx.order, key)
+	if _, kept := tx.kept.changed[key]; !kept {
+		tx.kept.order = append(tx.kept.order, key)
 	}
-	tx.changed[key] = t
+	tx.kept.changed[key] = t
 	return nil
 }
 
 // writeTasks writes what is kept, in the order in which the tasks were changed first.
 func (tx *Tx) writeTasks() error {
-	changed, order := tx.changed, tx.order
-	tx.changed, tx.order = nil, nil
+	changed, order := tx.kept.changed, tx.kept.order
+	tx.kept.changed, tx.kept.order = nil, nil
 	for _, key := range order {
 		tx.note(key, changed[key])
 		if err := tx.writeTask(key, changed[key]); err != nil {
@@ -45,12 +45,12 @@ func (tx *Tx) writeTasks() error {
 
 // note keeps in mind whether the task waits for a worker.
 func (tx *Tx) note(key taskKey, t *drive.TaskRow) {
-	delete(tx.free, key)
+	delete(tx.kept.free, key)
 	if t == nil || t.Holder != "" {
 		return
 	}
-	if tx.free == nil {
-		tx.free = map[taskKey]drive.Place{}
+	if tx.kept.free == nil {
+		tx.kept.free = map[taskKey]drive.Place{}
 	}
-	tx.free[key] = drive.Place{Environment: t.Environment, Region: t.Region, Urgent: t.Urgent()}
+	tx.kept.free[key] = drive.Place{Environment: t.Environment, Region: t.Region, Urgent: t.Urgent()}
 }

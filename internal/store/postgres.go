@@ -113,7 +113,7 @@ func (p *Postgres) try(ctx context.Context, begin string, f func(*Tx) error, wan
 		err = p.settle(ctx, slot, s.mark, err)
 	}
 	if err == nil && tx.loud {
-		p.bell.ring(slices.Collect(maps.Values(tx.free)))
+		p.bell.ring(slices.Collect(maps.Values(tx.kept.free)))
 	}
 	return err
 }

@@ -58,7 +58,7 @@ type Tx struct {
 	loud bool
 	// ahead are runs that were read with their tasks, as long as they stand as they did.
 	ahead map[string]runRow
-	keptTasks
+	kept  keptTasks
 	// lines counts those that were added to the ledger.
 	lines int64
 	// failed is the first trouble of the store itself. It fails the transaction even
