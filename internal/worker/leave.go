@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/stage"
@@ -13,6 +14,10 @@ import (
 const (
 	leaveWait  = 5 * time.Second
 	cutOffWait = time.Second
+	// mostLeaving is how many tasks it gives back at the same time, and queueWait how long the
+	// others wait for that: thousands at once would only wait for each other at the server.
+	mostLeaving = 32
+	queueWait   = 8 * time.Second
 )
 
 // leave gives the task back with all that was not told of it, so that another worker, or
@@ -25,6 +30,13 @@ func (c *carrying) leave(ctx context.Context, why string) {
 		limit = cutOffWait
 	}
 	c.mu.Unlock()
+	select {
+	case c.w.leaving <- struct{}{}:
+		defer func() { <-c.w.leaving }()
+	case <-time.After(queueWait):
+		c.notLeft(errors.New("too many others are left at the same time"))
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
 	switch ended, err := c.tellRest(ctx); {

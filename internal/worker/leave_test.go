@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/pipeline"
@@ -55,6 +57,58 @@ func TestAWorkerThatStopsTellsAllAndGivesItsTasksBack(t *testing.T) {
 	if left.Task != "t1" || left.Fence != 3 || left.Why != "" {
 		t.Errorf("it was left by %+v", left)
 	}
+}
+
+// crowded counts how many reports it is given at the same time, each of which takes a while.
+type crowded struct {
+	*server
+	now, most, left atomic.Int32
+}
+
+func (c *crowded) Report(ctx context.Context, r stage.Report) (stage.Reply, error) {
+	n := c.now.Add(1)
+	defer c.now.Add(-1)
+	for most := c.most.Load(); n > most && !c.most.CompareAndSwap(most, n); most = c.most.Load() {
+	}
+	time.Sleep(100 * time.Millisecond)
+	if r.Left {
+		c.left.Add(1)
+	}
+	return stage.Reply{}, nil
+}
+
+func (c *crowded) Signs(_ context.Context, signs stage.Signs) ([]stage.Reply, error) {
+	return make([]stage.Reply, len(signs.Tasks)), nil
+}
+
+func TestAWorkerThatStopsGivesManyTasksBackFewAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const many = 300
+		var tasks []stage.Task
+		for i := range many {
+			tasks = append(tasks, aTask(fmt.Sprint("t", i)))
+		}
+		s := &crowded{server: newServer(tasks...)}
+		ctx, stop := context.WithCancel(t.Context())
+		var begun atomic.Int32
+		w := worker.New(worker.Config{Name: "w1", Server: s, Log: slog.New(slog.DiscardHandler), Executors: map[pipeline.Kind]stage.Executor{
+			pipeline.KindCanary: executor(func(stage.Task) (stage.Outcome, error) {
+				begun.Add(1)
+				return stage.Outcome{Status: stage.Continue, After: time.Hour}, nil
+			}),
+		}})
+		ended := make(chan error, 1)
+		go func() { ended <- w.Run(ctx) }()
+		time.Sleep(10 * time.Second)
+		s.most.Store(0)
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if begun.Load() != many || s.left.Load() != many || s.most.Load() > 32 {
+			t.Errorf("of %d tasks %d were left, up to %d at the same time", begun.Load(), s.left.Load(), s.most.Load())
+		}
+	})
 }
 
 func TestAnEndingThatAStopCutsOffIsToldOnce(t *testing.T) {

@@ -69,6 +69,8 @@ type Worker struct {
 	tasks  sync.WaitGroup
 	places *places
 	signs  *signs
+	// leaving has one of each task that is given back just now.
+	leaving chan struct{}
 
 	// greeted is when server and worker last found that they fit, off what its clock was
 	// found to be off by.
@@ -97,7 +99,7 @@ func New(c Config) *Worker {
 	if c.Wall == nil {
 		c.Wall = time.Now
 	}
-	w := &Worker{c: c, places: newPlaces(c.Parallel, c.ParallelJobs), wire: stage.Wire, holding: map[string][]int64{}}
+	w := &Worker{c: c, leaving: make(chan struct{}, mostLeaving), places: newPlaces(c.Parallel, c.ParallelJobs), wire: stage.Wire, holding: map[string][]int64{}}
 	w.signs = newSigns(w)
 	return w
 }
