@@ -2,10 +2,13 @@ package store_test
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -45,8 +48,44 @@ func TestWhatIsInTheLogOfABackupIsRestored(t *testing.T) {
 	if after, err := os.ReadFile(file); err != nil || !bytes.Equal(before, after) {
 		t.Errorf("the backup was changed, %v", err)
 	}
+	if beside, _ := filepath.Glob(file + "?*"); len(beside) != 1 || beside[0] != file+"-wal" {
+		t.Errorf("beside the backup are now %v, want its log alone", beside)
+	}
+	if left, _ := filepath.Glob(database + ".part*"); len(left) > 0 {
+		t.Errorf("the restore has left %v", left)
+	}
 	if again, err := store.Verify(t.Context(), file); err != nil || again.Lines != 5 {
 		t.Errorf("the backup has now %+v, %v", again, err)
+	}
+}
+
+// writes calls the function when somebody first asks whether the context has ended.
+type writes struct {
+	context.Context
+	write func()
+}
+
+func (w writes) Err() error { w.write(); return w.Context.Err() }
+
+// A file and its log that are of two instants may be anything.
+func TestABackupThatIsWrittenWhileItIsCopiedIsRefused(t *testing.T) {
+	database, file := filepath.Join(t.TempDir(), "fairway.db"), filepath.Join(t.TempDir(), "copy")
+	killed(t, file, "r0")
+	ctx := writes{t.Context(), sync.OnceFunc(func() {
+		log, err := os.OpenFile(file+"-wal", os.O_WRONLY|os.O_APPEND, 0)
+		must(t, err)
+		_, err = log.WriteString("more")
+		must(t, errors.Join(err, log.Close()))
+	})}
+	_, _, err := store.Restore(ctx, file, database, false, time.Now())
+	if fault.CodeOf(err) != fault.Conflict || !strings.Contains(err.Error(), "while it was copied") {
+		t.Errorf("the restore: %v, want a conflict that says so", err)
+	}
+	if left, _ := filepath.Glob(database + "*"); len(left) != 1 || left[0] != database+".lock" {
+		t.Errorf("the restore has left %v", left)
+	}
+	if _, _, err := store.Restore(t.Context(), file, database, false, time.Now()); err != nil {
+		t.Errorf("the restore again: %v", err)
 	}
 }
 
@@ -124,11 +163,9 @@ func TestADamagedDatabaseIsKeptWithItsLog(t *testing.T) {
 // The folder is the server's user's, and it may be root who restores.
 func TestARestoreWritesThroughNoLink(t *testing.T) {
 	dir := t.TempDir()
-	file, live := filepath.Join(dir, "copy"), filepath.Join(dir, "live.db")
-	must(t, shipped(t.Context(), opensAt(t, live), "r0", 5))
-	_, err := store.Backup(t.Context(), live, file)
-	must(t, err)
-	for suffix, refused := range map[string]bool{".lock": true, ".part": false} {
+	file := filepath.Join(dir, "copy")
+	killed(t, file, "r0")
+	for suffix, refused := range map[string]bool{".lock": true, ".part": false, ".part.from": false, ".part.from-wal": false} {
 		t.Run(suffix, func(t *testing.T) {
 			database, victim := filepath.Join(t.TempDir(), "fairway.db"), filepath.Join(t.TempDir(), "victim")
 			must(t, os.WriteFile(victim, []byte("precious"), 0o644))
