@@ -88,6 +88,42 @@ func TestABackupIsRestoredFromAFolderThatNobodyMayWrite(t *testing.T) {
 	}
 }
 
+func TestADatabaseIsNotPartedFromItsLogOnAFullDisk(t *testing.T) {
+	folder, file := t.TempDir(), filepath.Join(t.TempDir(), "copy")
+	const lines = 200 // need more than the room that is left, and are all in the log
+	mount(t, folder, 0, "size=32m")
+	database, part, ballast := filepath.Join(folder, "fairway.db"), filepath.Join(folder, "part"), filepath.Join(folder, "ballast")
+	killedAfter(t, database, "r1", lines)
+	must(t, shipped(t.Context(), opensAt(t, file), "r0", 3))
+	_, err := store.Backup(t.Context(), file, part)
+	must(t, err)
+	f, err := os.Create(ballast)
+	must(t, err)
+	for err == nil {
+		_, err = f.Write(make([]byte, 4<<10))
+	}
+	info, err := f.Stat()
+	must(t, err)
+	must(t, f.Truncate(info.Size()-64<<10)) // room to read the database, and not for what is in its log
+	must(t, f.Close())
+
+	_, err = store.ReplaceBy(t.Context(), part, database, time.Now())
+	if fault.CodeOf(err) != fault.Unavailable || !strings.Contains(err.Error(), "full") || !strings.Contains(fault.HintOf(err), "make room") {
+		t.Errorf("replaced on a full disk: %v (%s), want that there is no room", err, fault.HintOf(err))
+	}
+	must(t, os.Remove(ballast))
+	if there, err := store.Verify(t.Context(), database); err != nil || there.Lines != lines {
+		t.Errorf("what is there has %+v, %v, want its %d lines", there, err, lines)
+	}
+	kept, err := store.ReplaceBy(t.Context(), part, database, time.Now())
+	must(t, err)
+	for name, want := range map[string]int64{database: 3, kept: lines} {
+		if found, err := store.Verify(t.Context(), name); err != nil || found.Lines != want {
+			t.Errorf("%s has %+v, %v, want %d lines", name, found, err, want)
+		}
+	}
+}
+
 type folderEvent struct {
 	mask uint32
 	name string
