@@ -210,7 +210,7 @@ func (s *server) begin(ctx context.Context, listener net.Listener) error {
 			return err
 		}
 	}
-	srv := &http.Server{Handler: s.handler, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelWarn)}
+	srv := &http.Server{Handler: s.partFrom(s.handler), ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelWarn)}
 	s.parts.run("api", func() error { return ignoreClosed(srv.Serve(listener)) })
 	s.parts.run("shutdown", func() error {
 		<-ctx.Done()
@@ -287,7 +287,6 @@ func (s *server) drain(ctx context.Context, srv *http.Server) error {
 	grace, cancel := context.WithTimeout(ctx, s.Drain)
 	defer cancel()
 	close(s.closing)
-	srv.SetKeepAlivesEnabled(false) // who comes back may be led elsewhere
 	announced := time.NewTimer(announce)
 	defer announced.Stop()
 	<-announced.C
@@ -297,6 +296,19 @@ func (s *server) drain(ctx context.Context, srv *http.Server) error {
 		err = srv.Close()
 	}
 	return ignoreClosed(err)
+}
+
+// partFrom asks who is answered meanwhile to leave the connection, so that who comes back may be
+// led elsewhere. To close idle ones at once would cut requests that are just being sent.
+func (s *server) partFrom(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case <-s.closing:
+			w.Header().Set("Connection", "close")
+		default:
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 // secure is how the server speaks TLS; nil where it does not.

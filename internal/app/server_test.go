@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -185,5 +186,44 @@ func TestAServerThatStopsSaysSoWhileItStillTakesConnections(t *testing.T) {
 		if time.Now().After(limit) {
 			t.Fatal("the server stops and does not say so")
 		}
+	}
+}
+
+// A balancer goes on sending by the connections that it holds until it has heard of the end.
+// One that is cut under a POST, which nobody may send twice, fails for a user.
+func TestAServerThatStopsCutsNoConnectionBeforeItSaidSo(t *testing.T) {
+	url, stop := serve(t, ServerConfig{DataDir: t.TempDir(), Drain: time.Minute, Announce: 5 * time.Second})
+	pool := &http.Transport{MaxIdleConnsPerHost: 1}
+	defer pool.CloseIdleConnections()
+	post := func() (reused bool, res *http.Response) {
+		ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) { reused = c.Reused }})
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/v1/releases", strings.NewReader("{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res, err = (&http.Client{Transport: pool}).Do(req); err != nil {
+			t.Fatalf("a request by a held connection: %v", err)
+		}
+		_, _ = io.Copy(io.Discard, res.Body)
+		_ = res.Body.Close()
+		return reused, res
+	}
+	if _, res := post(); res.Close {
+		t.Fatalf("before its end the server closes connections: %s", res.Status)
+	}
+	go func() { _ = stop() }()
+	for limit, status := time.Now().Add(10*time.Second), 0; status != http.StatusServiceUnavailable; {
+		res, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Get(url + "/readyz")
+		if err != nil || time.Now().After(limit) {
+			t.Fatalf("the server stops and does not say so: %v", err)
+		}
+		status = res.StatusCode
+		_ = res.Body.Close()
+	}
+	if reused, res := post(); !reused || !res.Close {
+		t.Errorf("a request meanwhile: by the held connection: %v; asked to leave it: %v; want both", reused, res.Close)
+	}
+	if reused, _ := post(); reused {
+		t.Error("the connection that was to be left is used again")
 	}
 }

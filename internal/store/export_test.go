@@ -55,6 +55,9 @@ func SetSettleLimit(t testing.TB, d time.Duration) {
 // SameFile proves that the path still leads to the file.
 var SameFile = sameFile
 
+// ReplaceBy gives a file the place of a database.
+var ReplaceBy = replaceBy
+
 const MaxPlans = maxPlans
 
 // CachedPlans counts the decoded plans in memory.

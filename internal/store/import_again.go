@@ -9,7 +9,8 @@ import (
 )
 
 // endedIn is about a database that is not empty. Where an import of the file was broken off,
-// and all that the file has is there, that import has ended well, and the file is told.
+// into this very place, and all that the file has is there, that import has ended well, and the
+// file is told.
 func (from source) endedIn(ctx context.Context, tx pgx.Tx) (Imported, error) {
 	all := false
 	if from.former != nil {
@@ -18,11 +19,24 @@ func (from source) endedIn(ctx context.Context, tx pgx.Tx) (Imported, error) {
 			return Imported{}, err
 		}
 	}
-	if !all {
-		return Imported{}, from.notEmpty(placeOf(tx))
+	switch place := placeOf(tx); {
+	case !all:
+		return Imported{}, from.notEmpty(place)
+	case from.former.place != place:
+		return Imported{}, from.hasItToo(place)
 	}
 	got := Imported{Releases: int64(from.found.Releases), Lines: from.found.Lines, Before: true}
 	return got, from.ended(ctx, move{place: placeOf(tx), at: from.former.at})
+}
+
+// hasItToo is about another place that has everything: that of a rehearsal, or the same
+// database under another address, which nobody can tell from here.
+func (from source) hasItToo(place string) error {
+	err := from.former.refuses(from.file)
+	return fault.Errorf(fault.CodeOf(err), "%w; %s has everything, too", err, place).
+		WithHint("if both are one database under two addresses, the import has ended: start the servers on it; none will start on the file. "+
+			"If they are two, run the import again into %s, under that address; "+
+			"`fairway server import --take-back --from %s` makes the file as it was before", from.former.place, from.file)
 }
 
 func (from source) notEmpty(place string) error {

@@ -30,7 +30,7 @@ func breakOff(t *testing.T, file, place string) {
 	db := store.Raw(t, file)
 	defer func() { _ = db.Close() }()
 	_, err := db.ExecContext(t.Context(), `INSERT INTO moved (id, place, at, ended) VALUES (1, ?, ?, 0)
-		ON CONFLICT (id) DO UPDATE SET ended = 0`, place, day.UnixNano())
+		ON CONFLICT (id) DO UPDATE SET place = excluded.place, ended = 0`, place, day.UnixNano())
 	must(t, err)
 }
 
@@ -91,7 +91,13 @@ func TestAnImportWhoseLastAnswerWasLostIsEndedByTheNextOne(t *testing.T) {
 	if n := countIn(t, server, first, "releases"); n != 6 {
 		t.Errorf("the first database has %d releases", n)
 	}
-	got, err := openPostgres(t, direct).Import(t.Context(), file)
+	// Nobody can tell whether another address leads to another database that has it all.
+	_, err = openPostgres(t, direct).Import(t.Context(), file)
+	refusedAsBrokenOff(t, "an import by another address", err, first)
+	if !strings.Contains(fault.HintOf(err), "two addresses") {
+		t.Errorf("the hint is %q", fault.HintOf(err))
+	}
+	got, err := openPostgres(t, w.through(t, direct)).Import(t.Context(), file)
 	if err != nil || !got.Before || got.Releases != 6 || got.Lines != 20 {
 		t.Errorf("the import again: %+v, %v; want that all is there already", got, err)
 	}
@@ -126,13 +132,35 @@ func TestAnImportIsEndedAlsoWhereServersHaveGoneOn(t *testing.T) {
 	_, err := st.Import(t.Context(), file)
 	must(t, err)
 	must(t, addLine(t.Context(), st, "r0", "gone on"))
-	breakOff(t, file, "")
+	breakOff(t, file, placeOf(t, server, name))
 
 	got, err := st.Import(t.Context(), file)
 	if err != nil || !got.Before || got.Releases != 6 || got.Lines != 20 {
 		t.Errorf("the import again: %+v, %v; want that all is there already", got, err)
 	}
 	if mark := marked(t, file); mark != placeOf(t, server, name)+", ended: 1" {
+		t.Errorf("the file is marked %q", mark)
+	}
+}
+
+// A rehearsal leaves a database that has everything, but is not the one that servers go on with.
+func TestAnImportIsNotTakenForEndedByARehearsalElsewhere(t *testing.T) {
+	server := postgres.ForTest(t, "fsync=off")
+	first, _ := database(t, server)
+	_, other := database(t, server)
+	rehearsed, file := openPostgres(t, other), fullOfAll(t)
+	_, err := rehearsed.Import(t.Context(), file)
+	must(t, err)
+	_, err = store.TakeBack(t.Context(), file)
+	must(t, err)
+	breakOff(t, file, placeOf(t, server, first))
+
+	got, err := rehearsed.Import(t.Context(), file)
+	refusedAsBrokenOff(t, "an import into the rehearsal's", err, first)
+	if got.Before || !strings.Contains(fault.HintOf(err), "two addresses") {
+		t.Errorf("it says %+v, hint %q", got, fault.HintOf(err))
+	}
+	if mark := marked(t, file); mark != placeOf(t, server, first)+", ended: 0" {
 		t.Errorf("the file is marked %q", mark)
 	}
 }

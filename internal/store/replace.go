@@ -17,25 +17,49 @@ var beside = []string{"-wal", "-shm", "-journal"}
 
 // replaceBy gives the new database the place of the old one, which it keeps under another
 // name. A kill at any time leaves one of the two there, since a server that found none would
-// begin an empty one. Neither may meet the other's log.
+// begin an empty one. Neither may meet the other's log. Where it fails all is as it was.
 func replaceBy(ctx context.Context, part, path string, now time.Time) (kept string, err error) {
 	name, err := unusedName(path + ".before-" + now.UTC().Format("20060102T150405Z"))
 	if err != nil {
 		return "", err
 	}
-	emptyLog(ctx, path)
+	if err := emptyLog(ctx, path); err != nil {
+		return "", err
+	}
 	if kept, err = keepAs(path, name); err != nil {
 		return "", err
 	}
-	for _, suffix := range beside {
-		if err := os.Rename(path+suffix, name+suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return "", fileFault(err, filepath.Dir(path))
-		}
+	if err = moveBeside(path, name); err == nil {
+		err = os.Rename(part, path)
 	}
-	if err := os.Rename(part, path); err != nil {
-		return "", fileFault(err, filepath.Dir(path))
+	if err != nil {
+		return "", errors.Join(fileFault(err, filepath.Dir(path)), putBack(path, name))
 	}
 	return kept, syncFolder(filepath.Dir(path))
+}
+
+// moveBeside moves what is beside a database. Its log has something only where nobody can
+// read the database.
+func moveBeside(path, name string) error {
+	for _, suffix := range beside {
+		if err := os.Rename(path+suffix, name+suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// putBack brings the old database together again, whose new name nothing else has had.
+func putBack(path, name string) error {
+	back := moveBeside(name, path)
+	err := os.Rename(name, path) // keeps both names where they are one file
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		err = os.Remove(name)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return errors.Join(back, err)
 }
 
 // unusedName is the name, with a number where there is something of it already.
@@ -60,20 +84,42 @@ func isUsed(name string) (bool, error) {
 }
 
 // emptyLog brings what is in the write-ahead log into the database, so that one file is all of
-// it. What cannot be read stays as it is, and is kept in several files.
-func emptyLog(ctx context.Context, path string) {
-	if info, err := os.Stat(path + "-wal"); err != nil || info.Size() == 0 {
-		return
+// it. A database that is damaged stays as it is, and is kept in several files; but one that
+// can be read is never parted from what it has in its log.
+func emptyLog(ctx context.Context, path string) error {
+	if !logHasSome(path) {
+		return nil
 	}
-	if _, err := moveOf(ctx, path); err != nil {
-		return
+	_, err := moveOf(ctx, path)
+	if fault.CodeOf(err) == fault.Conflict { // damaged
+		return nil
 	}
+	if err == nil {
+		err = checkpoint(ctx, path)
+	}
+	if !logHasSome(path) {
+		return nil
+	}
+	if err == nil {
+		err = errors.New("it is in use")
+	}
+	return fault.Errorf(fault.Unavailable, "what is in %s-wal could not be brought into the database that is there, and nothing was changed: %w", path, err).
+		WithHint("make room on the disk, or close the program that has the database open, then restore again")
+}
+
+func logHasSome(path string) bool {
+	info, err := os.Stat(path + "-wal")
+	return err == nil && info.Size() > 0
+}
+
+func checkpoint(ctx context.Context, path string) (err error) {
 	db, err := openPlain(path, "rw")
 	if err != nil {
-		return
+		return err
 	}
-	_, _ = db.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)")
-	_ = db.Close() // removes the log
+	defer func() { err = errors.Join(err, db.Close()) }() // removes the log
+	_, err = db.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)")
+	return err
 }
 
 // keepAs gives the database a second name, or, on a file system that has no such thing, another

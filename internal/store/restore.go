@@ -36,9 +36,32 @@ func Restore(ctx context.Context, file, database string, replace bool, now time.
 	return found, kept, err
 }
 
-// copyWhole copies a backup that is whole, and returns what the copy was found to have.
+// copyWhole copies a backup that is whole, and returns what the copy was found to have. The
+// backup stays as it is: one with a log is first copied as it lies there.
 func copyWhole(ctx context.Context, file, part string) (found Inventory, err error) {
-	if found, err = Verify(ctx, file); err != nil {
+	logged, err := hasLog(file)
+	if err != nil {
+		return found, err
+	}
+	if !logged {
+		return vacuumWhole(ctx, file, file, part)
+	}
+	from := part + ".from"
+	defer removeAll(from)
+	copied, err := copyFiles(ctx, file, from)
+	if err != nil {
+		return found, err
+	}
+	defer copied.Close()
+	if found, err = vacuumWhole(ctx, from, file, part); err != nil {
+		return found, err
+	}
+	return found, sameFile(copied, from)
+}
+
+// vacuumWhole makes one file of a database, which people know by the name.
+func vacuumWhole(ctx context.Context, file, name, part string) (found Inventory, err error) {
+	if found, err = verify(ctx, file, name); err != nil {
 		return found, err
 	}
 	made, err := createNew(part)

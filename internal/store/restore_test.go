@@ -2,10 +2,15 @@ package store_test
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,8 +22,13 @@ import (
 // is in the write-ahead log beside the file alone.
 func killed(t *testing.T, file, id string) {
 	t.Helper()
+	killedAfter(t, file, id, 5)
+}
+
+func killedAfter(t *testing.T, file, id string, lines int) {
+	t.Helper()
 	live := filepath.Join(t.TempDir(), "fairway.db")
-	must(t, shipped(t.Context(), opensAt(t, live), id, 5))
+	must(t, shipped(t.Context(), opensAt(t, live), id, lines))
 	for _, suffix := range []string{"", "-wal"} {
 		text, err := os.ReadFile(live + suffix)
 		if err != nil || len(text) == 0 {
@@ -45,8 +55,44 @@ func TestWhatIsInTheLogOfABackupIsRestored(t *testing.T) {
 	if after, err := os.ReadFile(file); err != nil || !bytes.Equal(before, after) {
 		t.Errorf("the backup was changed, %v", err)
 	}
+	if beside, _ := filepath.Glob(file + "?*"); len(beside) != 1 || beside[0] != file+"-wal" {
+		t.Errorf("beside the backup are now %v, want its log alone", beside)
+	}
+	if left, _ := filepath.Glob(database + ".part*"); len(left) > 0 {
+		t.Errorf("the restore has left %v", left)
+	}
 	if again, err := store.Verify(t.Context(), file); err != nil || again.Lines != 5 {
 		t.Errorf("the backup has now %+v, %v", again, err)
+	}
+}
+
+// writes calls the function when somebody first asks whether the context has ended.
+type writes struct {
+	context.Context
+	write func()
+}
+
+func (w writes) Err() error { w.write(); return w.Context.Err() }
+
+// A file and its log that are of two instants may be anything.
+func TestABackupThatIsWrittenWhileItIsCopiedIsRefused(t *testing.T) {
+	database, file := filepath.Join(t.TempDir(), "fairway.db"), filepath.Join(t.TempDir(), "copy")
+	killed(t, file, "r0")
+	ctx := writes{t.Context(), sync.OnceFunc(func() {
+		log, err := os.OpenFile(file+"-wal", os.O_WRONLY|os.O_APPEND, 0)
+		must(t, err)
+		_, err = log.WriteString("more")
+		must(t, errors.Join(err, log.Close()))
+	})}
+	_, _, err := store.Restore(ctx, file, database, false, time.Now())
+	if fault.CodeOf(err) != fault.Conflict || !strings.Contains(err.Error(), "while it was copied") {
+		t.Errorf("the restore: %v, want a conflict that says so", err)
+	}
+	if left, _ := filepath.Glob(database + "*"); len(left) != 1 || left[0] != database+".lock" {
+		t.Errorf("the restore has left %v", left)
+	}
+	if _, _, err := store.Restore(t.Context(), file, database, false, time.Now()); err != nil {
+		t.Errorf("the restore again: %v", err)
 	}
 }
 
@@ -121,14 +167,75 @@ func TestADamagedDatabaseIsKeptWithItsLog(t *testing.T) {
 	}
 }
 
+// SQLite empties a log only where nobody reads. The one that it leaves is the old database's.
+func TestADatabaseIsNotPartedFromALogThatIsNeeded(t *testing.T) {
+	dir := t.TempDir()
+	database, file := filepath.Join(dir, "fairway.db"), filepath.Join(dir, "copy")
+	killed(t, file, "r0")
+	killed(t, database, "r1")
+	store.SetBusyTimeout(t, 50*time.Millisecond)
+	db := store.Raw(t, database)
+	defer func() { _ = db.Close() }()
+	reads, err := db.BeginTx(t.Context(), nil)
+	must(t, err)
+	defer func() { _ = reads.Rollback() }()
+	lines := 0
+	must(t, reads.QueryRowContext(t.Context(), "SELECT count(*) FROM events").Scan(&lines))
+
+	_, kept, err := store.Restore(t.Context(), file, database, true, time.Now())
+	if fault.CodeOf(err) != fault.Unavailable || !strings.Contains(fault.HintOf(err), "restore again") {
+		t.Errorf("a restore while the log could not be emptied: %v (%s), want that it is to be tried again", err, fault.HintOf(err))
+	}
+	if info, err := os.Stat(database + "-wal"); err != nil || info.Size() == 0 || kept != "" {
+		t.Errorf("the log of what is there: %v; kept is %q", err, kept)
+	}
+	must(t, reads.Rollback())
+	must(t, db.Close())
+	if there, err := store.Verify(t.Context(), database); err != nil || there.Lines != 5 {
+		t.Errorf("what is there has %+v, %v, want its 5 lines", there, err)
+	}
+	if _, _, err := store.Restore(t.Context(), file, database, true, time.Now()); err != nil {
+		t.Errorf("the restore again: %v", err)
+	}
+}
+
+func TestAReplacingThatFailsPutsTheLogsBack(t *testing.T) {
+	database := filepath.Join(t.TempDir(), "fairway.db")
+	killed(t, database, "r1")
+	overwrite(t, database, 0, bytes.Repeat([]byte("no database "), 100))
+	before := folderOf(t, database)
+
+	kept, err := store.ReplaceBy(t.Context(), database+".not-there", database, time.Now())
+	if err == nil || kept != "" {
+		t.Errorf("replaced by nothing: kept %q, %v", kept, err)
+	}
+	after := folderOf(t, database)
+	delete(after, "fairway.db-shm") // is made by whoever looks, and says nothing
+	if !maps.Equal(before, after) {
+		t.Errorf("the folder has now %v, want what it had, %v", slices.Sorted(maps.Keys(after)), slices.Sorted(maps.Keys(before)))
+	}
+}
+
+// folderOf has the names and the texts of what is in the file's folder.
+func folderOf(t *testing.T, file string) map[string]string {
+	t.Helper()
+	texts := map[string]string{}
+	found, err := filepath.Glob(filepath.Join(filepath.Dir(file), "*"))
+	must(t, err)
+	for _, name := range found {
+		text, err := os.ReadFile(name)
+		must(t, err)
+		texts[filepath.Base(name)] = string(text)
+	}
+	return texts
+}
+
 // The folder is the server's user's, and it may be root who restores.
 func TestARestoreWritesThroughNoLink(t *testing.T) {
 	dir := t.TempDir()
-	file, live := filepath.Join(dir, "copy"), filepath.Join(dir, "live.db")
-	must(t, shipped(t.Context(), opensAt(t, live), "r0", 5))
-	_, err := store.Backup(t.Context(), live, file)
-	must(t, err)
-	for suffix, refused := range map[string]bool{".lock": true, ".part": false} {
+	file := filepath.Join(dir, "copy")
+	killed(t, file, "r0")
+	for suffix, refused := range map[string]bool{".lock": true, ".part": false, ".part.from": false, ".part.from-wal": false} {
 		t.Run(suffix, func(t *testing.T) {
 			database, victim := filepath.Join(t.TempDir(), "fairway.db"), filepath.Join(t.TempDir(), "victim")
 			must(t, os.WriteFile(victim, []byte("precious"), 0o644))

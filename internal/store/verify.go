@@ -7,6 +7,9 @@ import (
 	"os"
 	"time"
 
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
 	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/ledger"
 )
@@ -24,8 +27,14 @@ type Inventory struct {
 
 // Verify proves that a database file is whole: its pages and references, and every chain of
 // its ledger up to the head that the release's run knows. It changes nothing. It returns
-// fault.Conflict for a file that is damaged, changed, of a newer Fairway or of another program.
-func Verify(ctx context.Context, file string) (found Inventory, err error) {
+// fault.Conflict for a file that is damaged, changed, of a newer Fairway or of another program,
+// and fault.Denied for one with a log in a folder that may not be written.
+func Verify(ctx context.Context, file string) (Inventory, error) {
+	return verify(ctx, file, file)
+}
+
+// verify is about a file that people know by the name.
+func verify(ctx context.Context, file, name string) (found Inventory, err error) {
 	info, err := os.Stat(file)
 	if err != nil {
 		return found, fault.Errorf(fault.NotFound, "there is no database: %w", err)
@@ -35,11 +44,11 @@ func Verify(ctx context.Context, file string) (found Inventory, err error) {
 		return found, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	if err := intact(ctx, db, file); err != nil {
+	if err := intact(ctx, db, name); err != nil {
 		return found, err
 	}
 	if found.Schema, err = schemaVersion(ctx, db); err != nil {
-		return found, openFault(err, file)
+		return found, openFault(err, name)
 	}
 	switch newest, err := newestMigration(folderSQLite); {
 	case err != nil:
@@ -47,7 +56,7 @@ func Verify(ctx context.Context, file string) (found Inventory, err error) {
 	case found.Schema == 0:
 		return found, errForeign
 	case found.Schema > newest:
-		return found, newerSchema(file, found.Schema, newest)
+		return found, newerSchema(name, found.Schema, newest)
 	}
 	found.Bytes = info.Size()
 	return found, verifyLedger(ctx, db, &found)
@@ -57,6 +66,9 @@ func Verify(ctx context.Context, file string) (found Inventory, err error) {
 func intact(ctx context.Context, db *sql.DB, file string) error {
 	var says string
 	err := db.QueryRowContext(ctx, `PRAGMA integrity_check(1)`).Scan(&says)
+	if err := notLooked(ctx, err, file); err != nil {
+		return err
+	}
 	if err != nil || says != "ok" {
 		return fault.Errorf(fault.Conflict, "the database %s is damaged: %s", file, errorOr(err, says)).
 			WithHint("use another backup")
@@ -71,6 +83,26 @@ func intact(ctx context.Context, db *sql.DB, file string) error {
 			WithHint("use another backup")
 	}
 	return rows.Err()
+}
+
+// notLooked is about what keeps SQLite from looking, which says nothing about the file: it may
+// be the only good backup. It is nil where the error is about what was found.
+func notLooked(ctx context.Context, err error, file string) error {
+	var e *sqlite.Error
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return ctx.Err()
+	case !errors.As(err, &e), e.Code() == sqlite3.SQLITE_IOERR_SHORT_READ:
+		return nil
+	}
+	switch e.Code() & 0xff {
+	case sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM:
+		return fault.Errorf(fault.Denied, "the database %s could not be opened, which says nothing about whether it is whole: %w", file, err).
+			WithHint("let the user that runs the command read the file and write in its folder")
+	case sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+		return translate(err)
+	}
+	return nil
 }
 
 func errorOr(err error, text string) string {
