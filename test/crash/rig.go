@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -18,6 +17,7 @@ import (
 	"github.com/fairwayhq/fairway/internal/api/client"
 	"github.com/fairwayhq/fairway/internal/router"
 	"github.com/fairwayhq/fairway/test/balancer"
+	"github.com/fairwayhq/fairway/test/ports"
 	"github.com/fairwayhq/fairway/test/postgres"
 	"github.com/fairwayhq/fairway/test/program"
 )
@@ -141,7 +141,7 @@ func (r *rig) startServers(ctx context.Context) (url string, err error) {
 	}
 	var addresses []string
 	for n := range count {
-		address, err := freeAddress(r.random)
+		address, err := ports.Crash.Free(r.random)
 		if err != nil {
 			return "", err
 		}
@@ -252,20 +252,6 @@ func (r *rig) everyProcess() []int {
 
 // within says whether the path lies in the folder.
 func within(path, dir string) bool { return path == dir || strings.HasPrefix(path, dir+"/") }
-
-// freeAddress returns an address whose port the system gives to no outgoing
-// connection, so that it is still free when the server comes back.
-func freeAddress(random *rand.Rand) (string, error) {
-	var err error
-	for range 100 {
-		var l net.Listener
-		if l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10_000+random.IntN(10_000))); err == nil {
-			defer l.Close()
-			return l.Addr().String(), nil
-		}
-	}
-	return "", err
-}
 
 // until waits for the condition.
 func until(ctx context.Context, limit time.Duration, what string, ok func() (bool, error)) error {
