@@ -245,7 +245,7 @@ func (f *fleet) under(some int) {
 			}
 		}
 		if some = min(some, f.size); busy < some && f.size-ended < some {
-			f.t.Fatalf("%d of %d releases have ended before anything was replaced; take more of them", ended, f.size)
+			f.t.Fatalf("%d of %d releases have ended before the next replacement; take more of them", ended, f.size)
 		}
 		return busy >= some
 	})
