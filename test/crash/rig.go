@@ -217,9 +217,9 @@ func (r *rig) close() error {
 	if r.hooks != nil {
 		r.hooks.close()
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	err := until(ctx, 10*time.Second, "all processes have ended", func() (bool, error) {
+	err := until(ctx, 30*time.Second, "all processes have ended", func() (bool, error) {
 		left := r.everyProcess()
 		for _, pid := range left {
 			_ = syscall.Kill(pid, syscall.SIGKILL)

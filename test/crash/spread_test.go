@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"slices"
 	"strings"
@@ -73,11 +74,25 @@ func (r *result) turn(of func(point string) bool, into, victim string) {
 
 func TestACardThatWaitsInVainStaysAtAVerbOrACommit(t *testing.T) {
 	cards := []card{{point: "commit/rare", moment: "after"}, {point: "retire", moment: "before", count: 2}, {point: anyTime, moment: both}}
-	for range 4 {
+	for range 2 {
 		redeal(cards, 3)
 	}
+	if cards[0].point != "commit/rare" || cards[1].count != 2 {
+		t.Errorf("after two rounds of three they are %+v", cards)
+	}
+	redeal(cards, 3)
 	if !slices.Contains(commonCommits, cards[0].point) || cards[1].point != "retire" || cards[1].count != 1 || cards[2].point != anyTime {
 		t.Errorf("they became %+v", cards)
+	}
+}
+
+func TestAWorldThatDoesNotEndIsAFaultOfTheResult(t *testing.T) {
+	r, left := played(50), errors.New("a process is left")
+	if err := r.closed(left, nil); err != nil || len(r.faults) != 1 || r.bar(50).OK {
+		t.Errorf("the error is %v, the faults are %q, and the bar is %v", err, r.faults, r.bar(50))
+	}
+	if err := (*result)(nil).closed(left, nil); !errors.Is(err, left) {
+		t.Errorf("without a result the error is %v", err)
 	}
 }
 
