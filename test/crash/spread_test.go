@@ -28,7 +28,7 @@ func played(kills int) *result {
 }
 
 func TestTheBarIsMetOnlyWhereEverythingWasMet(t *testing.T) {
-	for _, kills := range []int{50, 1000} {
+	for _, kills := range []int{fewest, 24, 50, 1000} {
 		for what, spoil := range map[string]func(*result){
 			"":                             func(*result) {},
 			"kills at commits":             func(r *result) { r.turn(isCommit, "route", "") },
@@ -53,6 +53,13 @@ func TestTheBarIsMetOnlyWhereEverythingWasMet(t *testing.T) {
 				t.Errorf("the bar is %v where too few are %q", b.OK, what)
 			}
 		}
+	}
+}
+
+func TestFewKillsShowTooLittle(t *testing.T) {
+	r := played(fewest - 1)
+	if told := r.thin(fewest - 1); len(told) != 1 || r.bar(fewest-1).OK {
+		t.Errorf("it is told %q", told)
 	}
 }
 
