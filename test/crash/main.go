@@ -128,7 +128,7 @@ type result struct {
 	points []string
 	// processes are the names of all who can be killed, servers those of the servers.
 	processes, servers []string
-	takeovers          int // stages that another worker went on with
+	takeovers          takeovers
 	compared           int // releases with the steps of undisturbed ones
 }
 

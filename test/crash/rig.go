@@ -40,6 +40,8 @@ type rig struct {
 	hooks    *hooks
 	sampler  *sampler
 	traffic  *traffic
+	absences []absence // of those who were killed
+	turns    []int     // of ten workers' absences, those to come
 }
 
 // briefly is how many outcomes each service has with -brief: as many as there are rounds then.
@@ -146,7 +148,7 @@ func (r *rig) startServers(ctx context.Context) (url string, err error) {
 			return "", err
 		}
 		name := fmt.Sprint("server-", n+1)
-		args := []string{"server", "--data-dir", r.path(name), "--listen", address, "--no-worker", "--lease", "3s"}
+		args := []string{"server", "--data-dir", r.path(name), "--listen", address, "--no-worker", "--lease", lease.String()}
 		server := r.process(name, append(args, more...)...)
 		addresses, r.servers, r.ready = append(addresses, address), append(r.servers, server), append(r.ready, "http://"+address+"/readyz")
 		if err := server.Start(); err != nil {

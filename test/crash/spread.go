@@ -73,7 +73,7 @@ func (r *result) thin(kills int) (faults []string) {
 	for _, p := range r.servers {
 		demand("kills of "+p+" at commits", s.commitsOf[p], kills/25)
 	}
-	demand("stages that the other worker took over", r.takeovers, kills/50)
+	demand("stages taken over from a dead worker", r.takeovers.orphaned, kills/50)
 	demand("releases compared with undisturbed ones", r.compared, kills/10)
 	return faults
 }
