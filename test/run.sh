@@ -71,7 +71,7 @@ setup() {
 
 vet() { part vet go vet ./...; }
 
-go_tests() { part go go test -timeout 35m ./...; }
+go_tests() { part go go test -timeout 40m ./...; }
 
 race_tests() {
   if [ "$(go env CGO_ENABLED)" != 1 ] || ! command -v "$(go env CC)" >/dev/null; then

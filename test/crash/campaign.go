@@ -75,7 +75,8 @@ func (c *campaign) sum(took time.Duration) {
 	c.result.notes = append(c.result.notes, fmt.Sprintf(
 		"\n%d rounds, %d releases, of which %d waited for a lane, %d kills in %s; %d requests of users; %d looks at the router's table",
 		c.round, c.flown, c.queued, len(c.result.kills), took.Round(time.Second), c.traffic.requests(), c.sampler.looks),
-		fmt.Sprintf("%d releases had the steps of undisturbed ones; %d stages were taken over by the other worker", c.compared, c.result.takeovers))
+		fmt.Sprintf("%d releases had the steps of undisturbed ones; the other worker went on with %d stages, %d of them taken over from a dead one",
+			c.compared, c.result.takeovers.all, c.result.takeovers.orphaned))
 }
 
 // wrong notes what must not be, with its round.

@@ -138,7 +138,7 @@ func longest(point string) int {
 func redeal(cards []card, patience int) {
 	for i := range cards {
 		c := &cards[i]
-		if c.rounds++; c.aimed() && c.rounds > patience {
+		if c.rounds++; c.aimed() && c.rounds >= patience {
 			if c.count, c.delay = 1, 0; isCommit(c.point) && often(c.point) == 1 {
 				c.point = commonCommits[i%len(commonCommits)]
 			}

@@ -35,7 +35,7 @@ func shortly(t *testing.T, database string) {
 	}
 	t.Chdir("../..")
 	o := options{
-		kills: *kills, seed: uint64(time.Now().UnixNano()), limit: 15 * time.Minute, brief: true, out: t.Output(), database: database,
+		kills: *kills, seed: uint64(time.Now().UnixNano()), limit: 18 * time.Minute, brief: true, out: t.Output(), database: database,
 	}
 	r, err := run(t.Context(), o)
 	if err != nil {

@@ -62,19 +62,3 @@ func number(word string) int64 {
 	n, _ := strconv.ParseInt(word, 10, 64)
 	return n
 }
-
-// takeovers counts the stages that another worker went on with than the one that had them.
-func (c *campaign) takeovers() (n int, err error) {
-	lines, err := c.readTrace()
-	holders := map[string]string{} // by task
-	for _, l := range lines {
-		if l[2] != "lease" || len(l) != 8 {
-			continue
-		}
-		if before := holders[l[5]]; before != "" && before != l[6] {
-			n++
-		}
-		holders[l[5]] = l[6]
-	}
-	return n, err
-}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/fairwayhq/fairway/internal/pipeline"
 	"github.com/fairwayhq/fairway/internal/platform"
+	"github.com/fairwayhq/fairway/test/ports"
 )
 
 // outcome is how a release is made to end.
@@ -138,7 +139,7 @@ func newFleet(r *rig) ([]*service, error) {
 		}
 		for i := range s.places {
 			var err error
-			if s.places[i].address, err = freeAddress(r.random); err != nil {
+			if s.places[i].address, err = ports.Crash.Free(r.random); err != nil {
 				return nil, err
 			}
 		}

@@ -59,9 +59,10 @@ func (c *campaign) checkHomes(ctx context.Context) []string {
 			}
 		}
 	}
-	// What a killed worker was starting gives way by itself, but not in no time.
+	// What a killed worker was starting gives way by itself, but not in no time, and on a busy
+	// machine not soon.
 	var left string
-	_ = until(ctx, 3*time.Second, "", func() (bool, error) {
+	_ = until(ctx, 20*time.Second, "", func() (bool, error) {
 		left = c.strayProcesses() + c.strayCommands()
 		return left == "", nil
 	})

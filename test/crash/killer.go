@@ -138,7 +138,7 @@ func (k *killer) died(p *program.Program) {
 	} else {
 		k.played(k.cards[i], points, at, p)
 	}
-	k.revive(p)
+	k.revive(p, at)
 }
 
 // strike plays the next card that is not aimed.
@@ -161,9 +161,10 @@ func (k *killer) strike() {
 		id, _ := k.hit(p)
 		k.unhit(id) // it came to an aim just before; the card stays
 	}
-	k.played(c, []string{anyTime}, time.Now(), victims...)
+	at := time.Now()
+	k.played(c, []string{anyTime}, at, victims...)
 	for _, p := range victims {
-		k.revive(p)
+		k.revive(p, at)
 	}
 }
 
@@ -191,16 +192,17 @@ func (k *killer) played(c card, points []string, at time.Time, victims ...*progr
 // revive starts a process again: mostly soon, sometimes only when a worker that
 // cannot reach a server holds, or when leases have run out and the other worker has taken over.
 // Meanwhile that one is left alone.
-func (k *killer) revive(p *program.Program) {
-	absence := k.between(1, 200)
+func (k *killer) revive(p *program.Program, died time.Time) {
+	away := k.between(1, 200)
 	switch n := k.random.IntN(10); {
-	case n == 0 || n == 1 && slices.Contains(k.workers, p):
+	case slices.Contains(k.workers, p) && k.long() || slices.Contains(k.servers, p) && n == 0:
 		k.disarm()
-		absence = k.between(3500, 5500)
+		away = k.between(3500, 5500)
 	case n <= 2:
-		absence = k.between(500, 1500)
+		away = k.between(500, 1500)
 	}
-	time.Sleep(absence)
+	time.Sleep(away)
+	k.absences = append(k.absences, absence{p.Name, died, time.Now()})
 	if err := p.Start(); err != nil {
 		k.faults = append(k.faults, fmt.Sprintf("the %s does not start again: %v", p.Name, err))
 	}

@@ -27,6 +27,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -67,24 +68,27 @@ func main() {
 	}
 }
 
-// runAll runs one campaign for each database, and prints all bars at the end.
+// runAll runs one campaign for each database, and prints all bars at the end. One that cannot
+// be run does not keep the other from it.
 func runAll(ctx context.Context, o options) error {
 	databases := []string{o.database}
 	if o.database == "both" {
 		databases = []string{sqlite, postgreSQL}
 	}
 	var bars []bar.Bar
+	var failed error
 	began := time.Now()
 	for _, o.database = range databases {
 		r, err := run(ctx, o)
 		if err != nil {
-			return err
+			failed = errors.Join(failed, fmt.Errorf("%s: %w", o.database, err))
+			continue
 		}
 		r.print(o)
 		bars = append(bars, r.bar(o.kills))
 	}
 	fmt.Fprintf(o.out, "it took %s\n", time.Since(began).Round(time.Second))
-	return bar.Print(o.out, bars)
+	return errors.Join(failed, bar.Print(o.out, bars))
 }
 
 const (
@@ -106,11 +110,7 @@ func run(ctx context.Context, o options) (r *result, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		if left := rig.close(); err == nil {
-			err = left
-		}
-	}()
+	defer func() { err = r.closed(rig.close(), err) }()
 	r, err = rig.campaign(ctx)
 	if r != nil {
 		r.database = o.database
@@ -128,7 +128,7 @@ type result struct {
 	points []string
 	// processes are the names of all who can be killed, servers those of the servers.
 	processes, servers []string
-	takeovers          int // stages that another worker went on with
+	takeovers          takeovers
 	compared           int // releases with the steps of undisturbed ones
 }
 
@@ -144,6 +144,16 @@ type kill struct {
 	victims []string
 	// survived says that everything in its round was as it should be.
 	survived bool
+}
+
+// closed makes a fault of a world that did not end well, so that what was measured is still
+// told; without a result it is one more error.
+func (r *result) closed(left, err error) error {
+	if r == nil || left == nil {
+		return errors.Join(err, left)
+	}
+	r.faults = append(r.faults, fmt.Sprintf("the world did not end: %v", left))
+	return err
 }
 
 func (r *result) survived() int {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -18,6 +17,7 @@ import (
 	"github.com/fairwayhq/fairway/internal/api/client"
 	"github.com/fairwayhq/fairway/internal/router"
 	"github.com/fairwayhq/fairway/test/balancer"
+	"github.com/fairwayhq/fairway/test/ports"
 	"github.com/fairwayhq/fairway/test/postgres"
 	"github.com/fairwayhq/fairway/test/program"
 )
@@ -40,6 +40,8 @@ type rig struct {
 	hooks    *hooks
 	sampler  *sampler
 	traffic  *traffic
+	absences []absence // of those who were killed
+	turns    []int     // of ten workers' absences, those to come
 }
 
 // briefly is how many outcomes each service has with -brief: as many as there are rounds then.
@@ -141,12 +143,12 @@ func (r *rig) startServers(ctx context.Context) (url string, err error) {
 	}
 	var addresses []string
 	for n := range count {
-		address, err := freeAddress(r.random)
+		address, err := ports.Crash.Free(r.random)
 		if err != nil {
 			return "", err
 		}
 		name := fmt.Sprint("server-", n+1)
-		args := []string{"server", "--data-dir", r.path(name), "--listen", address, "--no-worker", "--lease", "3s"}
+		args := []string{"server", "--data-dir", r.path(name), "--listen", address, "--no-worker", "--lease", lease.String()}
 		server := r.process(name, append(args, more...)...)
 		addresses, r.servers, r.ready = append(addresses, address), append(r.servers, server), append(r.ready, "http://"+address+"/readyz")
 		if err := server.Start(); err != nil {
@@ -217,9 +219,9 @@ func (r *rig) close() error {
 	if r.hooks != nil {
 		r.hooks.close()
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	err := until(ctx, 10*time.Second, "all processes have ended", func() (bool, error) {
+	err := until(ctx, 30*time.Second, "all processes have ended", func() (bool, error) {
 		left := r.everyProcess()
 		for _, pid := range left {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
@@ -252,20 +254,6 @@ func (r *rig) everyProcess() []int {
 
 // within says whether the path lies in the folder.
 func within(path, dir string) bool { return path == dir || strings.HasPrefix(path, dir+"/") }
-
-// freeAddress returns an address whose port the system gives to no outgoing
-// connection, so that it is still free when the server comes back.
-func freeAddress(random *rand.Rand) (string, error) {
-	var err error
-	for range 100 {
-		var l net.Listener
-		if l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10_000+random.IntN(10_000))); err == nil {
-			defer l.Close()
-			return l.Addr().String(), nil
-		}
-	}
-	return "", err
-}
 
 // until waits for the condition.
 func until(ctx context.Context, limit time.Duration, what string, ok func() (bool, error)) error {

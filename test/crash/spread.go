@@ -43,11 +43,19 @@ func (r *result) spread() spread {
 	return s
 }
 
-// thin tells what was met too seldom for so many kills: half of what the deck has of it, or less.
+// fewest is how many kills it takes for one of everything: a deck of so many has one of each
+// verb, and one of everybody who can be met at any time.
+const fewest = 15
+
+// thin tells what was met too seldom for so many kills: half of what the deck has of it, or
+// less, but once at least.
 func (r *result) thin(kills int) (faults []string) {
+	if kills < fewest {
+		return []string{fmt.Sprintf("%d kills do not meet everything, and show nothing of what they do not meet; it takes %d", kills, fewest)}
+	}
 	s := r.spread()
 	demand := func(what string, n, least int) {
-		if n < least {
+		if least = max(least, 1); n < least {
 			faults = append(faults, fmt.Sprintf("%s: %d, and it should be %d at least", what, n, least))
 		}
 	}
@@ -65,7 +73,7 @@ func (r *result) thin(kills int) (faults []string) {
 	for _, p := range r.servers {
 		demand("kills of "+p+" at commits", s.commitsOf[p], kills/25)
 	}
-	demand("stages that the other worker took over", r.takeovers, kills/50)
+	demand("stages taken over from a dead worker", r.takeovers.orphaned, kills/50)
 	demand("releases compared with undisturbed ones", r.compared, kills/10)
 	return faults
 }

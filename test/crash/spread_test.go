@@ -3,10 +3,13 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/fairwayhq/fairway/test/program"
 )
@@ -15,7 +18,7 @@ import (
 func played(kills int) *result {
 	points := append(slices.Clone(commonCommits), "commit/release.created", "commit/release.succeeded")
 	r := &result{database: postgreSQL, points: points, servers: []string{"server-1", "server-2"},
-		processes: []string{"server-1", "server-2", "worker-1", "worker-2"}, takeovers: kills, compared: kills}
+		processes: []string{"server-1", "server-2", "worker-1", "worker-2"}, takeovers: takeovers{orphaned: kills}, compared: kills}
 	for i, c := range deck(kills, points, wholeOf(postgreSQL), seeded(1)) {
 		k := kill{card: c, points: []string{c.point}, survived: true}
 		if c.aimed() {
@@ -27,7 +30,7 @@ func played(kills int) *result {
 }
 
 func TestTheBarIsMetOnlyWhereEverythingWasMet(t *testing.T) {
-	for _, kills := range []int{50, 1000} {
+	for _, kills := range []int{fewest, 24, 50, 1000} {
 		for what, spoil := range map[string]func(*result){
 			"":                             func(*result) {},
 			"kills at commits":             func(r *result) { r.turn(isCommit, "route", "") },
@@ -38,7 +41,7 @@ func TestTheBarIsMetOnlyWhereEverythingWasMet(t *testing.T) {
 			"kills of worker-2": func(r *result) {
 				r.turn(func(p string) bool { return slices.Contains(verbs, p) }, "", "worker-1")
 			},
-			"stages that the other worker took over":   func(r *result) { r.takeovers = 0 },
+			"stages taken over from a dead worker":     func(r *result) { r.takeovers.orphaned = 0 },
 			"releases compared with undisturbed ones":  func(r *result) { r.compared = 0 },
 			"kills of " + theDatabase + " at any time": func(r *result) { r.turn(func(p string) bool { return p == anyTime }, "route", "") },
 		} {
@@ -52,6 +55,13 @@ func TestTheBarIsMetOnlyWhereEverythingWasMet(t *testing.T) {
 				t.Errorf("the bar is %v where too few are %q", b.OK, what)
 			}
 		}
+	}
+}
+
+func TestFewKillsShowTooLittle(t *testing.T) {
+	r := played(fewest - 1)
+	if told := r.thin(fewest - 1); len(told) != 1 || r.bar(fewest-1).OK {
+		t.Errorf("it is told %q", told)
 	}
 }
 
@@ -73,11 +83,25 @@ func (r *result) turn(of func(point string) bool, into, victim string) {
 
 func TestACardThatWaitsInVainStaysAtAVerbOrACommit(t *testing.T) {
 	cards := []card{{point: "commit/rare", moment: "after"}, {point: "retire", moment: "before", count: 2}, {point: anyTime, moment: both}}
-	for range 4 {
+	for range 2 {
 		redeal(cards, 3)
 	}
+	if cards[0].point != "commit/rare" || cards[1].count != 2 {
+		t.Errorf("after two rounds of three they are %+v", cards)
+	}
+	redeal(cards, 3)
 	if !slices.Contains(commonCommits, cards[0].point) || cards[1].point != "retire" || cards[1].count != 1 || cards[2].point != anyTime {
 		t.Errorf("they became %+v", cards)
+	}
+}
+
+func TestAWorldThatDoesNotEndIsAFaultOfTheResult(t *testing.T) {
+	r, left := played(50), errors.New("a process is left")
+	if err := r.closed(left, nil); err != nil || len(r.faults) != 1 || r.bar(50).OK {
+		t.Errorf("the error is %v, the faults are %q, and the bar is %v", err, r.faults, r.bar(50))
+	}
+	if err := (*result)(nil).closed(left, nil); !errors.Is(err, left) {
+		t.Errorf("without a result the error is %v", err)
 	}
 }
 
@@ -104,14 +128,47 @@ func TestACardKillsOneOfSeveralAndIsToldOnce(t *testing.T) {
 	}
 }
 
-func TestAnotherHolderOfAStageIsATakeover(t *testing.T) {
-	c := &campaign{rig: &rig{dir: t.TempDir()}}
-	trace := "1 8 lease a/p 1 t1 worker-1 1\n2 8 lease b/p 1 t2 worker-2 1\n3 8 lease a/p 2 t1 worker-1 1\n4 9 lease a/p 3 t1 worker-2 1\n"
-	if err := os.WriteFile(c.path("trace"), []byte(trace), 0o600); err != nil {
-		t.Fatal(err)
+func TestWhichStagesWereTakenOverFromADeadWorker(t *testing.T) {
+	at := func(n int64) time.Time { return time.Unix(n, 0) }
+	c := &campaign{rig: &rig{dir: t.TempDir(), absences: []absence{
+		{"worker-1", at(20), at(40)}, {"server-1", at(50), at(60)}, {"worker-2", at(70), at(80)}, {"worker-2", at(90), at(99)},
+	}}}
+	for trace, want := range map[string]takeovers{
+		"10 worker-1 t1, 10 worker-2 t2, 30 worker-1 t1": {},     // other tasks
+		"10 worker-1 t1, 30 worker-2 t1":                 {1, 1}, // dead
+		"10 worker-1 t1, 41 worker-2 t1":                 {1, 0}, // its new life may have given it back
+		"25 worker-1 t1, 30 worker-2 t1":                 {1, 1}, // given to one that had just died
+		"25 worker-1 t1, 27 worker-2 t1":                 {1, 0}, // it did not hear of it
+		"42 worker-1 t1, 55 worker-2 t1":                 {1, 0}, // alive; a server is dead
+		"65 worker-2 t1, 75 worker-1 t1":                 {1, 1},
+		"65 worker-2 t1, 95 worker-1 t1":                 {1, 0}, // dead again
+	} {
+		var text strings.Builder
+		for _, l := range strings.Split(trace, ", ") {
+			w := strings.Fields(l)
+			fmt.Fprintf(&text, "100 8 lease a/p 1 %s %s %s000000000\n", w[2], w[1], w[0])
+		}
+		if err := os.WriteFile(c.path("trace"), []byte(text.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := c.takeovers(); err != nil || n != want {
+			t.Errorf("of %q it counts %+v, %v", trace, n, err)
+		}
 	}
-	if n, err := c.takeovers(); err != nil || n != 1 {
-		t.Errorf("it counts %d, %v", n, err)
+}
+
+func TestTwoOfTenKilledWorkersStayAwayForLong(t *testing.T) {
+	r := &rig{random: seeded(1)}
+	for range 10 {
+		n := 0
+		for range 10 {
+			if r.long() {
+				n++
+			}
+		}
+		if n != 2 {
+			t.Errorf("%d of ten did", n)
+		}
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/fairwayhq/fairway/internal/api/client"
 	"github.com/fairwayhq/fairway/internal/load"
 	"github.com/fairwayhq/fairway/internal/pipeline"
+	"github.com/fairwayhq/fairway/test/ports"
 	"github.com/fairwayhq/fairway/test/program"
 )
 
@@ -58,7 +59,7 @@ func newCell(ctx context.Context, r *rig, index int, random *rand.Rand) (c *cell
 		region: fmt.Sprintf("cell-%d", index), service: fmt.Sprintf("shop-%d", index),
 		workers: map[string]*program.Program{}, proxies: map[string]*proxy{},
 	}
-	if c.address, err = freeAddress(random); err != nil {
+	if c.address, err = ports.Partition.Free(random); err != nil {
 		return c, err
 	}
 	names := []string{"a"}

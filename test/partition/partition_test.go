@@ -34,7 +34,7 @@ func TestCutOffAWorkerOnlyMakesThingsSafer(t *testing.T) {
 	if n := r.stayed(); n > 0 {
 		t.Errorf("%d bad versions kept their traffic to the end of the cut", n)
 	}
-	if alone, never := r.alone(); len(alone) == 0 || never > 0 {
+	if alone, never := r.alone(); len(alone) == 0 || never > 0 { // half of the losses
 		t.Errorf("of %d canaries whose worker was lost, nobody looked at %d until the end of the cut", len(alone), never)
 	}
 }
@@ -102,6 +102,7 @@ func TestForHowLongNobodyLooked(t *testing.T) {
 		within bool
 	}{
 		{[]cutOff{seen, cut, nothing}, 30 * time.Second, 31, true},
+		{[]cutOff{seen, nothing, nothing}, 30 * time.Second, 31, false}, // most losses met nothing
 		{[]cutOff{seen}, 28 * time.Second, 31, false},
 		{[]cutOff{seen, never}, 30 * time.Second, 60, false},
 		{[]cutOff{seen, never}, 90 * time.Second, 60, false}, // too short a cut to see it

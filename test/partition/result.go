@@ -137,14 +137,16 @@ func (r *result) slower(fine bool) bar.Bar {
 	return b
 }
 
-// unwatched is the longest time that nobody looked at a canary whose worker was lost.
+// unwatched is the longest time that nobody looked at a canary whose worker was lost. The bar is
+// missed where less than half of the losses met a canary with traffic.
 func (r *result) unwatched(fine bool) bar.Bar {
 	alone, never := r.alone()
-	b := bar.AtMost("unwatched_seconds", 0, fmt.Sprintf("s in %d losses", len(alone)), (r.options.lease + lookWithin).Seconds())
+	_, losses := r.made()
+	b := bar.AtMost("unwatched_seconds", 0, fmt.Sprintf("s in %d of %d losses", len(alone), losses), (r.options.lease + lookWithin).Seconds())
 	if len(alone) > 0 {
 		b = bar.AtMost(b.Name, math.Round(slices.Max(alone).Seconds()*10)/10, b.Unit, (r.options.lease + lookWithin).Seconds())
 	}
-	b.OK = b.OK && len(alone) > 0 && never == 0 && fine
+	b.OK = b.OK && len(alone) > 0 && 2*len(alone) >= losses && never == 0 && fine
 	return b
 }
 

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -17,6 +16,7 @@ import (
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/api/client"
+	"github.com/fairwayhq/fairway/test/ports"
 	"github.com/fairwayhq/fairway/test/program"
 )
 
@@ -92,7 +92,7 @@ func (r *rig) process(name string, args ...string) *program.Program {
 }
 
 func (r *rig) startServer(ctx context.Context, random *rand.Rand) (err error) {
-	if r.address, err = freeAddress(random); err != nil {
+	if r.address, err = ports.Partition.Free(random); err != nil {
 		return err
 	}
 	r.server = r.process("server", "server", "--data-dir", r.path("server"), "--listen", r.address, "--no-worker", "--lease", r.o.lease.String())
@@ -159,19 +159,6 @@ func (r *rig) everyProcess() []int {
 		}
 	}
 	return found
-}
-
-// freeAddress returns an address whose port the system gives to no outgoing connection.
-func freeAddress(random *rand.Rand) (string, error) {
-	var err error
-	for range 100 {
-		var l net.Listener
-		if l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10_000+random.IntN(10_000))); err == nil {
-			defer l.Close()
-			return l.Addr().String(), nil
-		}
-	}
-	return "", err
 }
 
 // until waits for the condition.

@@ -15,6 +15,7 @@ import (
 	"github.com/fairwayhq/fairway/internal/api/client"
 	"github.com/fairwayhq/fairway/internal/load"
 	"github.com/fairwayhq/fairway/test/balancer"
+	"github.com/fairwayhq/fairway/test/ports"
 	"github.com/fairwayhq/fairway/test/postgres"
 	"github.com/fairwayhq/fairway/test/program"
 )
@@ -168,7 +169,8 @@ func (f *fleet) ready(server int) {
 	})
 }
 
-const firstPort = 17201
+// firstPort is that of the first service; the servers are before it.
+const firstPort = ports.Upgrade + 201
 
 // ship ships one release of each service, and begins with its users where it is the first.
 func (f *fleet) ship(version string, artifact func(n int) string, stages string) {
@@ -243,7 +245,7 @@ func (f *fleet) under(some int) {
 			}
 		}
 		if some = min(some, f.size); busy < some && f.size-ended < some {
-			f.t.Fatalf("%d of %d releases have ended before anything was replaced; take more of them", ended, f.size)
+			f.t.Fatalf("%d of %d releases have ended before the next replacement; take more of them", ended, f.size)
 		}
 		return busy >= some
 	})
