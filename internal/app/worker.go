@@ -93,7 +93,7 @@ func Worker(ctx context.Context, c WorkerConfig) error {
 			c.MetricsReady(metrics.Addr().String())
 		}
 		parts.run("metrics", func() error {
-			return serveMetrics(ctx, metrics, c.Log, measured, clockGauge(clock), telemetry.Build(Version()))
+			return serveMetrics(ctx, metrics, c.Log, append(telemetry.Places(w.Free), measured, clockGauge(clock), telemetry.Build(Version()))...)
 		})
 	}
 	parts.run("worker", func() error { return w.Run(ctx) })

@@ -84,7 +84,7 @@ func TestAWorkerThatNeverReachedItsServerShowsThat(t *testing.T) {
 	go func() {
 		ended <- Worker(ctx, WorkerConfig{
 			Server: "http://127.0.0.1:1", TokenFile: token, Name: "w", DataDir: t.TempDir(), MetricsListen: "127.0.0.1:0",
-			Log: slog.New(slog.DiscardHandler), MetricsReady: func(a string) { address <- a },
+			Log: slog.New(slog.DiscardHandler), MetricsReady: func(a string) { address <- a }, Parallel: 40, ParallelJobs: 3,
 		})
 	}()
 	defer func() {
@@ -104,6 +104,9 @@ func TestAWorkerThatNeverReachedItsServerShowsThat(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !strings.Contains(text, "fairway_worker_cut_off_seconds 0\n") && !strings.Contains(text, `calls_failed_total{call="hello"} 0`) {
+			if !strings.Contains(text, `places_free{kind="stage"} 40`) || !strings.Contains(text, `places_free{kind="job"} 3`) {
+				t.Errorf("it has other places free:\n%s", text)
+			}
 			return
 		}
 	}

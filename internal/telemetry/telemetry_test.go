@@ -137,6 +137,11 @@ func TestAWorkerThatNeverGetsThroughIsCutOff(t *testing.T) {
 	isCutOff(false)
 }
 
+func TestAWorkerTellsWhatItHasFree(t *testing.T) {
+	all := telemetry.Places(func() (stages, jobs int) { return 984, 0 })
+	has(t, shown(t, all...), `fairway_worker_places_free{kind="stage"} 984`, `fairway_worker_places_free{kind="job"} 0`)
+}
+
 func TestAWorkerTellsWhatItHoldsAndWhetherItIsCutOff(t *testing.T) {
 	w := telemetry.NewWorker()
 	real := &server{}

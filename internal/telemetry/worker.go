@@ -48,6 +48,20 @@ func NewWorker() *Worker {
 	return w
 }
 
+// Places shows what a worker has free: stages, and those of them that may run a command.
+func Places(free func() (stages, jobs int)) []prometheus.Collector {
+	gauge := func(kind string, value func() int) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "fairway_worker_places_free", Help: "How many more the worker takes; kind is stage (any) or job (those that run a command).",
+			ConstLabels: prometheus.Labels{"kind": kind},
+		}, func() float64 { return float64(value()) })
+	}
+	return []prometheus.Collector{
+		gauge("stage", func() int { stages, _ := free(); return stages }),
+		gauge("job", func() int { _, jobs := free(); return jobs }),
+	}
+}
+
 func (w *Worker) parts() []prometheus.Collector {
 	return []prometheus.Collector{w.leased, w.seconds, w.failed, w.running, w.cut}
 }

@@ -38,6 +38,9 @@ func (p *places) free() (all, jobs int) {
 	return all, min(max(p.jobs-p.takenByJobs, 0), all)
 }
 
+// Free is how many more stages the worker has places for, and how many of them may run a command.
+func (w *Worker) Free() (stages, jobs int) { return w.places.free() }
+
 // place is where one task after the other is carried out.
 type place struct {
 	of  *places
