@@ -38,8 +38,8 @@ func replaceBy(ctx context.Context, part, path string, now time.Time) (kept stri
 	return kept, syncFolder(filepath.Dir(path))
 }
 
-// moveBeside moves what is beside a database. Its log has something only where nobody can
-// read the database.
+// moveBeside moves what is beside a database. Its log has something only where the database is
+// damaged, or gone.
 func moveBeside(path, name string) error {
 	for _, suffix := range beside {
 		if err := os.Rename(path+suffix, name+suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -84,20 +84,17 @@ func isUsed(name string) (bool, error) {
 }
 
 // emptyLog brings what is in the write-ahead log into the database, so that one file is all of
-// it. A database that is damaged stays as it is, and is kept in several files; but one that
-// can be read is never parted from what it has in its log.
+// it. A database that is damaged, as far as SQLite can tell here, is kept in several files, and so
+// is a log without one; but a database that is whole is never parted from what it has in its log.
 func emptyLog(ctx context.Context, path string) error {
-	if !logHasSome(path) {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) || !logHasSome(path) {
 		return nil
 	}
 	_, err := moveOf(ctx, path)
-	if fault.CodeOf(err) == fault.Conflict { // damaged
-		return nil
-	}
 	if err == nil {
-		err = checkpoint(ctx, path)
+		err = openFault(checkpoint(ctx, path), path)
 	}
-	if !logHasSome(path) {
+	if damaged := fault.CodeOf(err) == fault.Conflict; damaged || !logHasSome(path) {
 		return nil
 	}
 	if err == nil {

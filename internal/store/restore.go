@@ -39,6 +39,9 @@ func Restore(ctx context.Context, file, database string, replace bool, now time.
 // copyWhole copies a backup that is whole, and returns what the copy was found to have. The
 // backup stays as it is: one with a log is first copied as it lies there.
 func copyWhole(ctx context.Context, file, part string) (found Inventory, err error) {
+	from := part + ".from"
+	removeAll(from) // what a killed restore has left
+	defer removeAll(from)
 	logged, err := hasLog(file)
 	if err != nil {
 		return found, err
@@ -46,8 +49,6 @@ func copyWhole(ctx context.Context, file, part string) (found Inventory, err err
 	if !logged {
 		return vacuumWhole(ctx, file, file, part)
 	}
-	from := part + ".from"
-	defer removeAll(from)
 	copied, err := copyFiles(ctx, file, from)
 	if err != nil {
 		return found, err

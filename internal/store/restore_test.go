@@ -167,6 +167,58 @@ func TestADamagedDatabaseIsKeptWithItsLog(t *testing.T) {
 	}
 }
 
+// SQLite finds out only when it brings the log into the file: that a megabyte is missing.
+func TestADatabaseThatIsCutShortIsKeptWithItsLog(t *testing.T) {
+	dir := t.TempDir()
+	database, file, live := filepath.Join(dir, "fairway.db"), filepath.Join(dir, "copy"), filepath.Join(dir, "live")
+	killed(t, file, "r0")
+	killed(t, live, "r1")
+	db := store.Raw(t, live)
+	defer func() { _ = db.Close() }()
+	for _, statement := range []string{
+		"CREATE TABLE large AS SELECT zeroblob(1000000)", "PRAGMA wal_checkpoint(TRUNCATE)", "CREATE TABLE small (x)",
+	} {
+		_, err := db.ExecContext(t.Context(), statement)
+		must(t, err)
+	}
+	for _, suffix := range []string{"", "-wal"} {
+		text, err := os.ReadFile(live + suffix)
+		must(t, err)
+		must(t, os.WriteFile(database+suffix, text, 0o600))
+	}
+	must(t, os.Truncate(database, 250_000))
+	log, err := os.Stat(database + "-wal")
+	must(t, err)
+
+	found, kept, err := store.Restore(t.Context(), file, database, true, time.Now())
+	if err != nil || found.Lines != 5 {
+		t.Fatalf("restored %+v, %v", found, err)
+	}
+	if there, err := os.Stat(kept + "-wal"); err != nil || there.Size() != log.Size() {
+		t.Errorf("the log of what was there is %+v, %v; it had %d bytes", there, err, log.Size())
+	}
+}
+
+func TestALogWithoutItsDatabaseKeepsNobodyFromARestore(t *testing.T) {
+	dir := t.TempDir()
+	database, file := filepath.Join(dir, "fairway.db"), filepath.Join(dir, "copy")
+	killed(t, file, "r0")
+	killed(t, database, "r1")
+	must(t, os.Remove(database))
+
+	found, _, err := store.Restore(t.Context(), file, database, false, time.Now())
+	if err != nil || found.Lines != 5 {
+		t.Fatalf("restored %+v, %v", found, err)
+	}
+	logs, err := filepath.Glob(database + ".before-*-wal")
+	if err != nil || len(logs) != 1 {
+		t.Errorf("what is left of the log: %q, %v", logs, err)
+	}
+	if there, err := store.Verify(t.Context(), database); err != nil || there.Lines != 5 {
+		t.Errorf("the restored database has %+v, %v", there, err)
+	}
+}
+
 // SQLite empties a log only where nobody reads. The one that it leaves is the old database's.
 func TestADatabaseIsNotPartedFromALogThatIsNeeded(t *testing.T) {
 	dir := t.TempDir()
