@@ -11,7 +11,7 @@ type Wanted struct {
 	Environments, Regions []string
 	// Limit is how many there are to be at most; 0 means all.
 	Limit int
-	// Lapsed is for how long the lease of one that was leased must have run out.
+	// Lapsed is for how long the lease of one that has a holder must have run out.
 	Lapsed time.Duration
 	// NoJobs leaves out jobs that are not urgent, OnlyUrgent all that is not.
 	NoJobs, OnlyUrgent bool

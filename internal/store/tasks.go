@@ -79,7 +79,7 @@ const deleteTask = `DELETE FROM tasks WHERE release = $1 AND entry = $2`
 func (tx *Tx) DeleteTask(release, entry string) error { return tx.keepTask(release, entry, nil) }
 
 const (
-	selectLeasableTasks = `SELECT ` + taskColumns + ` FROM tasks WHERE not_before <= $1 AND lease_until <= $2`
+	selectLeasableTasks = `SELECT ` + taskColumns + ` FROM tasks WHERE not_before <= $1 AND (lease_until <= $2 OR holder = '' AND lease_until <= $1)`
 	// urgentTask is drive.TaskRow.Urgent.
 	urgentTask = `(undo OR NOT job AND (exposed OR fence > 0))`
 	noJob      = ` AND (undo OR NOT job)`
@@ -90,8 +90,8 @@ const (
 	lockFreeTurns = ` FOR UPDATE SKIP LOCKED`
 )
 
-// LeasableTasks returns the wanted tasks whose lease has run out and whose NotBefore is
-// not after now: first what undoes, then what else is urgent, then the oldest. An update
+// LeasableTasks returns the wanted tasks that nobody holds or whose lease has run out, and whose
+// NotBefore is not after now: first what undoes, then what else is urgent, then the oldest. An update
 // takes the turns of their services, and leaves out those that are taken.
 func (tx *Tx) LeasableTasks(now time.Time, w drive.Wanted) ([]drive.TaskRow, error) {
 	if err := tx.writeTasks(); err != nil {

@@ -94,6 +94,7 @@ func urgentTasks(t *testing.T, s Store) {
 		{ID: "begun job", NotBefore: at(-70), Job: true, Fence: 2, Exposed: true},
 		{ID: "newer", NotBefore: at(-60)},
 		{ID: "begun", NotBefore: at(-30), Fence: 1, LeaseUntil: at(-1), Holder: "one"},
+		{ID: "given back", NotBefore: at(-25), Fence: 1, LeaseUntil: at(-1)},
 		{ID: "exposed", NotBefore: at(-20), Exposed: true},
 		{ID: "undoing", NotBefore: at(-10), Undo: true},
 		{ID: "undoing job", NotBefore: at(-5), Undo: true, Job: true},
@@ -109,14 +110,14 @@ func urgentTasks(t *testing.T, s Store) {
 		wanted drive.Wanted
 		want   string
 	}{
-		{drive.Wanted{}, "undoing, undoing job, begun, exposed, new, new job, begun job, newer"},
-		{drive.Wanted{Limit: 5}, "undoing, undoing job, begun, exposed, new"},
-		{drive.Wanted{NoJobs: true}, "undoing, undoing job, begun, exposed, new, newer"},
-		{drive.Wanted{OnlyUrgent: true}, "undoing, undoing job, begun, exposed"},
+		{drive.Wanted{}, "undoing, undoing job, begun, given back, exposed, new, new job, begun job, newer"},
+		{drive.Wanted{Limit: 6}, "undoing, undoing job, begun, given back, exposed, new"},
+		{drive.Wanted{NoJobs: true}, "undoing, undoing job, begun, given back, exposed, new, newer"},
+		{drive.Wanted{OnlyUrgent: true}, "undoing, undoing job, begun, given back, exposed"},
 		{drive.Wanted{OnlyUrgent: true, NoJobs: true, Limit: 3}, "undoing, undoing job, begun"},
 		{drive.Wanted{OnlyUrgent: true, Environments: []string{"staging"}}, ""},
-		{drive.Wanted{OnlyUrgent: true, Lapsed: time.Second}, "undoing, undoing job, begun, exposed"},
-		{drive.Wanted{OnlyUrgent: true, Lapsed: 2 * time.Second}, "undoing, undoing job, exposed"},
+		{drive.Wanted{OnlyUrgent: true, Lapsed: time.Second}, "undoing, undoing job, begun, given back, exposed"},
+		{drive.Wanted{OnlyUrgent: true, Lapsed: 2 * time.Second}, "undoing, undoing job, given back, exposed"},
 	} {
 		look := func(tx release.Tx) ([]drive.TaskRow, error) { return tx.LeasableTasks(at(0), c.wanted) }
 		equal(t, fmt.Sprintf("leasable of %+v", c.wanted), names(get(t, s, look)), c.want)
