@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/api"
@@ -137,6 +138,8 @@ type server struct {
 	// closing is closed when the server has been told to stop.
 	closing chan struct{}
 	parts   group
+	// inside is the built-in worker, once it runs.
+	inside atomic.Pointer[worker.Worker]
 }
 
 // assemble wires the rooms together. Nothing runs yet.
@@ -155,10 +158,14 @@ func (c ServerConfig) assemble(st store.Store, clock *clock, traces func(http.Ha
 	s.identities.Now = clock.Now
 	s.control = release.New(release.Config{Store: ofRelease, Drive: s.drive, Inquirer: s.desk, Now: clock.Now})
 	s.house = newHousekeeping(s.control, c.Log, rota{measured.Drive(st.Drive()), clock.Now})
+	collectors := append(s.house.collectors(), measured, transitions, clockGauge(clock))
+	if !c.ReadOnly && !c.NoWorker {
+		collectors = append(collectors, telemetry.Places(s.free)...)
+	}
 	s.handler = api.New(api.Config{
 		Releases: s.control, Auth: s.identities, Drive: s.drive, Desk: s.desk, UI: web.Handler(), Version: Version(), Now: clock.Now,
 		Log: c.Log, Wrap: traces, Closing: s.closing, WorkerCertificates: c.TLS.CA != "", ReadOnly: c.ReadOnly,
-		Collectors: append(s.house.collectors(), measured, transitions, clockGauge(clock)),
+		Collectors: collectors,
 	})
 	return s
 }
@@ -254,8 +261,17 @@ func (s *server) runWorker(ctx context.Context) error {
 		Desk: s.desk, Respond: host.respondent(name).Respond, Now: s.clock.Now,
 		Parallel: s.WorkerParallel, ParallelJobs: s.WorkerParallelJobs,
 	})
+	s.inside.Store(w)
 	s.parts.run("worker", func() error { return w.Run(ctx) })
 	return nil
+}
+
+// free is what the built-in worker has places for.
+func (s *server) free() (stages, jobs int) {
+	if w := s.inside.Load(); w != nil {
+		return w.Free()
+	}
+	return 0, 0
 }
 
 // keepTime lets the clock follow the store's, or this machine's. Where no other server can

@@ -104,8 +104,8 @@ func (v Verdict) leading() (MetricVerdict, bool) {
 	return v.Metrics[best], true
 }
 
-// doubted is the metric for which a person is asked: the one whose proof went wrong, else
-// the leading one. The first may have next to no evidence of harm.
+// doubted is the metric for which a person is asked: the one whose proof went wrong, which may
+// have next to no evidence of harm, else the leading one.
 func (v Verdict) doubted() MetricVerdict {
 	m, _ := v.leading()
 	for _, other := range v.Metrics {

@@ -77,7 +77,7 @@ func (m *move) refuses(file string) error {
 			WithHint("name that one by --database or FAIRWAY_DATABASE, and back it up with pg_dump; %s", again)
 	}
 	return fault.Errorf(fault.Conflict, "an import of the database %s into %s was broken off at %s, in its last step", file, m.place, at).
-		WithHint("run the import again, into the same database: it says so if all is there already; %s", again)
+		WithHint("run the import again, into the same database, under the same address: it says so if all is there already; %s", again)
 }
 
 // TakeBack takes the mark of an import away, so that a server may go on with the file, and

@@ -34,7 +34,7 @@ func TestCutOffAWorkerOnlyMakesThingsSafer(t *testing.T) {
 	if n := r.stayed(); n > 0 {
 		t.Errorf("%d bad versions kept their traffic to the end of the cut", n)
 	}
-	if alone, never := r.alone(); len(alone) == 0 || never > 0 { // half of the losses
+	if alone, never := r.alone(); len(alone) == 0 || never > 0 { // one of the two losses meets a canary
 		t.Errorf("of %d canaries whose worker was lost, nobody looked at %d until the end of the cut", len(alone), never)
 	}
 }

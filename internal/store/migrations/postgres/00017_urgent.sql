@@ -1,6 +1,6 @@
 -- Which tasks run a command on their worker's machine, and of which users have got something
--- by an earlier stage. What stands in the table counts as neither. Servers of the version before
--- leave both as they are, those of the stage before; a lease by a newer one looks the first up.
+-- by an earlier stage. What stands in the table counts as neither. Servers of the version before do
+-- not write them, so they may tell of the stage before, until a newer server leases the task.
 
 -- +goose Up
 ALTER TABLE tasks ADD COLUMN job BOOLEAN NOT NULL DEFAULT FALSE;
