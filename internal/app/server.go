@@ -8,11 +8,13 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"sync/atomic"
 	"time"
 
@@ -250,12 +252,7 @@ func (s *server) runWorker(ctx context.Context) error {
 	s.parts.after(host.clusters.Close)
 	s.parts.run("router", func() error { return host.keepRouter(ctx) })
 	s.parts.run("keeper", func() error { host.platform.Keep(ctx); return nil })
-	name := "built-in"
-	if s.Database != "" { // other servers have one too
-		if machine, err := os.Hostname(); err == nil {
-			name += "@" + machine
-		}
-	}
+	name := s.nameInside()
 	w := worker.New(worker.Config{
 		Name: name, Environments: s.WorkerEnvironments, Server: s.drive, Executors: host.executors(), Log: s.Log,
 		Desk: s.desk, Respond: host.respondent(name).Respond, Now: s.clock.Now,
@@ -264,6 +261,24 @@ func (s *server) runWorker(ctx context.Context) error {
 	s.inside.Store(w)
 	s.parts.run("worker", func() error { return w.Run(ctx) })
 	return nil
+}
+
+// nameInside is the built-in worker's name. Servers that share a database have one each, also two
+// of one machine, whose data folders differ. It stays when the server is started anew, so
+// that the worker gets back what it had.
+func (c ServerConfig) nameInside() string {
+	if c.Database == "" {
+		return "built-in"
+	}
+	folder := c.DataDir
+	if whole, err := filepath.Abs(folder); err == nil {
+		folder = whole
+	}
+	of := fmt.Sprintf("%04x", crc32.ChecksumIEEE([]byte(folder))>>16)
+	if machine, err := os.Hostname(); err == nil {
+		of = machine + "-" + of
+	}
+	return "built-in@" + of
 }
 
 // free is what the built-in worker has places for.

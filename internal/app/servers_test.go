@@ -189,3 +189,17 @@ func TestWhatAServerIsNotToldOfItSeesWithinSeconds(t *testing.T) {
 		}
 	}
 }
+
+// Two workers of one name would take each other's tasks back when one begins.
+func TestServersOfOneMachineHaveWorkersOfTheirOwnNames(t *testing.T) {
+	name := func(database, folder string) string {
+		return ServerConfig{Database: database, DataDir: folder}.nameInside()
+	}
+	const database = "postgres://db/fairway"
+	if one, other := name(database, "/srv/a"), name(database, "/srv/b"); one == other || one != name(database, "/srv/./a") {
+		t.Errorf("the workers are called %q and %q, and the first one anew %q", one, other, name(database, "/srv/./a"))
+	}
+	if alone := name("", "/srv/a"); alone != "built-in" {
+		t.Errorf("one without others is called %q", alone)
+	}
+}
