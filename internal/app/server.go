@@ -8,13 +8,11 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"sync/atomic"
 	"time"
 
@@ -243,52 +241,6 @@ func (s *server) act(ctx context.Context) error {
 	return s.runWorker(ctx)
 }
 
-// runWorker runs the built-in worker.
-func (s *server) runWorker(ctx context.Context) error {
-	host, err := newHost(hostConfig{dataDir: s.DataDir, log: s.Log, clock: s.clock, keyFile: s.OpeningKeyFile})
-	if err != nil {
-		return err
-	}
-	s.parts.after(host.clusters.Close)
-	s.parts.run("router", func() error { return host.keepRouter(ctx) })
-	s.parts.run("keeper", func() error { host.platform.Keep(ctx); return nil })
-	name := s.nameInside()
-	w := worker.New(worker.Config{
-		Name: name, Environments: s.WorkerEnvironments, Server: s.drive, Executors: host.executors(), Log: s.Log,
-		Desk: s.desk, Respond: host.respondent(name).Respond, Now: s.clock.Now,
-		Parallel: s.WorkerParallel, ParallelJobs: s.WorkerParallelJobs,
-	})
-	s.inside.Store(w)
-	s.parts.run("worker", func() error { return w.Run(ctx) })
-	return nil
-}
-
-// nameInside is the built-in worker's name. Servers that share a database have one each, also two
-// of one machine, whose data folders differ. It stays when the server is started anew, so
-// that the worker gets back what it had.
-func (c ServerConfig) nameInside() string {
-	if c.Database == "" {
-		return "built-in"
-	}
-	folder := c.DataDir
-	if whole, err := filepath.Abs(folder); err == nil {
-		folder = whole
-	}
-	of := fmt.Sprintf("%04x", crc32.ChecksumIEEE([]byte(folder))>>16)
-	if machine, err := os.Hostname(); err == nil {
-		of = machine + "-" + of
-	}
-	return "built-in@" + of
-}
-
-// free is what the built-in worker has places for.
-func (s *server) free() (stages, jobs int) {
-	if w := s.inside.Load(); w != nil {
-		return w.Free()
-	}
-	return 0, 0
-}
-
 // keepTime lets the clock follow the store's, or this machine's. Where no other server can
 // have been there while this machine stood still, nobody suffers from that.
 func (s *server) keepTime(ctx context.Context) {
@@ -309,39 +261,6 @@ func (s *server) keepTime(ctx context.Context) {
 	s.parts.run("clock", func() error { watchClock(ctx, s.clock, jumped); return nil })
 }
 
-// drain tells who asks for it that the server stops, and takes connections meanwhile. Then
-// it lets the requests in flight finish: reports of workers are taken in, streams have
-// been told to end, and nobody gets a new task (see drive.Lease).
-func (s *server) drain(ctx context.Context, srv *http.Server) error {
-	announce := min(s.Announce, s.Drain/2)
-	s.Log.Info("The server is stopping.", "announce", announce, "drain", s.Drain)
-	grace, cancel := context.WithTimeout(ctx, s.Drain)
-	defer cancel()
-	close(s.closing)
-	announced := time.NewTimer(announce)
-	defer announced.Stop()
-	<-announced.C
-	err := srv.Shutdown(grace)
-	if errors.Is(err, context.DeadlineExceeded) {
-		s.Log.Warn("Requests in flight were broken off.", "after", s.Drain)
-		err = srv.Close()
-	}
-	return ignoreClosed(err)
-}
-
-// partFrom asks who is answered meanwhile to leave the connection, so that who comes back may be
-// led elsewhere. To close idle ones at once would cut requests that are just being sent.
-func (s *server) partFrom(h http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		select {
-		case <-s.closing:
-			w.Header().Set("Connection", "close")
-		default:
-		}
-		h.ServeHTTP(w, r)
-	})
-}
-
 // secure is how the server speaks TLS; nil where it does not.
 func (c ServerConfig) secure() (*tls.Config, error) {
 	if c.TLS == (certificate.Files{}) {
@@ -350,11 +269,4 @@ func (c ServerConfig) secure() (*tls.Config, error) {
 	return certificate.Server(c.TLS, func(err error) {
 		c.Log.Warn("Changed certificates are not used.", "error", err)
 	})
-}
-
-func ignoreClosed(err error) error {
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
-	}
-	return err
 }
