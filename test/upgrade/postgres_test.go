@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -22,20 +21,19 @@ import (
 
 const (
 	firstPostgres = 7 // the first version of the tables in PostgreSQL
-	ofThen        = "testdata/2026-11-29.2"
+	ofThen        = "2026-11-29.2"
 )
 
 // Rows that were written to the first tables that PostgreSQL ever had are there after all
 // migrations since, and the releases go on from them.
 func TestRowsOfTheFirstPostgreSQLTablesAreUsedByTodaysServer(t *testing.T) {
 	server := postgres.ForTest(t, "fsync=off")
-	file := filepath.Join(t.TempDir(), "fairway.db")
-	unpack(t, filepath.Join(ofThen, "database.sql.gz"), file)
+	r := recordingOf(t, ofThen)
 	if _, err := server.Create("then"); err != nil {
 		t.Fatal(err)
 	}
 	migrateTo(t, server.URL("then"), firstPostgres)
-	wrote := copyRows(t, file, server.URL("then"))
+	wrote := copyRows(t, r.database, server.URL("then"))
 	for name, o := range outcomes {
 		t.Run(name, func(t *testing.T) {
 			url, err := server.Copy("now_"+strings.Fields(name)[1], "then")
@@ -53,7 +51,7 @@ func TestRowsOfTheFirstPostgreSQLTablesAreUsedByTodaysServer(t *testing.T) {
 						t.Errorf("%s has %d rows, %v, and had %d", table, have, err, want)
 					}
 				}
-				o.comesTrue(t, st, filepath.Join(ofThen, "table.json"), 5)
+				o.comesTrue(t, st, r.table, 5)
 			})
 		})
 	}
