@@ -244,8 +244,8 @@ func (f *fleet) under(some int) {
 				busy++
 			}
 		}
-		if some = min(some, f.size); busy < some && f.size-ended < some {
-			f.t.Fatalf("%d of %d releases have ended before the next replacement; take more of them", ended, f.size)
+		if busy < some && f.size-ended < some {
+			f.t.Fatalf("%d of %d releases have ended before the next replacement, which is to come under %d", ended, f.size, some)
 		}
 		return busy >= some
 	})

@@ -2,6 +2,7 @@ package upgrade
 
 import (
 	"flag"
+	"fmt"
 	"testing"
 	"time"
 )
@@ -24,7 +25,11 @@ func TestRollingServerAndWorkerChangesNoOutcome(t *testing.T) {
 }
 
 func roll(t *testing.T, f *fleet) {
+	began := time.Now()
 	f.ship("v1", func(int) string { return "shop" }, "[deploy]")
+	// The first are still under way when the last is shipped, however many there are and however
+	// busy the machine is: each is watched for as long as that takes.
+	watched := max(5*time.Second, time.Since(began))
 	f.await(time.Duration(1+*releases/20)*time.Minute, "v1")
 	f.ship("v2", func(n int) string {
 		if bad(n) {
@@ -32,16 +37,16 @@ func roll(t *testing.T, f *fleet) {
 		}
 		return "good"
 	}, "[{canary: {margin: {errors: 20pp, latency: 1000%}, budget: 1000, block: 1s, warmUp: 1s, firstWeight: 20%, every: 1s, dwell: 1s, observation: 3m, minimumSamples: 20}}, "+
-		"{watch: {for: 5s, holdback: 20%, margin: {errors: 20pp, latency: 1000%}, block: 1s, warmUp: 1s, minimumSamples: 20}}]")
+		fmt.Sprintf("{watch: {for: %.0fs, holdback: 20%%, margin: {errors: 20pp, latency: 1000%%}, block: 1s, warmUp: 1s, minimumSamples: 20}}]", watched.Seconds()))
 
 	for n, server := range f.servers {
-		f.under(midFlight)
+		f.under(midFlight(f.size))
 		took := f.stop(server)
 		f.servers[n] = f.follow(server)
 		f.ready(n)
 		t.Logf("%s gone after %s", server.Name, took.Round(10*time.Millisecond))
 	}
-	f.under(midFlight)
+	f.under(midFlight(f.size))
 	took := f.stop(f.worker)
 	if *from == "" { // before that was so, leases had to run out
 		f.nothingLeased()
@@ -65,9 +70,9 @@ func roll(t *testing.T, f *fleet) {
 	}
 }
 
-// midFlight is how many releases are at least in their canaries when a server or the worker is
-// replaced.
-const midFlight = 5
+// midFlight is how many of so many releases are at least under way with traffic when a server or
+// the worker is replaced: a quarter, and not less than five.
+func midFlight(releases int) int { return min(releases, max(5, releases/4)) }
 
 // bad is every fourth release.
 func bad(n int) bool { return n%4 == 3 }

@@ -14,7 +14,6 @@ import (
 	"context"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -72,36 +71,32 @@ var outcomes = map[string]outcome{
 	"a good version": {consent, 0.002, map[string]ending{
 		"canary": released, "watch": released, "paused": released, "approval": released, "undo": takenIn,
 		"leads": released, "returns": takenIn, "bakes": released, "asks": kept,
+		"works": released,
 	}},
 	"a bad version": {refuse, 0.4, map[string]ending{
 		"canary": takenIn, "watch": takenIn, "paused": takenIn, "approval": {state: pipeline.RunFailed, home: "v1"}, "undo": takenIn,
 		"leads": takenIn, "returns": takenIn, "bakes": takenIn, "asks": takenIn,
+		"works": takenIn,
 	}},
 }
 
 func TestWhatEarlierVersionsLeftEndsAsItShould(t *testing.T) {
-	recordings, err := filepath.Glob("testdata/*/database.sql.gz") // sorted, by date
-	if err != nil || len(recordings) < 7 {
-		t.Fatalf("there are %d recordings, %v", len(recordings), err)
-	}
-	newest := recordings[len(recordings)-1]
-	for _, file := range recordings {
-		folder := filepath.Dir(file)
-		for name, o := range outcomes {
-			t.Run(filepath.Base(folder)+"/"+name, func(t *testing.T) {
+	names := recordings(t)
+	newest := names[len(names)-1]
+	for _, name := range names {
+		for version, o := range outcomes {
+			t.Run(name+"/"+version, func(t *testing.T) {
 				t.Parallel()
-				database := filepath.Join(t.TempDir(), "fairway.db")
-				unpack(t, file, database)
-				least := 5
-				if file == newest {
+				r, least := recordingOf(t, name), 5
+				if name == newest {
 					least = len(o.ends)
 				}
 				synctest.Test(t, func(t *testing.T) {
-					st, err := store.Open(t.Context(), store.Config{Path: database})
+					st, err := store.Open(t.Context(), store.Config{Path: r.database})
 					if err != nil {
 						t.Fatal(err)
 					}
-					o.comesTrue(t, st, filepath.Join(folder, "table.json"), least)
+					o.comesTrue(t, st, r.table, least)
 				})
 			})
 		}

@@ -67,12 +67,16 @@ type moment struct {
 	at     string
 }
 
-const looking = "margin: {errors: 2pp, latency: 1000%}, budget: 10000, block: 1s, warmUp: 1ms, every: 1s, firstWeight: 20%"
+const (
+	looking = "margin: {errors: 2pp, latency: 1000%}, budget: 10000, block: 1s, warmUp: 1ms, every: 1s, firstWeight: 20%"
+	// quick passes within seconds.
+	quick = "margin: {errors: 30pp, latency: 1000%}, budget: 10000, block: 1s, warmUp: 1ms, every: 1s, dwell: 1s, firstWeight: 20%"
+)
 
 var moments = []moment{
 	{service: "canary", port: 17101, stages: "[{job: {run: 'true', undo: 'true'}, name: migrate}, {canary: {" + looking + ", dwell: 5m}}, {watch: {for: 20s, holdback: 5%}}]",
 		at: `v2 has [0-9.]+ % of the traffic`},
-	{service: "watch", port: 17102, stages: "[{canary: {margin: {errors: 30pp, latency: 1000%}, budget: 10000, block: 1s, warmUp: 1ms, every: 1s, dwell: 1s, firstWeight: 20%}}, {watch: {for: 2m, holdback: 5%}}]",
+	{service: "watch", port: 17102, stages: "[{canary: {" + quick + "}}, {watch: {for: 2m, holdback: 5%}}]",
 		at: `Stage canary passed`},
 	{service: "undo", port: 17103, stages: "[{job: {run: 'true', undo: 'sleep 600'}, name: migrate}, {canary: {" + looking + ", dwell: 5m}}]",
 		before: `v2 has [0-9.]+ % of the traffic`, act: []string{"rollback", "undo@v2", "-m", "a complaint"}, at: `(?i)stage canary .*(undone|back)`},
@@ -88,11 +92,13 @@ var moments = []moment{
 		before: `v2 has [0-9.]+ % of the traffic`, act: []string{"rollback", "returns@v2", "-m", "a complaint"},
 		at: `(?i)stage deploy .*(undone|back)`},
 	{service: "bakes", port: 17110, second: 17111, waves: "waves: [eu, us]\n    bake: 10m",
-		stages: "[{canary: {margin: {errors: 30pp, latency: 1000%}, budget: 10000, block: 1s, warmUp: 1ms, every: 1s, dwell: 1s, firstWeight: 20%}}]",
+		stages: "[{canary: {" + quick + "}}]",
 		at:     `v2 is now at home in production/eu`},
 	{service: "asks", port: 17112, second: 17113, waves: "waves: [eu, us]\n    bake: 1s\n    takeBack: ask",
 		stages: "[deploy, {job: {run: 'sh -c \"test -z $BROKEN\"'}, name: smoke}]",
 		at:     `v2 was rolled back in production/us`},
+	{service: "works", port: 17114, stages: "[{canary: {" + quick + "}}, {job: {run: 'sleep 600', undo: 'true'}, name: smoke}, {watch: {for: 20s, holdback: 5%}}]",
+		at: `Stage smoke began`},
 }
 
 func (m moment) definition(version string) string {
