@@ -2,6 +2,7 @@ package kubernetes
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -67,7 +68,7 @@ func newMirror[T metav1.Object](ctx context.Context, watches *sync.WaitGroup, cl
 			if err != nil {
 				return nil, err
 			}
-			return watch.Filter(w, m.overhear), nil
+			return m.overhear(watches, w), nil
 		},
 	}, &unstructured.Unstructured{}, cache.SharedIndexInformerOptions{})
 	_ = m.informer.SetTransform(func(object any) (any, error) {
@@ -103,13 +104,38 @@ func (m *mirror[T]) onChange(hear func(), concerns func(T) bool) (end func()) {
 	return func() { _ = m.informer.RemoveEventHandler(registered) }
 }
 
-// overhear notes that a watch was ended, as when its version has expired. The informer
-// lists again by itself, but may wait half a minute before it does.
-func (m *mirror[T]) overhear(e watch.Event) (watch.Event, bool) {
-	if e.Type == watch.Error {
-		m.heard(apierrors.FromObject(e.Object))
-	}
-	return e, true
+// errEnded is the trouble while there is no watch, though nothing has failed.
+var errEnded = errors.New("the watch has ended")
+
+// overhear notes that a watch was ended, as when its version has expired, or has just ended. The
+// informer begins again by itself, but may wait half a minute before it does.
+func (m *mirror[T]) overhear(watches *sync.WaitGroup, w watch.Interface) watch.Interface {
+	events := make(chan watch.Event)
+	told := watch.NewProxyWatcher(events)
+	watches.Go(func() {
+		defer close(events)
+		defer w.Stop()
+		for {
+			select {
+			case e, more := <-w.ResultChan():
+				switch {
+				case !more:
+					m.heard(errEnded)
+					return
+				case e.Type == watch.Error:
+					m.heard(apierrors.FromObject(e.Object))
+				}
+				select {
+				case events <- e:
+				case <-told.StopChan():
+					return
+				}
+			case <-told.StopChan():
+				return
+			}
+		}
+	})
+	return told
 }
 
 // heard notes how the last question went.
