@@ -25,7 +25,7 @@ const (
 // what keeps this one from carrying the task out. ctx may have ended.
 func (c *carrying) leave(ctx context.Context, why string) {
 	c.mu.Lock()
-	task, limit := c.task, leaveWait
+	limit := leaveWait
 	if c.lost {
 		limit = cutOffWait
 	}
@@ -44,7 +44,7 @@ func (c *carrying) leave(ctx context.Context, why string) {
 		c.notLeft(err)
 		return
 	case !ended:
-		report := c.w.reportOf(task)
+		report := c.emptyReport()
 		report.Left, report.Why = true, why
 		if _, err := c.w.send(ctx, report); err != nil {
 			c.notLeft(err)

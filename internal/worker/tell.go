@@ -197,7 +197,7 @@ func (c *carrying) tellLate(ctx context.Context) (told bool) {
 // giveUp leaves a task whose target refused the fence. The server hears which fence the
 // target has seen: where it never gave so great a one, it must.
 func (c *carrying) giveUp(ctx context.Context, seen int64) {
-	report := c.w.reportOf(c.task)
+	report := c.emptyReport()
 	report.Seen = seen
 	// Also who stops just now says it: only this worker has seen the fence.
 	if _, err := c.w.send(context.WithoutCancel(ctx), report); err != nil {
@@ -212,6 +212,13 @@ func (w *Worker) send(ctx context.Context, r stage.Report) (stage.Reply, error) 
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	return w.c.Server.Report(ctx, r)
+}
+
+// emptyReport names the task. Answers to signs of life, which change it, may come meanwhile.
+func (c *carrying) emptyReport() stage.Report {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.w.reportOf(c.task)
 }
 
 func (w *Worker) reportOf(t stage.Task) stage.Report {
