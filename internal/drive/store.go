@@ -134,9 +134,9 @@ type Tasks interface {
 	// LoadTask returns the task of the entry, or fault.NotFound.
 	LoadTask(release, entry string) (TaskRow, error)
 	DeleteTask(release, entry string) error
-	// LeasableTasks returns the wanted tasks whose lease has run out and whose NotBefore is
-	// not after now: first what undoes, then what else is urgent, then the oldest. An update
-	// takes the turns of their services, and leaves out those that are taken.
+	// LeasableTasks returns the wanted tasks that nobody holds or whose lease has run out, and
+	// whose NotBefore is not after now: first what undoes, then what else is urgent, then the
+	// oldest. An update takes the turns of their services, and leaves out those that are taken.
 	LeasableTasks(now time.Time, w Wanted) ([]TaskRow, error)
 	// HeldTasks returns the tasks that the worker of that name holds.
 	HeldTasks(holder string) ([]TaskRow, error)

@@ -79,7 +79,7 @@ const deleteTask = `DELETE FROM tasks WHERE release = $1 AND entry = $2`
 func (tx *Tx) DeleteTask(release, entry string) error { return tx.keepTask(release, entry, nil) }
 
 const (
-	selectLeasableTasks = `SELECT ` + taskColumns + ` FROM tasks WHERE not_before <= $1 AND (lease_until <= $2 OR holder = '' AND lease_until <= $1)`
+	selectLeasableTasks = `SELECT ` + taskColumns + ` FROM tasks WHERE not_before <= $1 AND lease_until <= $1 AND (lease_until <= $2 OR holder = '')`
 	// urgentTask is drive.TaskRow.Urgent.
 	urgentTask = `(undo OR NOT job AND (exposed OR fence > 0))`
 	noJob      = ` AND (undo OR NOT job)`
