@@ -72,9 +72,8 @@ type Worker struct {
 	// leaving has one of each task that is given back just now.
 	leaving chan struct{}
 
-	// greeted is when server and worker last found that they fit, off what its clock was
-	// found to be off by.
-	// wire is what the server speaks.
+	// greeted is when server and worker last found that they fit, wire what the server speaks,
+	// off what its clock was found to be off by.
 	greeted time.Time
 	wire    int
 	off     time.Duration
