@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/fairwayhq/fairway/internal/fault"
@@ -23,11 +24,25 @@ const (
 	greetWait = 10 * time.Second
 )
 
+// greeting is what the worker knows of its server.
+type greeting struct {
+	mu sync.Mutex
+	// at is when they last found that they fit, wire what the server speaks, off what its
+	// clock was found to be off by.
+	at   time.Time
+	wire int
+	off  time.Duration
+}
+
 // greet makes sure that server and worker understand each other and have about the same
-// time. A fault says why no tasks may be asked for.
-func (w *Worker) greet(ctx context.Context) error {
-	if w.c.Greeter == nil || time.Since(w.greeted) < greetEvery {
-		return nil
+// time, and returns the version of the wire that the server speaks. A fault says why no tasks
+// may be asked for.
+func (w *Worker) greet(ctx context.Context) (wire int, err error) {
+	g := &w.greeting
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if w.c.Greeter == nil || time.Since(g.at) < greetEvery {
+		return g.wire, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, greetWait)
 	defer cancel()
@@ -44,27 +59,36 @@ func (w *Worker) greet(ctx context.Context) error {
 	}
 	switch {
 	case err != nil:
-		return err
+		return 0, err
 	case !welcome.Understood(hello):
-		return fault.Errorf(fault.Conflict, "this worker (%s) speaks the versions %d to %d of the wire, and the server (%s) the versions %d to %d",
+		return 0, fault.Errorf(fault.Conflict, "this worker (%s) speaks the versions %d to %d of the wire, and the server (%s) the versions %d to %d",
 			w.c.Version, hello.OldestWire, hello.Wire, welcome.Version, welcome.OldestWire, welcome.Wire).
 			WithHint("update the older of the two; until then the worker takes no tasks")
 	}
 	if !welcome.Now.IsZero() {
 		if err := w.compareClocks(sent.Add(took/2), welcome.Now, took/2); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	if w.greeted.IsZero() {
+	if g.at.IsZero() {
 		w.c.Log.Info("The worker and its server understand each other.", "worker", w.c.Name,
-			"environments", w.c.Environments, "regions", w.c.Regions, "version", welcome.Version, "clockOff", w.off)
+			"environments", w.c.Environments, "regions", w.c.Regions, "version", welcome.Version, "clockOff", g.off)
 	}
-	w.greeted, w.wire = time.Now(), welcome.Wire
-	return nil
+	g.at, g.wire = time.Now(), welcome.Wire
+	return g.wire, nil
+}
+
+// understandsNoPlaces notes that a server does not know the words for what a worker has places
+// for. Servers may be of several builds, so that holds until the next greeting.
+func (w *Worker) understandsNoPlaces() {
+	w.greeting.mu.Lock()
+	defer w.greeting.mu.Unlock()
+	w.greeting.wire = min(w.greeting.wire, stage.WirePlaces-1)
 }
 
 // compareClocks takes over the server's time, or refuses where it is too far away. mine is
-// this machine's time at about the instant of the server's, with doubt to both sides.
+// this machine's time at about the instant of the server's, with doubt to both sides. The caller
+// holds the lock of the greeting.
 func (w *Worker) compareClocks(mine, server time.Time, doubt time.Duration) error {
 	off := server.Sub(mine)
 	if off.Abs()-doubt > MostOff {
@@ -72,8 +96,8 @@ func (w *Worker) compareClocks(mine, server time.Time, doubt time.Duration) erro
 			mine.UTC().Format(time.RFC3339), server.UTC().Format(time.RFC3339), off.Abs().Round(time.Second), MostOff).
 			WithHint("set both clocks by NTP (chrony, systemd-timesyncd); the worker takes tasks as soon as they agree")
 	}
-	if w.c.ClockOff != nil && (off-w.off).Abs() > doubt {
-		w.off = off
+	if w.c.ClockOff != nil && (off-w.greeting.off).Abs() > doubt {
+		w.greeting.off = off
 		w.c.ClockOff(off)
 	}
 	return nil

@@ -23,11 +23,12 @@ type places struct {
 	mu          sync.Mutex
 	taken       int
 	takenByJobs int
-	freed       chan struct{} // gets a signal when one has become free
+	// freed gets a signal when one has become free, filled when none is any more.
+	freed, filled chan struct{}
 }
 
 func newPlaces(all, jobs int) *places {
-	return &places{all: all, jobs: jobs, freed: make(chan struct{}, 1)}
+	return &places{all: all, jobs: jobs, freed: make(chan struct{}, 1), filled: make(chan struct{}, 1)}
 }
 
 // free is how many there are, and how many of them may be jobs.
@@ -50,7 +51,9 @@ type place struct {
 func (p *places) take() *place {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.taken++
+	if p.taken++; p.taken >= p.all {
+		wake(p.filled)
+	}
 	return &place{of: p}
 }
 

@@ -24,32 +24,40 @@ type roomy struct {
 	*server
 	refuses atomic.Bool // what a server of version 3 of the wire does not know
 	broken  atomic.Bool // a proxy before it does not let anything through
+	// patience is how long a wish may wait, 10 ms where nothing is said.
+	patience atomic.Int64
 }
+
+// leaseLook is how often it looks for what a wish waits for.
+const leaseLook = 10 * time.Millisecond
 
 func (s *roomy) Lease(ctx context.Context, ask stage.LeaseAsk) ([]stage.Task, error) {
 	if s.broken.CompareAndSwap(true, false) {
 		return nil, fault.Errorf(fault.Invalid, "too many requests")
 	}
-	given := s.give(ask)
+	s.mu.Lock()
+	s.asks = append(s.asks, ask)
+	s.mu.Unlock()
 	if s.refuses.Load() && (ask.Jobs != nil || ask.Full) {
 		return nil, errors.Join(stage.ErrUnread, fault.Errorf(fault.Invalid, "unexpected property"))
 	}
-	if len(given) == 0 {
+	patience := max(time.Duration(s.patience.Load()), leaseLook)
+	for end := time.Now().Add(min(ask.Wait, patience)); ; {
+		given := s.give(ask)
+		if len(given) > 0 || !time.Now().Before(end) {
+			return given, nil
+		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(min(ask.Wait, 10*time.Millisecond)): // a long poll that finds nothing
+			return nil, ctx.Err()
+		case <-time.After(min(time.Until(end), leaseLook)):
 		}
 	}
-	return given, nil
 }
 
 func (s *roomy) give(ask stage.LeaseAsk) (given []stage.Task) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.asks = append(s.asks, ask)
-	if s.refuses.Load() && (ask.Jobs != nil || ask.Full) {
-		return nil
-	}
 	jobs := ask.Max
 	if ask.Jobs != nil {
 		jobs = *ask.Jobs
@@ -172,7 +180,7 @@ func TestAFullWorkerStillTakesWhatCannotWait(t *testing.T) {
 		t.Error("a canary that could wait was begun without a place")
 	}
 	for _, ask := range s.asked()[1:] {
-		if !ask.Full || ask.Wait > time.Second || *ask.Jobs != 0 {
+		if !ask.Full || *ask.Jobs != 0 {
 			t.Errorf("full, it asked %+v", ask)
 		}
 	}
@@ -255,6 +263,33 @@ func TestAJobThatComesWithAnAnswerWaitsForAPlaceOfJobs(t *testing.T) {
 	}
 	close(a.end("j1"))
 	waitFor(t, "the job", func() bool { return a.at("j2") })
+}
+
+// A wish for what cannot wait lies at the server meanwhile, for as long as that likes.
+func TestAPlaceThatBecomesFreeIsUsedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, a := &roomy{server: newServer(aTask("c1"))}, newAtWork()
+		s.patience.Store(int64(time.Minute))
+		work(t, s, nil, a, 1, 1)
+		time.Sleep(time.Second)
+		began := time.Now()
+		s.add(aTask("c2"))
+		close(a.end("c1"))
+		synctest.Wait()
+		time.Sleep(leaseLook)
+		if !a.at("c2") {
+			t.Fatalf("after %s it was not begun; it asked %+v", time.Since(began), s.asked())
+		}
+		if asked := s.asked(); len(asked) != 3 || !asked[1].Full || asked[2].Full || asked[2].Max != 1 {
+			t.Errorf("it asked %+v", asked)
+		}
+		s.add(undoing(aTask("u1"))) // the first wish for what cannot wait still lies there
+		time.Sleep(leaseLook)
+		synctest.Wait()
+		if !a.at("u1") {
+			t.Error("what undoes was not begun")
+		}
+	})
 }
 
 // Whatever an older server gives may be a job, and it gives it to whoever asks.

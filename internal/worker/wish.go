@@ -10,9 +10,9 @@ import (
 
 const (
 	leaseWait = 20 * time.Second
-	// fullWait is how long a worker waits that lacks places: what it wishes for while it waits
-	// leaves out what a place that becomes free meanwhile would be for.
-	fullWait = time.Second
+	// jobsWait is how long a worker waits that has places, and none for jobs: what it wishes for
+	// meanwhile leaves out the job that a place becomes free for.
+	jobsWait = time.Second
 	// leaseMargin is how much longer than its wait a wish for tasks may take before it counts
 	// as lost on the way.
 	leaseMargin = 10 * time.Second
@@ -21,61 +21,111 @@ const (
 	mostUrgent = 100
 )
 
-// lease asks for tasks, from a server that fits. A worker always asks, also without a place
-// for more: some tasks cannot wait.
-func (w *Worker) lease(ctx context.Context, resume bool) ([]stage.Task, error) {
-	if err := w.ready(ctx); err != nil {
+// wish is for what a worker asks a server. One of each may wait there at the same time.
+type wish int
+
+const (
+	// first ends the leases of an earlier life of the worker, and waits for nothing.
+	first wish = iota
+	// placed is for what the worker has places for.
+	placed
+	// urgent is for what cannot wait, while no place is free. It is not broken off when one
+	// becomes free: a task that was on its way by then would lie until its lease has run out.
+	urgent
+)
+
+// wishes makes one wish of the kind after the other, and starts what is given, until ctx ends;
+// the first is made once.
+func (w *Worker) wishes(ctx context.Context, of wish) {
+	wait := retryFirst
+	for ctx.Err() == nil {
+		tasks, err := w.lease(ctx, of)
+		if err != nil {
+			if ctx.Err() == nil {
+				w.complaints.tell(err)
+			}
+			pause(ctx, wait)
+			wait = min(2*wait, retryMost)
+			continue
+		}
+		wait = retryFirst
+		w.complaints.forget()
+		for _, t := range tasks {
+			w.start(ctx, t)
+		}
+		if of == first {
+			return
+		}
+	}
+}
+
+// lease asks for tasks, from a server that fits, once there is something to wish for.
+func (w *Worker) lease(ctx context.Context, of wish) ([]stage.Task, error) {
+	ask, err := w.ready(ctx, of)
+	if err != nil {
 		return nil, err
 	}
-	ask := w.wish()
-	ask.Resume = resume
 	ctx, cancel := context.WithTimeout(ctx, ask.Wait+leaseMargin)
 	defer cancel()
 	tasks, err := w.c.Server.Lease(ctx, ask)
-	if errors.Is(err, stage.ErrUnread) && w.wire >= stage.WirePlaces {
-		w.wire = stage.WirePlaces - 1 // servers may be of several builds; until the next greeting
+	if errors.Is(err, stage.ErrUnread) {
+		w.understandsNoPlaces()
 	}
 	return tasks, err
 }
 
-// ready returns when the server may be asked. What one gives that speaks version 3 of the wire
-// may be a job, and takes a place: it is not asked where none is free. A newer server may come
-// instead of it meanwhile, so it is greeted all the same.
-func (w *Worker) ready(ctx context.Context) error {
+// ready waits until there is something to wish for, and greets the server meanwhile: a newer
+// one, which understands more, may take its place.
+func (w *Worker) ready(ctx context.Context, of wish) (stage.LeaseAsk, error) {
 	for {
-		if err := w.greet(ctx); err != nil {
-			return err
+		wire, err := w.greet(ctx)
+		if err != nil {
+			return stage.LeaseAsk{}, err
 		}
-		free, jobs := w.places.free()
-		if w.wire >= stage.WirePlaces || min(free, jobs) > 0 {
-			return ctx.Err()
+		if ask, ok := w.ask(of, wire); ok {
+			return ask, ctx.Err()
 		}
+		changed := w.places.freed
+		if of == urgent {
+			changed = w.places.filled
+		}
+		again := time.NewTimer(greetEvery)
 		select {
-		case <-w.places.freed:
-		case <-time.After(greetEvery):
+		case <-changed:
+		case <-again.C:
 		case <-ctx.Done():
-			return ctx.Err()
+			again.Stop()
+			return stage.LeaseAsk{}, ctx.Err()
 		}
+		again.Stop()
 	}
 }
 
-// wish is what the worker has places for.
-func (w *Worker) wish() stage.LeaseAsk {
+// ask is the wish in the words of the wire; false where there is nothing to wish for now. What
+// a server gives that speaks version 3 may be a job, and takes a place.
+func (w *Worker) ask(of wish, wire int) (ask stage.LeaseAsk, ok bool) {
 	free, jobs := w.places.free()
-	ask := stage.LeaseAsk{
+	ask = stage.LeaseAsk{
 		Entries: true, Worker: w.c.Name, Environments: w.c.Environments, Regions: w.c.Regions, Wait: leaseWait,
-		Max: free, Holding: w.inHand(),
+		Max: free, Holding: w.inHand(), Resume: of == first,
 	}
-	if w.wire < stage.WirePlaces {
+	switch {
+	case wire < stage.WirePlaces:
 		ask.Max = min(free, jobs)
-		return ask
+		ok = of != urgent && ask.Max > 0
+	case of == urgent || of == first && free == 0:
+		none := 0
+		ask.Max, ask.Jobs, ask.Full = mostUrgent, &none, true
+		ok = free == 0
+	default:
+		ask.Jobs = &jobs
+		if jobs == 0 {
+			ask.Wait = jobsWait
+		}
+		ok = free > 0
 	}
-	ask.Jobs = &jobs
-	if free == 0 {
-		ask.Max, ask.Full = mostUrgent, true
+	if of == first {
+		ask.Wait = 0
 	}
-	if jobs == 0 {
-		ask.Wait = fullWait
-	}
-	return ask
+	return ask, ok
 }

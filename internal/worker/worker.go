@@ -15,12 +15,9 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"time"
-	"unicode"
 
-	"github.com/fairwayhq/fairway/internal/fault"
 	"github.com/fairwayhq/fairway/internal/inquiry"
 	"github.com/fairwayhq/fairway/internal/pipeline"
 	"github.com/fairwayhq/fairway/internal/stage"
@@ -72,13 +69,8 @@ type Worker struct {
 	// leaving has one of each task that is given back just now.
 	leaving chan struct{}
 
-	// greeted is when server and worker last found that they fit, wire what the server speaks,
-	// off what its clock was found to be off by.
-	greeted time.Time
-	wire    int
-	off     time.Duration
-	said    string // the complaint that was logged last
-	saidAt  time.Time
+	greeting   greeting
+	complaints complaints
 
 	mu sync.Mutex
 	// holding are the fences of the leases in hand, by the task's ID.
@@ -98,7 +90,9 @@ func New(c Config) *Worker {
 	if c.Wall == nil {
 		c.Wall = time.Now
 	}
-	w := &Worker{c: c, leaving: make(chan struct{}, mostLeaving), places: newPlaces(c.Parallel, c.ParallelJobs), wire: stage.Wire, holding: map[string][]int64{}}
+	w := &Worker{c: c, leaving: make(chan struct{}, mostLeaving), places: newPlaces(c.Parallel, c.ParallelJobs), holding: map[string][]int64{}}
+	w.greeting.wire = stage.Wire
+	w.complaints = complaints{log: c.Log.With("worker", c.Name)}
 	w.signs = newSigns(w)
 	return w
 }
@@ -115,22 +109,9 @@ func (w *Worker) Run(ctx context.Context) error {
 	w.tasks.Go(func() { w.signs.run(ctx) })
 	w.listen(ctx)
 	w.resume(ctx)
-	resume, wait := true, retryFirst
-	for ctx.Err() == nil {
-		tasks, err := w.lease(ctx, resume)
-		if err != nil {
-			if ctx.Err() == nil {
-				w.complain(err)
-			}
-			pause(ctx, wait)
-			wait = min(2*wait, retryMost)
-			continue
-		}
-		resume, wait, w.said = false, retryFirst, ""
-		for _, t := range tasks {
-			w.start(ctx, t)
-		}
-	}
+	w.wishes(ctx, first)
+	w.tasks.Go(func() { w.wishes(ctx, urgent) })
+	w.wishes(ctx, placed)
 	return nil
 }
 
@@ -184,22 +165,6 @@ func (w *Worker) resume(ctx context.Context) {
 			w.carryOn(ctx, r, p)
 		})
 	}
-}
-
-// complain tells why there are no tasks: when that changes, and once a minute.
-func (w *Worker) complain(err error) {
-	text := fault.MessageWithHint(err)
-	wordsOnly := strings.Map(func(r rune) rune {
-		if unicode.IsDigit(r) { // of a time, for instance
-			return -1
-		}
-		return r
-	}, text)
-	if wordsOnly == w.said && time.Since(w.saidAt) < time.Minute {
-		return
-	}
-	w.said, w.saidAt = wordsOnly, time.Now()
-	w.c.Log.Warn("The worker gets no tasks, and goes on trying.", "worker", w.c.Name, "error", text)
 }
 
 // begin notes that a lease of the task is in hand; false where one was: an answer that was
