@@ -2,6 +2,7 @@ package drive
 
 import (
 	"context"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -157,11 +158,14 @@ func (d *Drive) Frozen(tx Tx, service, environment string) (string, error) {
 }
 
 func (t *transition) frozen(service, environment string) (string, error) {
-	freezes, err := t.tx.Freezes()
-	if err != nil {
-		return "", err
+	if !t.freezesRead {
+		freezes, err := t.tx.Freezes()
+		if err != nil {
+			return "", err
+		}
+		t.freezes, t.freezesRead = freezes, true
 	}
-	for _, f := range freezes {
+	for _, f := range t.freezes {
 		if f.Matches(service, environment) && f.Active(t.now) {
 			return f.Reason + " (by " + f.By + ")", nil
 		}
@@ -184,7 +188,8 @@ func (t *transition) frozenFor(plan *pipeline.Plan, environment string) (string,
 const laneBatch = 20
 
 // checkLanes tells every run in a lane whether it is frozen now, and grants lanes that
-// have thawed.
+// have thawed. All servers do so when a freeze turns, each in an order of its own: so they share
+// the work, where in one order they would wait for each other at every step, and reports for both.
 func (d *Drive) checkLanes(ctx context.Context) error {
 	var lanes []string
 	err := d.store.View(ctx, func(tx Tx) (err error) {
@@ -194,27 +199,72 @@ func (d *Drive) checkLanes(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for some := range slices.Chunk(lanes, laneBatch) {
-		services := make([]string, len(some))
-		for i, lane := range some {
-			services[i] = serviceOf(lane)
-		}
-		err := d.update(ctx, func(t *transition) error {
-			if err := t.tx.Turn(services...); err != nil {
-				return err
-			}
-			for _, lane := range some {
-				if err := t.checkLane(lane); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
+	batches := slices.Collect(slices.Chunk(lanes, laneBatch))
+	rand.Shuffle(len(batches), func(i, j int) { batches[i], batches[j] = batches[j], batches[i] })
+	for _, some := range batches {
+		if err := d.checkBatch(ctx, some); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// checkBatch is checkLanes for some of the lanes. It looks first without their turns, for which
+// reports would wait: another server may have been there.
+func (d *Drive) checkBatch(ctx context.Context, lanes []string) error {
+	var untold, services []string
+	err := d.store.View(ctx, func(tx Tx) error {
+		t := &transition{tx: tx, now: d.now()}
+		untold, services = nil, nil
+		for _, lane := range lanes {
+			known, err := t.knowsFreezes(lane)
+			if err != nil {
+				return err
+			}
+			if !known {
+				untold, services = append(untold, lane), append(services, serviceOf(lane))
+			}
+		}
+		return nil
+	})
+	if err != nil || len(untold) == 0 {
+		return err
+	}
+	return d.update(ctx, func(t *transition) error {
+		if err := t.tx.Turn(services...); err != nil {
+			return err
+		}
+		for _, lane := range untold {
+			if err := t.checkLane(lane); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// knowsFreezes tells whether nothing is left to do for the lane about the freezes.
+func (t *transition) knowsFreezes(lane string) (bool, error) {
+	entries, err := t.tx.Lane(lane)
+	if err != nil {
+		return false, err
+	}
+	for _, e := range entries {
+		rec, err := t.loadRun(e.Release)
+		if err != nil {
+			return false, err
+		}
+		reason, err := t.frozenFor(rec.Run.Plan, e.Environment)
+		if err != nil {
+			return false, err
+		}
+		free := !entries[0].Held
+		told := knows(rec, e.Environment, reason) || !free && !advances(&rec.Run, e.Environment)
+		if !told || free && mayHave(rec, e.Environment, reason) {
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 // serviceOf is the service of a lane or target.

@@ -22,6 +22,13 @@ func (r *rig) freeze(f drive.Freeze) {
 	}
 }
 
+func (r *rig) thaw(id string) {
+	r.t.Helper()
+	if err := r.store.Drive().Update(context.Background(), func(tx drive.Tx) error { return tx.EndFreeze(id, r.clock()) }); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
 // lanesTold returns when the release was told that its lane is frozen or moves.
 func (r *rig) lanesTold(id string, since time.Time) []string {
 	var told []string
@@ -121,4 +128,67 @@ func TestAFreezeTurnsOnlyWhenItSaysSo(t *testing.T) {
 			}
 		}
 	}
+}
+
+// counting counts the updates of one of two servers.
+type counting struct {
+	drive.Store
+	updates int
+}
+
+func (c *counting) Update(ctx context.Context, f func(drive.Tx) error) error {
+	c.updates++
+	return c.Store.Update(ctx, f)
+}
+
+// Reports wait for the turns of an update, and there is one for each server and freeze.
+func TestAServerLeavesAloneWhatAnotherHasToldOfAFreeze(t *testing.T) {
+	onBoth(t, func(t *testing.T, r *rig) {
+		ctx := context.Background()
+		store := &counting{Store: r.store.Drive()}
+		other := drive.New(drive.Config{Store: store, Now: r.clock})
+		look := func(d *drive.Drive) {
+			t.Helper()
+			if err := d.CheckFreezes(ctx); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var running, waiting []string
+		for i := range 30 {
+			running = append(running, r.ship(serviceNeeds(fmt.Sprint("service", i))))
+		}
+		running = append(running, r.ship(serviceNeeds("service0"))) // behind the first in its lane
+		look(r.Drive)
+		look(other)
+		r.freeze(drive.Freeze{ID: "f1", From: r.clock()})
+		for i := range 15 {
+			waiting = append(waiting, r.ship(serviceNeeds(fmt.Sprint("frozen", i))))
+		}
+		look(r.Drive)
+		look(other)
+		if store.updates != 0 {
+			t.Errorf("all lanes knew that they are frozen, and the second server made %d updates", store.updates)
+		}
+		for _, id := range append(waiting, running...) {
+			if told := r.lanesTold(id, r.clock()); len(told) != 1 {
+				t.Errorf("release %s was told %v", id, told)
+			}
+		}
+		r.thaw("f1")
+		r.pass(time.Second)
+		look(other)
+		if store.updates == 0 {
+			t.Error("the second server, which came first, told nobody")
+		}
+		for _, id := range append(waiting, running...) {
+			if told := r.lanesTold(id, r.clock()); len(told) != 2 {
+				t.Errorf("release %s was told %v", id, told)
+			}
+		}
+		for _, id := range waiting {
+			if lane := r.run(id).Environments[0].Lane; lane != pipeline.LaneHeld {
+				t.Errorf("the lane of %s is %q after the freeze", id, lane)
+			}
+		}
+	})
 }

@@ -229,7 +229,7 @@ func (t *transition) firstIn(lane string) (*LaneEntry, Record, error) {
 		if err != nil {
 			return nil, rec, err
 		}
-		if frozen == "" || retreats(&rec.Run, e.Environment) || rec.Run.Plan.Retreat {
+		if mayHave(rec, e.Environment, frozen) {
 			return &e, rec, nil
 		}
 		if err := t.tellFrozen(rec, e.Environment, frozen); err != nil {
@@ -253,14 +253,26 @@ func (t *transition) grantMore(release, environment string) error {
 	return t.step(rec, granted)
 }
 
-// tellFrozen tells a run in the lane why it is frozen (or that it is no longer), once.
-func (t *transition) tellFrozen(rec Record, environment, reason string) error {
+// mayHave tells whether the lane may be granted to the release although it is frozen, or because
+// it is not.
+func mayHave(rec Record, environment, frozen string) bool {
+	return frozen == "" || retreats(&rec.Run, environment) || rec.Run.Plan.Retreat
+}
+
+// knows tells whether the run has been told the reason why it is frozen in the environment, or
+// that it is not.
+func knows(rec Record, environment, reason string) bool {
 	all := rec.Run.Plan.Entries(environment)
 	want := ""
 	if reason != "" {
 		want = "frozen: " + reason
 	}
-	if len(all) == 0 || rec.Run.Environments[all[0]].Frozen == want {
+	return len(all) == 0 || rec.Run.Environments[all[0]].Frozen == want
+}
+
+// tellFrozen tells a run in the lane why it is frozen (or that it is no longer), once.
+func (t *transition) tellFrozen(rec Record, environment, reason string) error {
+	if knows(rec, environment, reason) {
 		return nil
 	}
 	kind := pipeline.EventLaneFrozen
