@@ -261,7 +261,10 @@ func (t *transition) complete(row TaskRow) (*stage.Task, error) {
 	if err != nil {
 		return nil, err
 	}
-	task := taskOf(rec, row)
+	task, err := taskOf(rec, row)
+	if err != nil {
+		return nil, err
+	}
 	if task.Learns() {
 		if task.Experience, err = t.experience(rec, row); err != nil {
 			return nil, err

@@ -42,6 +42,22 @@ func TestAWorkerThatStartsAgainGetsItsTasksBackAtOnce(t *testing.T) {
 	}
 }
 
+func TestATaskThatItsPlanDoesNotKnowHoldsNobodyUp(t *testing.T) {
+	r := newRig(t)
+	id := r.ship(oneStage)
+	err := r.store.Drive().Update(context.Background(), func(tx drive.Tx) error {
+		row, err := tx.LoadTask(id, "production")
+		row.ID, row.Entry = "t0", "nowhere"
+		return errors.Join(err, tx.PutTask(row))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tasks := r.lease("w1"); len(tasks) != 1 || tasks[0].Environment != "production" || tasks[0].ID == "t0" {
+		t.Errorf("leased were %+v", tasks)
+	}
+}
+
 func TestLeaseWaitsForTheFirstTask(t *testing.T) {
 	r := newRig(t)
 	got := make(chan []stage.Task, 1)

@@ -21,10 +21,13 @@ type (
 )
 
 // taskOf makes the task complete: what the plan says of it, and what the stages
-// before it left.
-func taskOf(rec Record, row TaskRow) stage.Task {
+// before it left. A fault.Internal says that the plan has no such entry.
+func taskOf(rec Record, row TaskRow) (stage.Task, error) {
 	plan := rec.Run.Plan
 	env := plan.Environment(row.Entry)
+	if env == nil {
+		return stage.Task{}, fault.Errorf(fault.Internal, "the plan of release %s has no entry %q", row.Release, row.Entry)
+	}
 	task := stage.Task{
 		ID: row.ID, Release: row.Release, Service: row.Service, Entry: row.Entry, Environment: row.Environment, Region: row.Region,
 		Undo: row.Undo, Platform: env.Platform, Settings: env.Settings, Metrics: env.Metrics, Git: env.Git, OnUndecided: env.OnUndecided,
@@ -43,7 +46,7 @@ func taskOf(rec Record, row TaskRow) stage.Task {
 		}
 	}
 	task.FalseAlarm = env.FalseAlarm(task.Stage.Kind)
-	return task
+	return task, nil
 }
 
 // RevisionOf is what a plan places in an environment.
