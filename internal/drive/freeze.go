@@ -96,7 +96,14 @@ type freezeLook struct {
 	looked bool
 	// turns is when the first of them begins or ends; zero never.
 	turns time.Time
+	// again is when lanes are looked at once more.
+	again []time.Time
 }
+
+// freezeEchoes is how long after a turn the lanes are looked at again. A transaction that was
+// under way then may have decided by the time before it, about a lane that nobody saw need
+// anything: the last look comes when none of them can be left.
+var freezeEchoes = []time.Duration{time.Second, 31 * time.Second}
 
 // CheckFreezes tells every lane whether it is frozen now, if a freeze was added or
 // ended, began or came to its end since the last look; the first look always does,
@@ -121,16 +128,23 @@ func (d *Drive) checkFreezes(ctx context.Context) (time.Time, error) {
 		ids[i] = f.ID
 	}
 	now := d.now()
-	turned := !l.turns.IsZero() && !now.Before(l.turns)
-	if l.looked && !turned && slices.Equal(ids, l.ids) {
+	turned := !l.looked || !l.turns.IsZero() && !now.Before(l.turns) || !slices.Equal(ids, l.ids)
+	again := slices.DeleteFunc(slices.Clone(l.again), func(at time.Time) bool { return !now.Before(at) })
+	if !turned && len(again) == len(l.again) {
 		return l.turns, nil
+	}
+	if turned {
+		again = nil
+		for _, after := range freezeEchoes {
+			again = append(again, now.Add(after))
+		}
 	}
 	// The lanes are told of a later instant than now. What turns in between is
 	// after now too, and so is told again.
 	if err := d.checkLanes(ctx); err != nil {
 		return time.Time{}, err
 	}
-	l.ids, l.looked, l.turns = ids, true, firstTurn(freezes, now)
+	l.ids, l.looked, l.turns, l.again = ids, true, firstTurn(freezes, now), again
 	return l.turns, nil
 }
 
@@ -243,12 +257,13 @@ func (d *Drive) checkBatch(ctx context.Context, lanes []string) error {
 	})
 }
 
-// knowsFreezes tells whether nothing is left to do for the lane about the freezes.
+// knowsFreezes tells whether checkLane has nothing to do for the lane.
 func (t *transition) knowsFreezes(lane string) (bool, error) {
 	entries, err := t.tx.Lane(lane)
 	if err != nil {
 		return false, err
 	}
+	free := len(entries) > 0 && !entries[0].Held
 	for _, e := range entries {
 		rec, err := t.loadRun(e.Release)
 		if err != nil {
@@ -258,9 +273,8 @@ func (t *transition) knowsFreezes(lane string) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		free := !entries[0].Held
-		told := knows(rec, e.Environment, reason) || !free && !advances(&rec.Run, e.Environment)
-		if !told || free && mayHave(rec, e.Environment, reason) {
+		silent := knows(rec, e.Environment, reason) || !free && !advances(&rec.Run, e.Environment)
+		if !silent || free && mayHave(rec, e.Environment, reason) {
 			return false, nil
 		}
 	}
@@ -273,6 +287,7 @@ func serviceOf(lane string) string {
 	return service
 }
 
+// checkLane tells the runs in the lane, and grants it. What it does knowsFreezes must see.
 func (t *transition) checkLane(lane string) error {
 	entries, err := t.tx.Lane(lane)
 	if err != nil || len(entries) == 0 {

@@ -192,3 +192,135 @@ func TestAServerLeavesAloneWhatAnotherHasToldOfAFreeze(t *testing.T) {
 		}
 	})
 }
+
+// between is a store that calls after a view, once.
+type between struct {
+	drive.Store
+	views int // until the call
+	call  func()
+}
+
+func (b *between) View(ctx context.Context, f func(drive.Tx) error) error {
+	err := b.Store.View(ctx, f)
+	if b.views--; b.views == 0 {
+		b.call()
+	}
+	return err
+}
+
+// A report that is taken in just before a freeze ends, or begins, may be on disk only after the look.
+func TestWhoDecidedByTheTimeBeforeAFreezeTurnedIsToldLater(t *testing.T) {
+	for _, begins := range []bool{false, true} {
+		for views := 1; views <= 3; views++ { // of the freezes, of the lanes in use, of what is in them
+			t.Run(fmt.Sprintf("begins %t, after %d views", begins, views), func(t *testing.T) {
+				r := newRig(t)
+				turn := r.clock().Add(time.Minute)
+				window := drive.Freeze{ID: "f1", From: r.clock(), Until: turn}
+				if begins {
+					window = drive.Freeze{ID: "f1", From: turn}
+				}
+				r.ship(oneStage)
+				r.say(r.one("w1"), stage.Outcome{Status: stage.Failed, Reason: "bad"})
+				undo := r.one("w1")
+				r.freeze(window)
+				if err := r.CheckFreezes(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				next := r.ship(oneStage) // behind the one that goes back
+				now := turn
+				st := &between{Store: r.store.Drive(), views: -1, call: func() {
+					r.say(undo, stage.Outcome{Status: stage.Passed})
+				}}
+				other := drive.New(drive.Config{Store: st, Now: func() time.Time { return now }})
+				r.pass(turn.Sub(r.clock()) - time.Millisecond)
+				st.views = views
+				if err := other.CheckFreezes(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				if st.views > 0 {
+					t.Fatal("there are not so many views")
+				}
+				now = now.Add(2 * time.Second)
+				if err := other.CheckFreezes(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				e := r.run(next).Environments[0]
+				if frozen := e.Frozen != ""; frozen != begins || e.Lane != pipeline.LaneHeld {
+					t.Errorf("the lane of the next release is %q, frozen: %q", e.Lane, e.Frozen)
+				}
+			})
+		}
+	}
+}
+
+// A look that leaves lanes alone must not leave alone one that has something to be told.
+func TestALookAtTheFreezesLeavesNothingToBeTold(t *testing.T) {
+	for seed := range uint64(6) {
+		r, ctx := newRig(t), t.Context()
+		random := rand.New(rand.NewPCG(seed, 1))
+		services := []string{"a", "b", "c"}
+		any := func() string { return services[random.IntN(len(services))] }
+		var freezes []string
+		var tasks []stage.Task
+		for step := range 80 {
+			switch random.IntN(8) {
+			case 0:
+				r.ship(serviceNeeds(any()))
+			case 1:
+				r.retreat = random.IntN(4) == 0
+				r.ship(serviceNeeds("a", "b"), serviceNeeds("b"))
+				r.retreat = false
+			case 2, 3:
+				f := drive.Freeze{ID: fmt.Sprint("f", step), From: r.clock().Add(time.Duration(random.IntN(60)-20) * time.Second)}
+				if random.IntN(2) == 0 {
+					f.Service = any()
+				}
+				if random.IntN(2) == 0 {
+					f.Until = f.From.Add(time.Duration(1+random.IntN(60)) * time.Second)
+				}
+				r.freeze(f)
+				freezes = append(freezes, f.ID)
+			case 4:
+				if len(freezes) > 0 {
+					r.thaw(freezes[0])
+					freezes = freezes[1:]
+				}
+			default:
+				tasks = append(tasks, r.lease("w1")...)
+				if len(tasks) > 0 {
+					out := stage.Outcome{Status: stage.Passed}
+					if random.IntN(3) == 0 && !tasks[0].Undo {
+						out = stage.Outcome{Status: stage.Failed, Reason: "bad"}
+					}
+					r.say(tasks[0], out)
+					tasks = tasks[1:]
+				}
+			}
+			r.pass(time.Duration(random.IntN(15)) * time.Second)
+			d := drive.New(drive.Config{Store: r.store.Drive(), Now: r.clock})
+			if err := d.CheckFreezes(ctx); err != nil {
+				t.Fatal(err)
+			}
+			left, err := d.TellLanes(ctx)
+			if err != nil || len(left) > 0 {
+				t.Fatalf("after step %d of life %d lanes were left to be told: %v, %v", step, seed, left, err)
+			}
+		}
+	}
+}
+
+// However it came about: a lane that nobody holds is granted at the next look.
+func TestALookGrantsALaneThatNobodyHolds(t *testing.T) {
+	r := newRig(t)
+	first, next := r.ship(oneStage), r.ship(oneStage)
+	err := r.store.Drive().Update(t.Context(), func(tx drive.Tx) error { return tx.LeaveLane("shop/production", first) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.CheckFreezes(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if lane := r.run(next).Environments[0].Lane; lane != pipeline.LaneHeld {
+		t.Errorf("the lane of the next release is %q", lane)
+	}
+}

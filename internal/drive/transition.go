@@ -29,7 +29,7 @@ type transition struct {
 	cancelled, put map[[2]string]TaskRow
 	// saved are the runs that were changed, as they are stored now.
 	saved map[string]Record
-	// freezes are those that there are. Who has read them keeps others from changing them.
+	// freezes are read once: who has read them keeps others from changing them.
 	freezes     []Freeze
 	freezesRead bool
 }
