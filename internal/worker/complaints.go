@@ -3,18 +3,15 @@ package worker
 import (
 	"log/slog"
 	"strings"
-	"sync"
 	"time"
 	"unicode"
 
 	"github.com/fairwayhq/fairway/internal/fault"
 )
 
-// complaints tell why there are no tasks: when that changes, and once a minute.
+// complaints tell why a wish for tasks gets none: when that changes, and once a minute.
 type complaints struct {
-	log *slog.Logger
-
-	mu   sync.Mutex
+	log  *slog.Logger
 	said string
 	at   time.Time
 }
@@ -27,8 +24,6 @@ func (c *complaints) tell(err error) {
 		}
 		return r
 	}, text)
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	if wordsOnly == c.said && time.Since(c.at) < time.Minute {
 		return
 	}
@@ -37,8 +32,4 @@ func (c *complaints) tell(err error) {
 }
 
 // forget makes the same complaint worth telling again.
-func (c *complaints) forget() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.said = ""
-}
+func (c *complaints) forget() { c.said = "" }

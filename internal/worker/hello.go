@@ -74,6 +74,10 @@ func (w *Worker) greet(ctx context.Context) (wire int, err error) {
 		w.c.Log.Info("The worker and its server understand each other.", "worker", w.c.Name,
 			"environments", w.c.Environments, "regions", w.c.Regions, "version", welcome.Version, "clockOff", g.off)
 	}
+	if welcome.Wire != g.wire { // there may be something else to wish for
+		wake(w.places.freed)
+		wake(w.places.filled)
+	}
 	g.at, g.wire = time.Now(), welcome.Wire
 	return g.wire, nil
 }

@@ -265,6 +265,21 @@ func TestAJobThatComesWithAnAnswerWaitsForAPlaceOfJobs(t *testing.T) {
 	waitFor(t, "the job", func() bool { return a.at("j2") })
 }
 
+func TestAWorkerWhoseLastPlaceIsTakenWishesForWhatCannotWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, a := &roomy{server: newServer()}, newAtWork()
+		work(t, s, nil, a, 1, 1)
+		for _, task := range []stage.Task{aTask("c1"), undoing(aTask("u1"))} {
+			time.Sleep(time.Second)
+			s.add(task)
+		}
+		time.Sleep(time.Second)
+		if !a.at("c1") || !a.at("u1") {
+			t.Errorf("it asked %+v", s.asked())
+		}
+	})
+}
+
 // A wish for what cannot wait lies at the server meanwhile, for as long as that likes.
 func TestAPlaceThatBecomesFreeIsUsedAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

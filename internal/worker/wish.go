@@ -25,35 +25,36 @@ const (
 type wish int
 
 const (
-	// first ends the leases of an earlier life of the worker, and waits for nothing.
-	first wish = iota
-	// placed is for what the worker has places for.
-	placed
-	// urgent is for what cannot wait, while no place is free. It is not broken off when one
+	// firstWish ends the leases of an earlier life of the worker, too, and waits for no task.
+	firstWish wish = iota
+	// placedWish is for what the worker has places for.
+	placedWish
+	// urgentWish is for what cannot wait, while no place is free. It is not broken off when one
 	// becomes free: a task that was on its way by then would lie until its lease has run out.
-	urgent
+	urgentWish
 )
 
 // wishes makes one wish of the kind after the other, and starts what is given, until ctx ends;
 // the first is made once.
 func (w *Worker) wishes(ctx context.Context, of wish) {
+	unheard := complaints{log: w.c.Log.With("worker", w.c.Name)}
 	wait := retryFirst
 	for ctx.Err() == nil {
 		tasks, err := w.lease(ctx, of)
 		if err != nil {
 			if ctx.Err() == nil {
-				w.complaints.tell(err)
+				unheard.tell(err)
 			}
 			pause(ctx, wait)
 			wait = min(2*wait, retryMost)
 			continue
 		}
 		wait = retryFirst
-		w.complaints.forget()
+		unheard.forget()
 		for _, t := range tasks {
 			w.start(ctx, t)
 		}
-		if of == first {
+		if of == firstWish {
 			return
 		}
 	}
@@ -86,7 +87,7 @@ func (w *Worker) ready(ctx context.Context, of wish) (stage.LeaseAsk, error) {
 			return ask, ctx.Err()
 		}
 		changed := w.places.freed
-		if of == urgent {
+		if of == urgentWish {
 			changed = w.places.filled
 		}
 		again := time.NewTimer(greetEvery)
@@ -107,13 +108,13 @@ func (w *Worker) ask(of wish, wire int) (ask stage.LeaseAsk, ok bool) {
 	free, jobs := w.places.free()
 	ask = stage.LeaseAsk{
 		Entries: true, Worker: w.c.Name, Environments: w.c.Environments, Regions: w.c.Regions, Wait: leaseWait,
-		Max: free, Holding: w.inHand(), Resume: of == first,
+		Max: free, Holding: w.inHand(), Resume: of == firstWish,
 	}
 	switch {
 	case wire < stage.WirePlaces:
 		ask.Max = min(free, jobs)
-		ok = of != urgent && ask.Max > 0
-	case of == urgent || of == first && free == 0:
+		ok = of != urgentWish && ask.Max > 0
+	case of == urgentWish || of == firstWish && free == 0:
 		none := 0
 		ask.Max, ask.Jobs, ask.Full = mostUrgent, &none, true
 		ok = free == 0
@@ -124,7 +125,7 @@ func (w *Worker) ask(of wish, wire int) (ask stage.LeaseAsk, ok bool) {
 		}
 		ok = free > 0
 	}
-	if of == first {
+	if of == firstWish {
 		ask.Wait = 0
 	}
 	return ask, ok

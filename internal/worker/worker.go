@@ -69,8 +69,7 @@ type Worker struct {
 	// leaving has one of each task that is given back just now.
 	leaving chan struct{}
 
-	greeting   greeting
-	complaints complaints
+	greeting greeting
 
 	mu sync.Mutex
 	// holding are the fences of the leases in hand, by the task's ID.
@@ -92,7 +91,6 @@ func New(c Config) *Worker {
 	}
 	w := &Worker{c: c, leaving: make(chan struct{}, mostLeaving), places: newPlaces(c.Parallel, c.ParallelJobs), holding: map[string][]int64{}}
 	w.greeting.wire = stage.Wire
-	w.complaints = complaints{log: c.Log.With("worker", c.Name)}
 	w.signs = newSigns(w)
 	return w
 }
@@ -109,9 +107,9 @@ func (w *Worker) Run(ctx context.Context) error {
 	w.tasks.Go(func() { w.signs.run(ctx) })
 	w.listen(ctx)
 	w.resume(ctx)
-	w.wishes(ctx, first)
-	w.tasks.Go(func() { w.wishes(ctx, urgent) })
-	w.wishes(ctx, placed)
+	w.wishes(ctx, firstWish)
+	w.tasks.Go(func() { w.wishes(ctx, urgentWish) })
+	w.wishes(ctx, placedWish)
 	return nil
 }
 
