@@ -102,7 +102,7 @@ type freezeLook struct {
 
 // freezeEchoes is how long after a turn the lanes are looked at again. A transaction that was
 // under way then may have decided by the time before it, about a lane that nobody saw need
-// anything: the last look comes when none of them can be left.
+// anything. The store ends one after 30 s: by the last look none of them is left.
 var freezeEchoes = []time.Duration{time.Second, 31 * time.Second}
 
 // CheckFreezes tells every lane whether it is frozen now, if a freeze was added or

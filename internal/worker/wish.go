@@ -90,15 +90,12 @@ func (w *Worker) ready(ctx context.Context, of wish) (stage.LeaseAsk, error) {
 		if of == urgentWish {
 			changed = w.places.filled
 		}
-		again := time.NewTimer(greetEvery)
 		select {
 		case <-changed:
-		case <-again.C:
+		case <-time.After(greetEvery):
 		case <-ctx.Done():
-			again.Stop()
 			return stage.LeaseAsk{}, ctx.Err()
 		}
-		again.Stop()
 	}
 }
 
